@@ -1,0 +1,204 @@
+"""Decoding through FFmpeg (PyAV): MP3, AAC/M4A, WMA, the sound of video files, and what else libsndfile lacks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+import numpy as np
+
+from nac_cli.audio.decoder import Unreadable, Warn
+from nac_cli.audio.mpeg import states_length
+from nac_cli.errors import AudioError
+
+CONTAINERS = (
+    "aac,ac3,adx,aea,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,dv,eac3,flac,flv,iff,loas,matroska,mlp,mov,mp3,mpc,"
+    "mpc8,mpeg,mpegts,mxf,nut,ogg,oma,qcp,rm,shn,sox,tak,truehd,tta,voc,w64,wav,webm,wtv,wv,xwma"
+)
+"""What FFmpeg may take a file for. Playlists are not among them: they make it open other files."""
+STATES_LENGTH = {"aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "mp3", "tak", "tta", "w64", "wav", "wv"}
+"""Containers with a length in their header; for others (and most MP3) FFmpeg estimates one."""
+MOST_LOST = Fraction(1)
+"""Seconds: no lost packet counts for more, whatever it says of itself."""
+FAULTS = (av.FFmpegError, OSError, ValueError, EOFError)
+
+
+class FFmpegDecoder:
+    """A `Decoder` on FFmpeg.
+
+    A packet that cannot be decoded becomes silence of its length, so that timing stays right, and `warn` is told.
+    FFmpeg takes off an encoder's delay (edit lists, LAME headers). `ignore_length` reads a WAV file to its end
+    instead of its header's. Raises `Unreadable` if FFmpeg cannot open the file, `AudioError` if it has no sound.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, warn: Warn, ignore_length: bool = False):
+        self._name, self._warn = name, warn
+        self._bad_packets = 0
+        mp3_states_length = states_length(file)
+        file.seek(0, os.SEEK_SET)
+        options = {"format_whitelist": CONTAINERS} | ({"ignore_length": "1"} if ignore_length else {})
+        try:
+            self._container = av.open(file, options=options)
+        except FAULTS as error:
+            raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
+        try:
+            self._open_stream()
+            container = self._container.format.name.split(",")[0]
+            stated = container in STATES_LENGTH and not ignore_length and (container != "mp3" or mp3_states_length)
+            self._read_length(container, stated)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _open_stream(self) -> None:
+        """Find the stream and decode its first frame: only that makes rate and channels certain (HE-AAC)."""
+        streams = self._container.streams.audio
+        self._stream = self._container.streams.best("audio")
+        codec = self._stream and self._stream.codec_context
+        if not codec:
+            raise AudioError(f"{self._name} has no audio stream that can be decoded: name a file with sound")
+        if len(streams) > 1:
+            self._warn(f"{self._name} has {len(streams)} audio streams: stream {self._stream.index} is taken")
+        self._frames = self._decode()
+        self._first = next(self._frames, None)
+        if self._first is None and (self._bad_packets or not codec.sample_rate):
+            raise AudioError(f"{self._name} is damaged: no sound could be decoded from it")
+        shape = codec if self._first is None else self._first[1]
+        self.sample_rate, self._layout = shape.sample_rate, shape.layout
+        self.channels = self._layout.nb_channels
+        self.source_bits = _source_bits(codec)
+        self.format_name = f"{self._container.format.long_name}, {codec.codec.long_name}"
+
+    def _read_length(self, container: str, stated: bool) -> None:
+        """Take the container's word for the length, as far as it goes."""
+        self.num_samples = self.seconds = None
+        duration = Fraction(0)
+        if self._stream.duration is not None:
+            duration = self._stream.duration * self._stream.time_base
+        elif self._container.duration is not None and len(self._container.streams) == 1:
+            duration = Fraction(self._container.duration, av.time_base)
+        samples = duration * self.sample_rate
+        if not stated or samples <= 0 or (container == "mp3" and samples.denominator > 1):  # then it is an estimate
+            return
+        self.seconds = float(duration)
+        # Milliseconds (MP4's edit lists, Matroska, ASF) are good for a check, but give no exact length.
+        if container not in ("mov", "matroska", "asf"):
+            self.num_samples = round(samples)
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """See `Decoder.pieces`."""
+        converter = _Converter(self._layout, self.sample_rate)
+        held, padding, done, entry = None, 0, 0, self._first
+        while entry is not None:
+            lost, frame, padding = entry
+            if held is not None:
+                yield held
+            silence = self._gap(frame, done) or round(lost * self.sample_rate)
+            if silence:
+                yield np.zeros((self.channels, silence), dtype=np.float32)
+            done += silence + frame.samples
+            if converter.changes(frame):
+                self._warn(f"{self._name}: rate or channels change inside; all is converted to those of the beginning")
+            held = converter.push(frame)
+            entry = next(self._frames, None)
+        if held is not None:
+            # Encoders fill up the last frame: there the packet's length is the true one.
+            yield held[:, : held.shape[1] - padding]
+            yield converter.finish()
+        if self._bad_packets and done - padding != self.num_samples:  # else it is only rubbish at the end
+            self._warn(
+                f"{self._name} is damaged: {self._bad_packets} packets of sound cannot be decoded "
+                "(silence stands for those between intact ones)"
+            )
+
+    def close(self) -> None:
+        """See `Decoder.close`."""
+        self._container.close()
+
+    def _gap(self, frame: av.AudioFrame, done: int) -> int:
+        """Samples that are missing in front of a frame, which FLAC frames know of themselves."""
+        if self._container.format.name != "flac" or frame.pts is None or frame.time_base.denominator != self.sample_rate:
+            return 0
+        return max(0, frame.pts - done) if self.num_samples is None or frame.pts < self.num_samples else 0
+
+    def _decode(self) -> Iterator[tuple[Fraction, av.AudioFrame, int]]:
+        """Frames, each with the seconds lost in front of it and the samples of padding at its end."""
+        packets = self._container.demux(self._stream)
+        lost = Fraction(0)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except FAULTS:
+                self._bad_packets += 1
+                return
+            try:
+                frames = packet.decode()
+            except FAULTS:
+                self._bad_packets += 1
+                lost += min((packet.duration or 0) * (packet.time_base or 0), MOST_LOST)
+                continue
+            for frame in frames:
+                yield lost, frame, _padding(packet, frame)
+                lost = Fraction(0)
+
+
+class _Converter:
+    """Turns frames of any sample format into float32 `[C, T]` of one rate and layout.
+
+    By way of interleaved samples: PyAV crashes on planar frames of eight channels.
+    """
+
+    def __init__(self, layout: av.AudioLayout, sample_rate: int):
+        self._layout, self._sample_rate = layout, sample_rate
+        self._resampler, self._format = self._new(), None
+
+    def changes(self, frame: av.AudioFrame) -> bool:
+        """Whether `frame` has another rate or layout than the first one, for the first time."""
+        same = (frame.layout.name, frame.sample_rate) == (self._layout.name, self._sample_rate)
+        return not same and self._format != _format(frame)
+
+    def push(self, frame: av.AudioFrame) -> np.ndarray:
+        """The samples of `frame`, with what was left of an earlier one of another format."""
+        rest = []
+        if self._format != _format(frame):
+            rest, self._resampler, self._format = self._resampler.resample(None), self._new(), _format(frame)
+        return self._array(rest + self._resampler.resample(frame))
+
+    def finish(self) -> np.ndarray:
+        """What is left in the converter, `[C, T]` with T >= 0."""
+        return self._array(self._resampler.resample(None))
+
+    def _new(self) -> av.AudioResampler:
+        return av.AudioResampler(format="flt", layout=self._layout, rate=self._sample_rate)
+
+    def _array(self, frames: list[av.AudioFrame]) -> np.ndarray:
+        channels = self._layout.nb_channels
+        interleaved = [frame.to_ndarray().reshape(-1, channels) for frame in frames]
+        return np.ascontiguousarray(np.concatenate([np.empty((0, channels), np.float32), *interleaved]).T)
+
+
+def _format(frame: av.AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+def _padding(packet: av.Packet, frame: av.AudioFrame) -> int:
+    """Samples by which a frame is longer than its packet says, where the packet counts in samples (MP4)."""
+    base = packet.time_base
+    if not packet.duration or base is None or base.denominator < 8000 or frame.sample_rate % base.denominator:
+        return 0
+    return max(0, frame.samples - int(packet.duration * base * frame.sample_rate))
+
+
+def _source_bits(codec: av.AudioCodecContext) -> int:
+    """Sample width of a lossless source, 0 for a lossy one. Integers of 32 bits mostly carry 24 (FLAC, ALAC)."""
+    if codec.codec.lossy or not codec.codec.lossless:
+        return 0
+    name = codec.format.name.rstrip("p")
+    if name == "s32":
+        return 32 if codec.name.startswith("pcm_s32") else 24
+    return {"u8": 8, "s16": 16, "flt": 32, "dbl": 32}.get(name, 0)

@@ -1,0 +1,206 @@
+"""Reading sound from any file or pipe, block by block."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from nac_cli.audio.decoder import BrokenOff, Decoder, Unreadable, Warn
+from nac_cli.audio.ffmpeg import FFmpegDecoder
+from nac_cli.audio.formats import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from nac_cli.audio.mpeg import is_mpeg
+from nac_cli.audio.sndfile import SndfileDecoder
+from nac_cli.audio.source import Source, open_source
+from nac_cli.audio.tags import Tags, read_open_tags
+from nac_cli.audio.wav import runs_on
+from nac_cli.errors import AudioError
+
+SECONDS_TOLERANCE = 0.25
+"""How far the end of the sound may lie from a length that is only roughly known."""
+
+
+def open_audio(source: str | os.PathLike | BinaryIO, warn: Warn = warnings.warn) -> AudioReader:
+    """Open a sound file by path, or a binary file object (read from its start; a pipe is fine).
+
+    `warn` gets a sentence for everything that is odd but not fatal: a length that is wrong, damaged parts.
+    Raises `AudioError` if there is no sound to read, or not within 1 to 8 channels and 8000 to 192000 Hz.
+
+    >>> with open_audio("song.flac") as sound:                                          # doctest: +SKIP
+    ...     for block in sound.blocks(44100):
+    ...         print(block.shape)
+    """
+    origin = open_source(source)
+    try:
+        decoder = _decoder(origin, warn)
+    except BaseException:
+        origin.close()
+        raise
+    reader = AudioReader(decoder, origin, warn)
+    try:
+        _check_limits(reader)
+    except AudioError:
+        reader.close()
+        raise
+    return reader
+
+
+class AudioReader:
+    """The sound of one source: what it is, and its samples once, in order. A context manager."""
+
+    def __init__(self, decoder: Decoder, origin: Source, warn: Warn):
+        self._decoder, self._origin, self._warn = decoder, origin, warn
+        self.name = origin.name
+        self.sample_rate = decoder.sample_rate
+        """Hz."""
+        self.channels = decoder.channels
+        self.num_samples = decoder.num_samples
+        """T as the file states it, None where it states none to rely on. `blocks` tells if it was wrong."""
+        self.seconds = decoder.seconds
+        """Length, perhaps only roughly (for progress), or None."""
+        self.source_bits = decoder.source_bits
+        """Sample width 8..32; 0: unknown, or the source is lossy."""
+        self.format_name = decoder.format_name
+
+    def blocks(self, size: int) -> Iterator[np.ndarray]:
+        """The samples in float32 blocks `[C, size]`, the last one shorter; nothing at all for an empty sound.
+
+        Full scale of integer sources is 1.0. Can be called once. Raises `AudioError` if nothing can be decoded.
+        """
+        if size < 1:
+            raise ValueError(f"a block needs at least one sample, not {size}")
+        done = 0
+        for block in _regrouped(self._pieces(), size):
+            done += block.shape[1]
+            yield block
+        self._compare(done)
+
+    def tags(self) -> Tags:
+        """Tags and pictures of the source, which also works where it came through a pipe."""
+        position = self._origin.file.tell()
+        try:
+            return read_open_tags(self._origin.file, self.name, self._warn)
+        finally:
+            self._origin.file.seek(position)
+
+    def close(self) -> None:
+        """Close the source, unless it is the caller's file object."""
+        self._decoder.close()
+        self._origin.close()
+
+    def __enter__(self) -> AudioReader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _pieces(self) -> Iterator[np.ndarray]:
+        """What libsndfile gives; FFmpeg goes on where libsndfile stops at damage, with silence for what is lost."""
+        done = 0
+        try:
+            for piece in self._decoder.pieces():
+                done += piece.shape[1]
+                yield piece
+        except BrokenOff as error:
+            self._warn(f"{self.name} is damaged near {done / self.sample_rate:.2f} s ({error}); what is lost is silence")
+            self._decoder.close()
+            try:
+                self._decoder = FFmpegDecoder(self._origin.file, self.name, self._warn)
+            except (Unreadable, AudioError):
+                return
+            if (self._decoder.channels, self._decoder.sample_rate) == (self.channels, self.sample_rate):
+                yield from _behind(self._decoder.pieces(), done)
+
+    def _compare(self, done: int) -> None:
+        """Tell if the sound is not as long as the file says."""
+        if done == 0 and self.seconds:
+            raise AudioError(f"{self.name} is damaged: no sound could be decoded from it")
+        stated = self.seconds if self.num_samples is None else self.num_samples / self.sample_rate
+        there = done / self.sample_rate
+        if self.num_samples is not None:
+            differs = done != self.num_samples
+        else:
+            differs = stated is not None and there < stated - SECONDS_TOLERANCE
+        if differs:
+            relation = "ends early" if there < stated else "is longer than it says"
+            self._warn(f"{self.name} {relation}: {stated:.3f} s are announced, {there:.3f} s are there")
+
+
+def _decoder(origin: Source, warn: Warn) -> Decoder:
+    """Open with libsndfile what it decodes well, the rest with FFmpeg."""
+    if runs_on(origin.file):
+        warn(f"{origin.name} holds sound behind the end that its header gives; it is read to its true end")
+        return _by_ffmpeg(origin, warn, "", ignore_length=True)
+    # libsndfile's MP3 decoder talks on stderr and lies about damage; FFmpeg has the same samples.
+    reason = ""
+    if not is_mpeg(origin.file):
+        try:
+            decoder = SndfileDecoder(origin.file, origin.name, warn)
+            if decoder.container != "MP3":
+                return decoder
+            decoder.close()
+        except Unreadable as error:
+            reason = str(error)
+            if error.damaged:
+                ffmpeg = _by_ffmpeg(origin, warn, reason)
+                warn(f"{origin.name} is damaged ({reason.rstrip('.').lower()}); what FFmpeg finds in it is used")
+                return ffmpeg
+    return _by_ffmpeg(origin, warn, reason)
+
+
+def _by_ffmpeg(origin: Source, warn: Warn, reason: str, ignore_length: bool = False) -> FFmpegDecoder:
+    try:
+        return FFmpegDecoder(origin.file, origin.name, warn, ignore_length)
+    except Unreadable as error:
+        said = (("libsndfile", reason), ("FFmpeg", str(error)))
+        reasons = "; ".join(f"{who}: {text.rstrip('.').lower()}" for who, text in said if text)
+        advice = "check that it plays elsewhere, or convert it to WAV or FLAC"
+        if _is_mp4(origin.file):
+            advice = "an MP4 file whose index (moov) is missing was not downloaded or recorded to its end"
+        raise AudioError(f"{origin.name} is not sound that nac can read, or it is broken ({reasons}): {advice}") from error
+
+
+def _is_mp4(file: BinaryIO) -> bool:
+    file.seek(4)
+    return file.read(4) == b"ftyp"
+
+
+def _check_limits(reader: AudioReader) -> None:
+    if not 1 <= reader.channels <= MAX_CHANNELS:
+        raise AudioError(
+            f"{reader.name} has {reader.channels} channels; nac takes 1 to {MAX_CHANNELS}: split it into several files"
+        )
+    if not MIN_SAMPLE_RATE <= reader.sample_rate <= MAX_SAMPLE_RATE:
+        raise AudioError(
+            f"{reader.name} has a sample rate of {reader.sample_rate} Hz; nac takes {MIN_SAMPLE_RATE} to "
+            f"{MAX_SAMPLE_RATE} Hz: resample it first"
+        )
+
+
+def _behind(pieces: Iterator[np.ndarray], start: int) -> Iterator[np.ndarray]:
+    """The same sound without its first `start` samples."""
+    for piece in pieces:
+        if piece.shape[1] > start:
+            yield piece[:, start:]
+        start = max(0, start - piece.shape[1])
+
+
+def _regrouped(pieces: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """The same samples in blocks of exactly `size`, the last one shorter."""
+    waiting: list[np.ndarray] = []
+    count = 0
+    for piece in pieces:
+        waiting.append(piece)
+        count += piece.shape[1]
+        if count < size:
+            continue
+        whole = waiting[0] if len(waiting) == 1 else np.concatenate(waiting, axis=1)
+        full = count - count % size
+        for start in range(0, full, size):
+            yield np.ascontiguousarray(whole[:, start : start + size])
+        waiting, count = [whole[:, full:]], count - full
+    if count:
+        yield np.ascontiguousarray(np.concatenate(waiting, axis=1))

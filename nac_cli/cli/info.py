@@ -1,0 +1,72 @@
+"""`nac info`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nac_cli.cli import options
+from nac_cli.cli.batch import Outcome, run_each
+from nac_cli.cli.output import Output
+from nac_cli.cli.targets import PIPE, refuse_repeated_pipe, standard_input
+from nac_cli.cli.text import clock, counted, kilobits, kilohertz, layout, size
+from nac_cli.errors import CorruptStream
+
+if TYPE_CHECKING:
+    from nac_cli import FileInfo
+
+LONGEST_TAG = 200
+
+
+@click.command("info", short_help="What .nac files hold.")
+@options.files_argument
+@options.json_option
+@options.quiet_option
+def command(files, as_json, quiet) -> None:
+    """Say what .nac files hold, without decoding them.
+
+    The exit code is 6 if a file's structure is damaged. - is standard input.
+
+    \b
+    nac info song.nac
+    nac info --json *.nac | jq .bitrate
+    """
+    refuse_repeated_pipe(files)
+    out = Output(as_json, quiet)
+
+    def describe(name: str) -> Outcome:
+        from nac_cli import info
+
+        found = info(standard_input() if name == PIPE else name)
+        if name != files[0]:
+            out.line("")
+        out.table(_rows(found), title=name)
+        record = found.as_dict()
+        del record["file"]
+        damage = CorruptStream(f"{name} is damaged: {'; '.join(found.damage)}") if found.damage else None
+        return Outcome(record, damage)
+
+    run_each(files, lambda name: name, describe, out)
+
+
+def _rows(found: FileInfo) -> list[tuple[str, str]]:
+    stream, codec = found.stream, found.stream.codec
+    length = "unknown" if stream.duration is None else f"{clock(stream.duration)} ({stream.num_samples} samples)"
+    source = f", {stream.source_bits} bits" if stream.source_bits else ""
+    rows = [
+        ("Duration", length),
+        ("Sound", f"{layout(stream.channels)}, {kilohertz(stream.sample_rate)}{source}"),
+        ("Size", size(found.file_bytes)),
+        ("Bitrate", "unknown" if found.bitrate is None else kilobits(found.bitrate)),
+        ("Model", f"{codec.name} ({codec.family}, id {codec.model_id.hex()}){'' if found.installed else ', NOT INSTALLED'}"),
+        ("Planes", f"{', '.join(f'{depth:g}' for depth in found.depths)} of {codec.num_codebooks} on average"),
+        ("Chunks", f"{found.chunks} ({', '.join(f'{count} {mode}' for mode, count in found.modes.items()) or 'none'})"),
+        ("Bytes", ", ".join(f"{kind} {count}" for kind, count in found.bytes_by_kind.items())),
+        ("Format", ".".join(map(str, found.version))),
+    ]
+    rows += [(key, value if len(value) <= LONGEST_TAG else f"{value[:LONGEST_TAG]}…") for key, value in found.tags.items]
+    rows += [("Picture", f"type {p.type}, {p.mime}, {size(len(p.data))}") for p in found.tags.pictures]
+    if found.damage:
+        rows.append(("Damage", counted(len(found.damage), "place")))
+    return rows

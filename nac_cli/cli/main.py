@@ -1,0 +1,82 @@
+"""`nac`: finds the sub-command, loads it only then, and turns whatever went wrong into a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from nac_cli import __version__
+from nac_cli.cli.errors import explain
+from nac_cli.cli.interrupt import interruptible
+from nac_cli.cli.output import Output
+
+COMMANDS = ("compress", "decompress", "info", "verify", "models", "train", "completion")
+"""Each is the function `command` of its module in this package."""
+
+EPILOG = """\b
+Exit codes:
+  0 done                     6 corrupt file
+  1 internal error           7 model missing
+  2 wrong usage              8 tokens mismatch
+  3 unreadable, unwritable   9 output exists
+  4 damaged, partly decoded  10 limit exceeded
+  5 not a nac file           11 some inputs of a batch failed
+  130 interrupted            141 closed pipe
+"""
+
+
+class Nac(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return import_module(f"nac_cli.cli.{name}").command if name in COMMANDS else None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options = args[: args.index("--")] if "--" in args else args
+        ctx.obj = Output(json="--json" in options)  # for errors, even those found while options are parsed
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            with interruptible():
+                return super().invoke(ctx)
+        except click.exceptions.Exit:
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            ctx.exit(_report(error, ctx.obj))
+
+
+@click.group(
+    cls=Nac, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)  # fmt: skip
+@click.version_option(__version__, prog_name="nac", message="%(prog)s %(version)s")
+def main() -> None:
+    """A neural audio codec for files: music and speech at 1.5 to 16 kbit/s.
+
+    \b
+    nac compress song.wav -b 6kbps      makes song.nac
+    nac decompress song.nac             makes song.wav
+    nac info song.nac                   says what it holds
+    """
+
+
+def _report(error: BaseException, output: Output) -> int:
+    try:
+        code = output.failed(error)
+    except OSError as second:  # stdout is what failed
+        code = explain(second).exit_code
+    try:
+        sys.stdout.flush()
+    except OSError:  # what cannot be delivered must not be tried again when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""`nac models`: what is installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nac_cli.cli import options
+from nac_cli.cli.output import Output
+from nac_cli.cli.text import counted, kilobits, kilohertz
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nac_cli.models.weights import WeightFile
+
+COLUMNS = ("NAME", "ID", "FAMILY", "RATE", "PLANES", "BITRATE A CHANNEL", "PARAMETERS", "FILE")
+model_argument = click.argument("model", metavar="NAME")
+
+
+@click.group("models", invoke_without_command=True, short_help="Which models are installed.")
+@options.json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """List the installed models: those in the package and those in the user's folder (NAC_MODELS).
+
+    NAME is a model's name or id, or the path of a weight file.
+
+    \b
+    nac models
+    nac models show nac-44k
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from nac_cli.models import zoo
+
+    out, found = Output(as_json), zoo.available()
+    for file in found:
+        out.record(_record(file))
+    if found:
+        out.table([_row(file) for file in found], header=COLUMNS)
+    else:
+        out.warn(f"no models are installed; weight files belong into {zoo.user_folder()}")
+
+
+@command.command("path")
+@model_argument
+def path(model: str) -> None:
+    """Print where a model's weight file is."""
+    from nac_cli.models import zoo
+
+    click.echo(str(zoo.find(model).path))
+
+
+@command.command("show")
+@model_argument
+@options.json_option
+def show(model: str, as_json: bool) -> None:
+    """Describe a model."""
+    from nac_cli.models import zoo
+
+    out, file = Output(as_json), zoo.find(model)
+    low, high = _bitrates(file)
+    out.record(_record(file) | {"config": file.config, "training": file.training})
+    out.table([
+        ("Name", file.spec.name),
+        ("Id", file.spec.model_id.hex()),
+        ("Family", file.spec.family),
+        ("Sample rate", kilohertz(file.spec.sample_rate)),
+        ("Frames", f"{file.spec.frame_rate:.2f} a second, {file.spec.hop_length} samples each"),
+        ("Planes", f"{file.spec.num_codebooks} of {', '.join(map(str, sorted(set(file.spec.codebook_sizes))))} codes"),
+        ("Bitrate", f"{kilobits(low)} to {kilobits(high)} a channel before entropy coding"),
+        ("Parameters", f"{file.num_parameters:,}"),
+        ("Trained for", counted(file.training["steps"], "step") if "steps" in file.training else "not recorded"),
+        ("Licence", file.training.get("licence", "see the card") if _card(file) else "not recorded"),
+        ("Card", str(_card(file) or "none beside the weight file")),
+        ("File", str(file.path)),
+    ])  # fmt: skip
+
+
+def _row(file: WeightFile) -> tuple[str, ...]:
+    low, high = _bitrates(file)
+    return (
+        file.spec.name, file.spec.model_id.hex(), file.spec.family, kilohertz(file.spec.sample_rate),
+        str(file.spec.num_codebooks), f"{low / 1000:.2f} to {kilobits(high)}", f"{file.num_parameters / 1e6:.1f} M",
+        str(file.path),
+    )
+
+
+def _record(file: WeightFile) -> dict:
+    from nac_cli.models import zoo
+
+    low, high = _bitrates(file)
+    card = _card(file)
+    return {
+        "name": file.spec.name, "id": file.spec.model_id.hex(), "family": file.spec.family,
+        "default": file.spec.name == zoo.DEFAULT, "sample_rate": file.spec.sample_rate,
+        "hop_length": file.spec.hop_length, "planes": file.spec.num_codebooks,
+        "codebook_sizes": list(file.spec.codebook_sizes), "strides": list(file.spec.strides),
+        "channel_bitrate_min": round(low, 1), "channel_bitrate_max": round(high, 1), "parameters": file.num_parameters,
+        "path": str(file.path), "card": card and str(card), "exit_code": 0,
+    }
+
+
+def _bitrates(file: WeightFile) -> tuple[float, float]:
+    """bit/s of one channel with one plane and with all, as packed bits."""
+    spec = file.spec
+    planes = [
+        spec.frame_rate * (size - 1).bit_length() / stride
+        for size, stride in zip(spec.codebook_sizes, spec.strides, strict=True)
+    ]
+    return planes[0], sum(planes)
+
+
+def _card(file: WeightFile) -> Path | None:
+    card = file.path.with_suffix(".md")
+    return card if card.is_file() else None

@@ -1,0 +1,108 @@
+"""What a command prints: data on stdout, talk on stderr.
+
+With `--json` stdout holds JSON lines, one object for each input (or model, or run), in order, ASCII only:
+
+- `file`, the input as it was named, where there is one;
+- `exit_code`, 0 or what the table in `nac_cli.cli.errors` says;
+- `error`, the message, where something went wrong;
+- the command's own results.
+
+An object with an `error` and no `file` speaks of the whole run. Messages for people still go to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+from nac_cli.cli.errors import CLOSED_PIPE, explain, show_traceback
+from nac_cli.cli.text import printable
+
+PLAIN_WIDTH = 1000
+"""Columns of a table that no terminal limits."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """`json`: results for machines; `quiet`: nothing on stderr but errors."""
+
+    json: bool = False
+    quiet: bool = False
+
+    def record(self, values: dict) -> None:
+        """An object on stdout, if JSON is wanted."""
+        if self.json:
+            click.echo(json.dumps(values))
+
+    def line(self, text: str) -> None:
+        """A result on stdout, unless JSON is wanted."""
+        if not self.json:
+            click.echo(printable(text))
+
+    def say(self, text: str) -> None:
+        """How it went, on stderr."""
+        if not (self.quiet or self.json):
+            click.echo(printable(text), err=True)
+
+    def warn(self, text: str) -> None:
+        """Something a person should know, on stderr."""
+        if not self.quiet:
+            click.echo(f"Warning: {printable(text)}", err=True)
+
+    def failed(self, error: BaseException, values: dict | None = None) -> int:
+        """Tell of an error on stderr, and on stdout beside `values` in JSON; its exit code."""
+        failure = explain(error)
+        if failure.exit_code == CLOSED_PIPE:
+            return CLOSED_PIPE
+        show_traceback(error)
+        if isinstance(error, click.UsageError):
+            error.show()
+        else:
+            click.echo(f"Error: {printable(failure.message)}", err=True)
+        self.record({**(values or {}), "exit_code": failure.exit_code, "error": failure.message})
+        return failure.exit_code
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Callable[[float, float | None], None]]:
+        """A bar on stderr if that is a terminal; the function takes seconds done and seconds there are, if known."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda done, whole: None
+            return
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+        with Progress(*columns, console=_console(stderr=True), transient=True, redirect_stdout=False) as bars:
+            task = bars.add_task(printable(title), total=None)
+            yield lambda done, whole: bars.update(task, completed=done, total=whole)
+
+    def table(self, rows: Sequence[Sequence[str]], header: Sequence[str] | None = None, title: str | None = None) -> None:
+        """Aligned columns on stdout, unless JSON is wanted; in a terminal the rows are fitted to its width."""
+        if self.json:
+            return
+        from rich.table import Table
+
+        table = Table(title=title and printable(title), title_justify="left", title_style="bold", box=None,
+                      show_header=header is not None, padding=(0, 2, 0, 0), pad_edge=False)  # fmt: skip
+        for name in header or [""] * len(rows[0]):
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*map(printable, row))
+        console = _console()
+        with console.capture() as shown:
+            console.print(table)
+        for text in shown.get().splitlines():
+            click.echo(text if console.is_terminal else text.rstrip())
+
+
+def _console(stderr: bool = False):
+    """A console that takes text as it is: names and tags are no markup."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PLAIN_WIDTH
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)

@@ -1,0 +1,51 @@
+"""Numbers and names as people read them."""
+
+from __future__ import annotations
+
+import re
+
+LAYOUTS = {1: "mono", 2: "stereo"}
+_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, which could drive a terminal, and those that turn the direction of writing."""
+
+
+def printable(text: str) -> str:
+    """`text` as one line for a terminal: harmful characters and undecodable bytes become `�`, line breaks spaces."""
+    legible = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _HARMFUL.sub("�", " ".join(re.split(r"[\t\n\r]+", legible)))
+
+
+def clock(seconds: float) -> str:
+    """`0:12.3`, `3:45.0`, `1:02:03.4`."""
+    hours, rest = divmod(round(10 * seconds), 36_000)
+    minutes, tenths = divmod(rest, 600)
+    end = f"{tenths // 10:02d}.{tenths % 10}"
+    return f"{hours}:{minutes:02d}:{end}" if hours else f"{minutes}:{end}"
+
+
+def kilobits(bitrate: float) -> str:
+    return f"{bitrate / 1000:.2f} kbit/s"
+
+
+def kilohertz(sample_rate: int) -> str:
+    return f"{sample_rate / 1000:g} kHz"
+
+
+def size(count: int) -> str:
+    """Bytes in decimal units."""
+    if count < 1000:
+        return counted(count, "byte")
+    value, units = count / 1000, iter(("kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while value >= 999.95 and unit != "TB":
+        value, unit = value / 1000, next(units)
+    return f"{value:.1f} {unit}"
+
+
+def layout(channels: int) -> str:
+    return LAYOUTS.get(channels, f"{channels} channels")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

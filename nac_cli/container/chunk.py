@@ -1,0 +1,52 @@
+"""The `CHNK` payload: which chunk, how its codes are packed, what they must come out as, the packed bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nac_cli.container import limits
+from nac_cli.container.fields import FieldReader, pack_varint
+from nac_cli.errors import UnsupportedStream, UsageError
+
+MODES = {0: "packed", 1: "static", 2: "lm"}
+READABLE_MODES = frozenset({0, 1})
+"""`lm` has its number, but this version of nac does not decode it yet."""
+
+
+@dataclass(frozen=True)
+class ChunkRecord:
+    """One chunk as the container sees it: `payload` is opaque here, `entropy` makes codes of it.
+
+    `token_checksum` is the CRC-32 of the codes in their canonical order, whatever `mode` packed them.
+    """
+
+    index: int
+    num_frames: int
+    mode: int
+    token_checksum: int
+    payload: bytes
+
+
+def pack_chunk(record: ChunkRecord) -> bytes:
+    """Raises `UsageError` for an unknown mode; order and frames are the writer's to check."""
+    if record.mode not in MODES:
+        raise UsageError(f"entropy mode {record.mode} is none of {MODES}")
+    return pack_chunk_fields(record) + record.payload
+
+
+def pack_chunk_fields(record: ChunkRecord) -> bytes:
+    """All of the payload but the packed codes."""
+    checksum = record.token_checksum.to_bytes(4, "little")
+    return pack_varint(record.index) + pack_varint(record.num_frames) + bytes([record.mode]) + checksum
+
+
+def unpack_chunk(payload: bytes, where: str) -> ChunkRecord:
+    """Raises `CorruptStream`, `UnsupportedStream` (the mode) or `LimitExceeded`."""
+    fields = FieldReader(payload, where)
+    index = fields.number("chunk index", 0, limits.MAX_CHUNKS - 1)
+    num_frames = fields.number("frames", 1, limits.MAX_CHUNK_FRAMES)
+    mode = fields.u8("entropy mode")
+    if mode not in READABLE_MODES:
+        name = f"{mode} ({MODES[mode]})" if mode in MODES else str(mode)
+        raise UnsupportedStream(f"{where}: entropy mode {name} needs a newer nac")
+    return ChunkRecord(index, num_frames, mode, fields.u32("token checksum"), fields.rest())

@@ -1,0 +1,99 @@
+"""What a stream costs in bytes beside its packed codes: counted while writing, or known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nac_cli.container.blocks import BLOCK_OVERHEAD, PREFIX_SIZE
+from nac_cli.container.chunk import ChunkRecord, pack_chunk_fields
+from nac_cli.container.header import num_chunks, pack_header
+from nac_cli.container.index import TRAILER_SIZE, Index, pack_index
+from nac_cli.container.limits import MAX_PAYLOAD, MAX_PICTURE_BYTES, MAX_PICTURES
+from nac_cli.container.tags import pack_picture, pack_tags
+from nac_cli.errors import LimitExceeded
+from nac_cli.values import StreamInfo, Tags
+
+DIGEST_BYTES = BLOCK_OVERHEAD + 17
+
+
+@dataclass(frozen=True)
+class ByteCounts:
+    """Bytes of a stream: `header` (signature and HEAD), `tags` (with pictures and padding), `payload` (packed
+    codes), `chunks` (the rest of the CHNK blocks), `index` (PCM digest, INDX, trailer)."""
+
+    header: int = 0
+    tags: int = 0
+    chunks: int = 0
+    payload: int = 0
+    index: int = 0
+
+    @property
+    def overhead(self) -> int:
+        return self.total - self.payload
+
+    @property
+    def total(self) -> int:
+        return self.header + self.tags + self.chunks + self.payload + self.index
+
+
+def tag_blocks(tags: Tags | None, padding: int) -> list[tuple[str, bytes]]:
+    """(kind, payload) of the blocks between header and chunks, the last with `padding` bytes if not 0."""
+    blocks = []
+    if tags and tags.items:
+        blocks.append(("tags", pack_tags(tags.items)))
+    pictures = [pack_picture(picture) for picture in tags.pictures] if tags else []
+    if len(pictures) > MAX_PICTURES or sum(map(len, pictures)) > MAX_PICTURE_BYTES:
+        raise LimitExceeded(f"a file holds at most {MAX_PICTURES} pictures, {MAX_PICTURE_BYTES} bytes in all")
+    blocks += [("pict", picture) for picture in pictures]
+    if padding:
+        blocks.append(("padd", bytes(padding)))
+    return blocks
+
+
+def stream_bytes(
+    info: StreamInfo,
+    payload_sizes: Sequence[int],
+    num_samples: int,
+    tags: Tags | None = None,
+    padding: int = 0,
+    digest: bool = False,
+) -> ByteCounts:
+    """Exactly what `ContainerWriter` writes for chunks with these payload sizes in bytes.
+
+    `info.num_samples` stays None for a stream that starts before its length is known.
+    """
+    frames = [info.framing.chunk_frames] * len(payload_sizes)
+    if frames:
+        frames[-1] = info.frames_for(num_samples) - sum(frames[:-1])
+    fixed = [BLOCK_OVERHEAD + _chunk_fields_bytes(i, count) for i, count in enumerate(frames)]
+    spans = tuple(a + b for a, b in zip(fixed, payload_sizes))
+    distance = sum(spans) + DIGEST_BYTES * digest if spans else 0
+    index = Index(num_samples, info.frames_for(num_samples), spans, distance)
+    return ByteCounts(
+        header=PREFIX_SIZE + BLOCK_OVERHEAD + len(pack_header(info)),
+        tags=sum(BLOCK_OVERHEAD + len(payload) for _, payload in tag_blocks(tags, padding)),
+        chunks=sum(fixed),
+        payload=sum(payload_sizes),
+        index=DIGEST_BYTES * digest + BLOCK_OVERHEAD + len(pack_index(index)) + TRAILER_SIZE,
+    )
+
+
+def overhead_bytes(
+    info: StreamInfo,
+    num_samples: int,
+    tags: Tags | None = None,
+    padding: int = 0,
+    digest: bool = False,
+    max_payload: int = MAX_PAYLOAD,
+) -> int:
+    """The most that a stream costs beside its packed codes, with at most `max_payload` bytes of them a chunk.
+
+    Raises `LimitExceeded` for too long a stream.
+    """
+    sizes = [max_payload] * num_chunks(info, num_samples)
+    return stream_bytes(info, sizes, num_samples, tags, padding, digest).overhead
+
+
+def _chunk_fields_bytes(index: int, num_frames: int) -> int:
+    return len(pack_chunk_fields(ChunkRecord(index, num_frames, 0, 0, b"")))

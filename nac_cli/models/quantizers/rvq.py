@@ -1,0 +1,67 @@
+"""Residual vector quantizer: each plane codes what the planes before it left over (EnCodec, section 3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from nac_cli.models.quantizers.vq import VectorQuantizer
+from nac_cli.values import ABSENT
+
+
+@dataclass
+class ResidualQuantized:
+    """`z_q` `[B, F, D]`; `codes` `[B, K, F]`; `commitment` and `codebook`: mean losses over the planes in use."""
+
+    z_q: torch.Tensor
+    codes: torch.Tensor
+    commitment: torch.Tensor
+    codebook: torch.Tensor
+
+
+class ResidualVectorQuantizer(nn.Module):
+    """`num_codebooks` factorised quantizers in sequence. A frame may stop at any depth: its prefix of planes is a
+    coarser version of the whole, which is what rate control relies on."""
+
+    def __init__(self, width: int, num_codebooks: int, codebook_size: int, codebook_dim: int):
+        super().__init__()
+        self.planes = nn.ModuleList(VectorQuantizer(width, codebook_size, codebook_dim) for _ in range(num_codebooks))
+
+    def forward(self, z: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
+        """Quantise `z` `[B, F, D]` for training, frame f of item b with its first `depths[b, f]` planes.
+
+        Random depths are the quantizer dropout of Improved RVQGAN, section 3.3; they vary over time as well, since
+        rate control changes the depth within a stream.
+        """
+        with torch.autocast(z.device.type, enabled=False):
+            z = residual = z.float()
+            z_q = torch.zeros_like(z)
+            codes, commitment, codebook = [], z.new_zeros(()), z.new_zeros(())
+            for plane, quantizer in enumerate(self.planes):
+                used = (depths > plane).to(z.dtype)
+                quantized = quantizer(residual)
+                z_q = z_q + quantized.z_q * used.unsqueeze(-1)
+                residual = residual - quantized.z_q.detach()
+                commitment = commitment + (quantized.commitment * used).mean()
+                codebook = codebook + (quantized.codebook * used).mean()
+                codes.append(quantized.codes)
+        return ResidualQuantized(z_q, torch.stack(codes, 1), commitment, codebook)
+
+    def encode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """`[B, F, D]` -> codes `[B, K, F]` and `distortion` `[B, K + 1, F]`, the squared residual after 0..K planes."""
+        residual, codes, distortion = z, [], [z.square().sum(-1)]
+        for quantizer in self.planes:
+            codes.append(quantizer.encode(residual))
+            residual = residual - quantizer.decode(codes[-1])
+            distortion.append(residual.square().sum(-1))
+        return torch.stack(codes, 1), torch.stack(distortion, 1)
+
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Codes `[B, K, F]` with ABSENT where a plane was not sent -> `z_q` `[B, F, D]`."""
+        z_q = 0
+        for quantizer, plane in zip(self.planes, codes.unbind(1), strict=True):
+            present = (plane != ABSENT).unsqueeze(-1)
+            z_q = z_q + quantizer.decode(plane.clamp_min(0)) * present
+        return z_q

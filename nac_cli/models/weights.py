@@ -1,0 +1,102 @@
+"""Weight files: safetensors with the network's config as JSON in the metadata, identified by their SHA-256.
+
+Parameters are float16 on disk and float32 in use. The frequency tables of the `static` entropy mode travel in
+the same file (int32 `entropy.frequencies` `[K, N]`), so that a model's id covers them. Reading a file's
+description or its tables needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from nac_cli.errors import ModelError
+from nac_cli.values import CodecSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from nac_cli.models.codec import Codec
+
+FORMAT = "nac-codec-1"
+TABLES = "entropy.frequencies"
+ID_BYTES = 8
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """What a weight file says of itself: where it is, its spec and the network's config as a plain dictionary."""
+
+    path: Path
+    spec: CodecSpec
+    config: dict
+    num_parameters: int
+    training: dict
+
+
+def describe(path: Path) -> WeightFile:
+    """Read the description of a weight file. Raises ModelError when it is missing, damaged or of another kind."""
+    try:
+        digest = hashlib.sha256(path.read_bytes()).digest()
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys() if name != TABLES}
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such weight file") from None
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: not a readable weight file ({error})") from error
+    if metadata.get("format") != FORMAT:
+        raise ModelError(f"{path}: not a weight file of this version of nac (format {metadata.get('format')!r})")
+    try:
+        spec, config = json.loads(metadata["spec"]), json.loads(metadata["config"])
+        parameters = sum(int(np.prod(shape)) for shape in shapes.values())
+        return WeightFile(path, _spec(spec, digest), config, parameters, json.loads(metadata.get("training", "{}")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: its description is incomplete ({error})") from error
+
+
+def load_tables(path: Path) -> np.ndarray | None:
+    """The frequency tables, integers `[K, N]`, or None when the file has none."""
+    with safe_open(path, framework="numpy") as file:
+        return file.get_tensor(TABLES).astype(np.int64) if TABLES in file.keys() else None
+
+
+def load_state(path: Path) -> dict[str, torch.Tensor]:
+    """The network's parameters in float32."""
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name).float() for name in file.keys() if name != TABLES}
+
+
+def save(path: Path, model: Codec, config: dict, tables: np.ndarray | None, training: dict) -> WeightFile:
+    """Write `model` as float16 with its config, tables and a summary of its training; the description of the result."""
+    import torch
+    from safetensors.torch import save_file
+
+    spec = {
+        "name": model.spec.name, "family": model.spec.family, "sample_rate": model.spec.sample_rate,
+        "hop_length": model.spec.hop_length, "codebook_sizes": model.spec.codebook_sizes, "strides": model.spec.strides,
+    }
+    metadata = {
+        "format": FORMAT, "spec": json.dumps(spec), "config": json.dumps(config), "training": json.dumps(training)
+    }
+    tensors = {name: value.detach().half().contiguous() for name, value in model.state_dict().items()}
+    if tables is not None:
+        tensors[TABLES] = torch.from_numpy(np.ascontiguousarray(tables, dtype=np.int32))
+    beside = path.with_name(path.name + ".part")
+    save_file(tensors, beside, metadata)
+    beside.replace(path)
+    return describe(path)
+
+
+def _spec(spec: dict, digest: bytes) -> CodecSpec:
+    return CodecSpec(
+        name=spec["name"], family=spec["family"], model_id=digest[:ID_BYTES], sample_rate=int(spec["sample_rate"]),
+        hop_length=int(spec["hop_length"]), codebook_sizes=tuple(map(int, spec["codebook_sizes"])),
+        strides=tuple(map(int, spec["strides"])),
+    )

@@ -1,0 +1,38 @@
+"""Outputs are written beside their final place and renamed, so that nothing half-done and nothing lost is ever seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nac_cli.errors import AudioError, OutputExists
+
+
+def check_output(path: Path, force: bool) -> None:
+    """Raise OutputExists when `path` is there and `force` is not given, AudioError when it cannot be a file."""
+    if path.is_dir():
+        raise AudioError(f"{path}: is a folder; name a file or end the name with / to write into it")
+    if path.exists() and not force:
+        raise OutputExists(f"{path}: already exists; use --force to replace it")
+    if not path.parent.is_dir():
+        raise AudioError(f"{path}: its folder does not exist; make it first")
+
+
+@contextmanager
+def atomic_path(path: Path, force: bool) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; rename it to `path` on success, remove it on any failure."""
+    check_output(path, force)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
+        if path.exists() and not force:  # made by someone else meanwhile
+            raise OutputExists(f"{path}: already exists; use --force to replace it")
+        os.replace(beside, path)
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,209 @@
+"""Sound in, `.nac` file out."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from nac_cli.audio import Sanitizer, open_audio, open_source, read_tags
+from nac_cli.container import ChunkRecord, ContainerWriter
+from nac_cli.entropy import unpack_side
+from nac_cli.errors import UsageError
+from nac_cli.models import zoo
+from nac_cli.pipelines.analysis import analyse
+from nac_cli.pipelines.atomic import atomic_path, check_output
+from nac_cli.pipelines.fitting import fit_bitrate, fit_planes
+from nac_cli.pipelines.runtime import open_model, open_tables
+from nac_cli.pipelines.verify import verify
+from nac_cli.values import StreamInfo, Tags, Waveform
+
+BLOCK_SAMPLES = 1 << 16
+GROUPS = {1: (1,), 2: (2,), 3: (2, 1), 4: (2, 2), 5: (2, 1, 2), 6: (2, 1, 1, 2), 7: (2, 1, 1, 1, 2), 8: (2, 1, 1, 2, 2)}
+"""Channel groups in the usual orders (L R, C, LFE, surround pairs): pairs that belong together are rotated."""
+TAG_PADDING = 512
+"""Zero bytes after the tags of a file that has any, so that they can be edited in place."""
+
+Progress = Callable[[float, float | None], None]
+"""Called with the seconds of sound done and the seconds there are, None while unknown."""
+
+
+@dataclass(frozen=True)
+class CompressReport:
+    """What became of an input. Sizes in bytes; `bitrate` in bit/s counts everything but tags, pictures and their padding,
+    `file_bitrate` everything; `depth` is the mean number of planes of a coded channel."""
+
+    source: str
+    target: str
+    model: str
+    sample_rate: int
+    channels: int
+    num_samples: int
+    seconds: float
+    source_bytes: int | None
+    file_bytes: int
+    tag_bytes: int
+    overhead_bytes: int
+    bitrate: float
+    file_bitrate: float
+    depth: float
+    elapsed: float
+    messages: tuple[str, ...] = field(default=())
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+def compress(
+    source: str | os.PathLike | BinaryIO | Waveform,
+    target: str | os.PathLike | BinaryIO,
+    *,
+    bitrate: int | None = None,
+    planes: int | None = None,
+    model: str | os.PathLike = zoo.DEFAULT,
+    device: str = "auto",
+    threads: int | None = None,
+    tags: bool = True,
+    force: bool = False,
+    check: bool = False,
+    progress: Progress = lambda done, whole: None,
+) -> CompressReport:
+    """Compress a sound file, an open file or a `Waveform` into a `.nac` stream.
+
+    Give a `bitrate` in bit/s, which the whole file (tags aside) keeps to, or a constant depth of `planes`; with
+    neither, 6000 bit/s a channel pair or single channel. `check` decodes the result before it takes its place.
+
+    Raises AudioError (input unreadable, output not writable), UsageError (a bitrate out of range), OutputExists,
+    ModelError.
+
+    >>> import io, numpy as np, nac_cli
+    >>> tone = np.sin(2 * np.pi * 440 * np.arange(88200) / 44100, dtype=np.float32)[None] / 4
+    >>> report = nac_cli.compress(nac_cli.Waveform(tone, 44100), file := io.BytesIO(), bitrate=6000)
+    >>> 5500 < report.bitrate <= 6000
+    True
+    """
+    if bitrate is not None and planes is not None:
+        raise UsageError("give a bitrate or a number of planes, not both")
+    started = time.monotonic()
+    if isinstance(target, (str, os.PathLike)):
+        check_output(Path(target), force)
+    weight_file = zoo.find(model)
+    codec = open_model(weight_file, device, threads)
+    tables = open_tables(weight_file)
+    messages: list[str] = []
+    with _opened(source, messages.append, tags) as sound:
+        info = StreamInfo(weight_file.spec, sound.sample_rate, sound.channels, GROUPS[sound.channels], None, sound.source_bits)
+        counter = _Counter(sound, progress)
+        chunks = list(analyse(counter.blocks(), info, codec))
+    messages += counter.sanitizer.messages()
+    info = replace(info, num_samples=counter.num_samples)
+    if planes is not None:
+        records = fit_planes(chunks, info, tables, planes)
+    else:
+        records = fit_bitrate(chunks, info, tables, bitrate or 6000 * len(info.groups))
+    padding = TAG_PADDING if sound.tags.items or sound.tags.pictures else 0
+    with _output(target, force) as (file, written):
+        writer = ContainerWriter(file, info, sound.tags, padding)
+        for record in records:
+            writer.write_chunk(record)
+        counts = writer.finish(info.num_samples)
+        if check:
+            verify(written(), device=device, threads=threads).require_sound()
+    seconds = info.num_samples / info.sample_rate
+    per_second = 8 / seconds if seconds else 0.0
+    return CompressReport(
+        source=_name(source), target=_name(target), model=info.codec.name, sample_rate=info.sample_rate,
+        channels=info.channels, num_samples=info.num_samples, seconds=seconds, source_bytes=_size(source),
+        file_bytes=counts.total, tag_bytes=counts.tags, overhead_bytes=counts.overhead - counts.tags,
+        bitrate=(counts.total - counts.tags) * per_second, file_bitrate=counts.total * per_second,
+        depth=_mean_depth(records, info), elapsed=time.monotonic() - started, messages=tuple(messages),
+    )
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """An input, whatever it came as."""
+
+    sample_rate: int
+    channels: int
+    source_bits: int
+    seconds: float | None
+    blocks: Iterator[np.ndarray]
+    tags: Tags
+
+
+@contextmanager
+def _opened(source: str | os.PathLike | BinaryIO | Waveform, warn: Callable[[str], None], tags: bool) -> Iterator[_Sound]:
+    if isinstance(source, Waveform):
+        yield _Sound(source.sample_rate, source.channels, 0, source.duration, _cut(source.samples), Tags())
+        return
+    origin = open_source(source)
+    try:
+        kept = read_tags(origin.file, warn) if tags else Tags()
+        with open_audio(origin.file, warn) as reader:
+            blocks = reader.blocks(BLOCK_SAMPLES)
+            yield _Sound(reader.sample_rate, reader.channels, reader.source_bits, reader.seconds, blocks, kept)
+    finally:
+        origin.close()
+
+
+def _cut(samples: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, samples.shape[1], BLOCK_SAMPLES):
+        yield samples[:, start : start + BLOCK_SAMPLES].astype(np.float32)
+
+
+class _Counter:
+    """Hands the blocks on, cleaned, and counts their samples."""
+
+    def __init__(self, sound: _Sound, progress: Progress):
+        self.sanitizer, self.num_samples = Sanitizer(), 0
+        self._sound, self._progress = sound, progress
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        for block in self._sound.blocks:
+            self.num_samples += block.shape[1]
+            yield self.sanitizer.push(block)
+            self._progress(self.num_samples / self._sound.sample_rate, self._sound.seconds)
+
+
+@contextmanager
+def _output(target: str | os.PathLike | BinaryIO, force: bool) -> Iterator[tuple[BinaryIO, Callable[[], BinaryIO | Path]]]:
+    """The file to write into, and a function that gives what was written so far for reading back.
+
+    A path is written beside and renamed, a pipe gets its bytes when all is well.
+    """
+    if not isinstance(target, (str, os.PathLike)):
+        held = io.BytesIO()
+        yield held, lambda: io.BytesIO(held.getvalue())
+        target.write(held.getvalue())
+        target.flush()
+        return
+    with atomic_path(Path(target), force) as beside, open(beside, "wb") as file:
+
+        def written() -> Path:
+            file.flush()
+            return beside
+
+        yield file, written
+
+
+def _mean_depth(records: list[ChunkRecord], info: StreamInfo) -> float:
+    depths = [unpack_side(record.payload, record.num_frames, info).depths for record in records]
+    return float(np.concatenate([d.ravel() for d in depths]).mean()) if depths else 0.0
+
+
+def _name(place: object) -> str:
+    if isinstance(place, Waveform):
+        return "waveform"
+    return str(place) if isinstance(place, (str, os.PathLike)) else str(getattr(place, "name", "stream"))
+
+
+def _size(source: object) -> int | None:
+    return Path(source).stat().st_size if isinstance(source, (str, os.PathLike)) else None

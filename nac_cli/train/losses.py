@@ -1,0 +1,55 @@
+"""Reconstruction losses on waveforms `[B, 1, T]`, each a pure function of (wav_hat, wav)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+
+from nac_cli.models.layers.spectrum import compress
+from nac_cli.train.mel import mel_filters
+
+MEL_SCALES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (2048, 320))
+"""(window, mels) of the multi-scale mel loss; hop is a quarter of the window (Improved RVQGAN, section 3.4)."""
+
+STFT_WINDOWS = (2048, 1024, 512, 256)
+
+
+def mel_loss(wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int, window: int, mels: int) -> torch.Tensor:
+    """Mean L1 distance of log10 mel magnitudes, clamped at 1e-5, at one scale (Improved RVQGAN, section 3.4)."""
+    filters = _filters(sample_rate, window, mels).to(wav.device)
+
+    def log_mel(x: torch.Tensor) -> torch.Tensor:
+        magnitude = _magnitude(_stft(x, window))
+        return (filters @ magnitude).clamp_min(1e-5).log10()
+
+    return (log_mel(wav_hat) - log_mel(wav)).abs().mean()
+
+
+def complex_stft_loss(wav_hat: torch.Tensor, wav: torch.Tensor, window: int) -> torch.Tensor:
+    """Mean L1 distance of power-compressed complex bins: magnitude and phase together, quiet bins heard as well."""
+    scale = (window * 0.375) ** -0.5  # a Hann window's energy: white noise of unit power gets unit bins
+    return (compress(_stft(wav_hat, window) * scale) - compress(_stft(wav, window) * scale)).abs().mean()
+
+
+def waveform_loss(wav_hat: torch.Tensor, wav: torch.Tensor) -> torch.Tensor:
+    """Mean L1 distance of samples."""
+    return (wav_hat - wav).abs().mean()
+
+
+def _stft(wav: torch.Tensor, window: int) -> torch.Tensor:
+    return torch.stft(wav[:, 0], window, window // 4, window=_hann(window).to(wav.device), return_complex=True)
+
+
+def _magnitude(spectrum: torch.Tensor) -> torch.Tensor:
+    return (torch.view_as_real(spectrum).square().sum(-1) + 1e-12).sqrt()
+
+
+@cache
+def _hann(window: int) -> torch.Tensor:
+    return torch.hann_window(window)
+
+
+@cache
+def _filters(sample_rate: int, window: int, mels: int) -> torch.Tensor:
+    return torch.from_numpy(mel_filters(sample_rate, window, mels)).float()

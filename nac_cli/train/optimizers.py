@@ -1,0 +1,32 @@
+"""Two optimizers: Muon for the blocks' matrices, AdamW for everything else; one learning-rate curve for both."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from nac_cli.train.config import TrainConfig
+
+
+def build(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan 2024) orthogonalises the update of a matrix, which suits the blocks' hidden layers; embeddings,
+    codebooks, input and output layers, convolutions and vectors are AdamW's."""
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        hidden = parameter.ndim == 2 and ("fine." in name or "coarse." in name)
+        (matrices if hidden else others).append(parameter)
+    adam = torch.optim.AdamW(others, lr=config.adam_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
+    if config.muon_rate == 0:
+        adam.add_param_group({"params": matrices})
+        return [adam]
+    muon = torch.optim.Muon(
+        matrices, lr=config.muon_rate, momentum=0.95, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
+    return [muon, adam]
+
+
+def rate_factor(step: int, config: TrainConfig) -> float:
+    """Share of the base rate at `step`: linear warm-up, constant, then linear to 2 % over the last `cooldown_share`."""
+    warm = min(1.0, (step + 1) / max(config.warmup_steps, 1))
+    cooldown = max(config.cooldown_share * config.steps, 1)
+    return warm * min(1.0, max(0.02, (config.steps - step) / cooldown))

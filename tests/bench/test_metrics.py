@@ -1,0 +1,173 @@
+"""The measures against closed forms, and against figures that their reference implementations gave."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import sys
+
+import numpy as np
+import pytest
+
+from nac_cli.bench import perceptual
+from nac_cli.bench.metrics import METRICS, lines, mel_distance, si_sdr, stft_distance, visqol, zimtohrli
+from nac_cli.errors import UsageError
+
+RATE = 44_100
+PACKAGES = {"visqol": "visqol-python", "zimtohrli": "zimtohrli"}
+OWN = [metric.measure for name, metric in METRICS.items() if name not in PACKAGES]
+
+
+def white(seed: int = 0, seconds: float = 1.0, rate: int = RATE, level: float = 0.2) -> np.ndarray:
+    return level * np.random.default_rng(seed).standard_normal(int(seconds * rate))
+
+
+def melody(rate: int, seconds: float = 2.0) -> np.ndarray:
+    """Three notes with overtones, decaying, over a little noise: enough for the perceptual metrics."""
+    t = np.arange(int(seconds * rate)) / rate
+    notes = [np.where(t >= start, np.exp(-3 * (t - start)), 0) * np.sin(2 * np.pi * f * k * t) / k
+             for start, f in ((0, 220), (0.6, 330), (1.2, 440)) for k in range(1, 9)]
+    return 0.15 * sum(notes) + 0.002 * white(7, seconds, rate, 1.0)
+
+
+@pytest.mark.parametrize("measure", OWN, ids=lambda measure: measure.__name__)
+def test_identical_signals_are_perfect(measure):
+    signal = white()
+    assert measure(signal, signal, RATE) == (math.inf if measure is si_sdr else 0)
+
+
+def test_ten_times_the_gain_moves_each_of_seven_mel_scales_by_one():
+    """But for one of the 320 narrowest filters, which fits between two bins and catches next to nothing."""
+    assert mel_distance(white(), 10 * white(), RATE) == pytest.approx(7, abs=1 / 320)
+
+
+def test_mel_distance_stops_at_its_floor():
+    """Magnitudes under 1e-5 count as 1e-5, so that silence is not infinitely far away."""
+    quiet = 1e-9 * white()
+    assert mel_distance(quiet, np.zeros_like(quiet), RATE) == 0
+
+
+def test_ten_times_the_gain_moves_the_power_spectrum_by_two_decades_per_window():
+    """The magnitude term adds nine times the mean magnitude, which the same distance to silence gives."""
+    signal = white(level=1e-3)
+    magnitude = stft_distance(signal, 2 * signal, RATE) - 2 * 2 * math.log10(2)
+    assert stft_distance(signal, 10 * signal, RATE) == pytest.approx(4 + 9 * magnitude, rel=1e-9)
+
+
+def test_mel_and_stft_distance_equal_descript_audiotools():
+    """What audiotools 0.7.2 (MelSpectrogramLoss as in DAC, MultiScaleSTFTLoss) gives for these two signals."""
+    t = np.arange(RATE) / RATE
+    reference = 0.3 * np.sin(2 * np.pi * 500 * t * (1 + t)) * np.exp(-2 * t)
+    degraded = np.convolve(reference, [0.5, 0.3, 0.2], "same") + 1e-3 * np.sin(2 * np.pi * 9000 * t)
+    assert mel_distance(reference, degraded, RATE) == pytest.approx(0.15048, abs=1e-5)
+    assert stft_distance(reference, degraded, RATE) == pytest.approx(0.3972, abs=5e-4)  # it works in float32
+
+
+@pytest.mark.parametrize("decibels", [-10, 0, 20, 60])
+def test_si_sdr_is_the_ratio_of_signal_to_uncorrelated_noise(decibels):
+    signal, noise = white(1) - white(1).mean(), white(2) - white(2).mean()
+    noise -= (noise @ signal) / (signal @ signal) * signal
+    noise *= np.linalg.norm(signal) / np.linalg.norm(noise) * 10 ** (-decibels / 20)
+    for gain in (1, -0.5, 300):
+        assert si_sdr(signal, gain * (signal + noise), RATE) == pytest.approx(decibels, abs=1e-9)
+
+
+def test_si_sdr_of_silence():
+    silence = np.zeros(1000)
+    assert math.isnan(si_sdr(silence, white()[:1000], RATE))
+    assert si_sdr(white()[:1000], silence, RATE) == -math.inf
+
+
+def test_lines_hears_a_comb_of_tones():
+    noise = white(3, 2.0, level=0.01)
+    t = np.arange(len(noise)) / RATE
+    buzz = sum(np.sin(2 * np.pi * f * t + f) for f in np.arange(5167, 20000, 172.3))
+    assert lines(noise, noise + 2e-3 * buzz, RATE) > 1
+    assert lines(noise + 2e-3 * buzz, noise, RATE) < -1
+    one = lines(noise, noise + 0.01 * np.sin(2 * np.pi * 9000 * t), RATE)
+    assert 0.03 < one < 0.3
+
+
+def test_lines_ignores_gain_noise_tones_under_5_khz_and_what_is_inaudible():
+    noise = white(3, 2.0)
+    t = np.arange(len(noise)) / RATE
+    low = sum(np.sin(2 * np.pi * f * t) for f in np.arange(172.3, 4800, 172.3))
+    assert abs(lines(noise, 0.5 * noise, RATE)) < 1e-9
+    assert abs(lines(noise, white(4, 2.0), RATE)) < 0.1
+    assert abs(lines(noise, noise + 0.1 * low, RATE)) < 0.1
+    assert lines(0 * noise, 1e-8 * noise, RATE) == 0
+
+
+def test_lines_needs_something_above_5_khz():
+    assert math.isnan(lines(white(), white(1), 8000))
+
+
+@pytest.mark.parametrize("measure", OWN, ids=lambda measure: measure.__name__)
+def test_channels_are_averaged(measure):
+    reference, degraded = (np.stack([white(seed), white(seed + 1)]) for seed in (10, 20))
+    each = [measure(*pair, RATE) for pair in zip(reference, degraded)]
+    assert each[0] != each[1]
+    assert measure(reference, degraded, RATE) == pytest.approx(sum(each) / 2)
+
+
+@pytest.mark.parametrize("measure", OWN, ids=lambda measure: measure.__name__)
+@pytest.mark.parametrize("length", [1, 2, 31, 1000])
+def test_short_signals_have_a_figure_and_no_error(measure, length):
+    assert not math.isnan(measure(white(1)[:length] + 1, white(2)[:length], RATE)) or length == 1
+
+
+@pytest.mark.parametrize("shapes", [((100,), (101,)), ((1, 100), (100,)), ((0,), (0,)), ((1, 1, 9), (1, 1, 9))])
+def test_pairs_that_do_not_match_are_refused(shapes):
+    with pytest.raises(UsageError, match="one shape"):
+        mel_distance(np.zeros(shapes[0]), np.zeros(shapes[1]), RATE)
+
+
+def test_long_signals_are_measured_in_blocks_without_a_seam(monkeypatch):
+    reference, degraded = white(1, 3.0), white(2, 3.0)
+    whole = mel_distance(reference, degraded, RATE), lines(reference, degraded, RATE)
+    monkeypatch.setattr("nac_cli.bench.metrics.BLOCK_SAMPLES", 1 << 13)
+    assert (mel_distance(reference, degraded, RATE), lines(reference, degraded, RATE)) == pytest.approx(whole)
+
+
+def test_the_bench_extra_is_complete():
+    """Not a failure, as the extra is optional, but the summary of the run says what was not tested."""
+    missing = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)} (pip install nac-cli[bench])")
+
+
+@pytest.mark.parametrize("module, package", PACKAGES.items())
+def test_a_missing_package_is_named_with_what_to_do(module, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    perceptual._visqol_predictor.cache_clear()
+    with pytest.raises(UsageError, match=rf"{package}.*pip install nac-cli\[bench\]"):
+        METRICS[module].measure(white(), white(), RATE)
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100])
+def test_visqol_of_stored_signals(rate):
+    pytest.importorskip("visqol", reason="visqol-python is not installed (pip install nac-cli[bench])")
+    signal = melody(rate)
+    dull = np.convolve(signal, np.ones(24) / 24, "same")
+    assert visqol(signal, signal, rate) == pytest.approx(4.732, abs=0.01)
+    assert visqol(signal, dull, rate) == pytest.approx(1.49 if rate == 48_000 else 1.47, abs=0.05)
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100])
+def test_zimtohrli_of_stored_signals(rate):
+    pytest.importorskip("zimtohrli", reason="zimtohrli is not installed (pip install nac-cli[bench])")
+    signal = melody(rate)
+    dull = np.convolve(signal, np.ones(24) / 24, "same")
+    assert zimtohrli(signal, signal, rate) == 5
+    assert zimtohrli(signal, dull, rate) == pytest.approx(3.79 if rate == 48_000 else 3.72, abs=0.05)
+
+
+@pytest.mark.parametrize("module, seconds", [("visqol", 0.9), ("zimtohrli", 0.01)])
+def test_clips_too_short_for_a_perceptual_metric_have_no_score(module, seconds):
+    pytest.importorskip(module, reason=f"{PACKAGES[module]} is not installed (pip install nac-cli[bench])")
+    assert math.isnan(METRICS[module].measure(white(1, seconds), white(2, seconds), RATE))
+
+
+def test_visqol_of_silence_is_undefined():
+    pytest.importorskip("visqol", reason="visqol-python is not installed (pip install nac-cli[bench])")
+    assert math.isnan(visqol(white(1, 1.5), 0 * white(1, 1.5), RATE))

@@ -1,0 +1,170 @@
+"""format_spec.md is read, and has to say what the code does."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from nac_cli import errors
+from nac_cli.container import MODES, READABLE_MODES, ContainerReader, limits
+from nac_cli.container.blocks import crc8
+from nac_cli.container.fields import pack_varint
+from nac_cli.entropy import FrequencyTables, token_checksum, unpack
+from nac_cli.errors import NacError
+from tests.container.streams import stream_info, write_stream
+from tests.reference.file_decoder import decode_file, read_blocks, read_tags
+from tests.reference.payload_decoder import Layout, decode_payload
+from tests.reference.range_decoder import RangeDecoder
+
+SPEC = (Path(__file__).parents[2] / "format_spec.md").read_text(encoding="utf-8")
+
+
+def example(kind: str, name: str) -> str:
+    """The fenced block that starts with ```kind name."""
+    return re.search(rf"^```{kind} {name}\n(.*?)^```", SPEC, re.DOTALL | re.MULTILINE)[1]
+
+
+def example_bytes(name: str) -> bytes:
+    """Pairs of hexadecimal digits before the semicolon of each line."""
+    return b"".join(bytes.fromhex(line.partition(";")[0]) for line in example("hex", name).splitlines())
+
+
+def table(heading: str) -> list[list[str]]:
+    """Cells of the first table after `heading`, without its head and without ` marks."""
+    lines = SPEC[SPEC.index(heading) :].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("|---"))
+    rows = []
+    for line in lines[first + 1 :]:
+        if not line.startswith("|"):
+            return rows
+        rows.append([cell.strip().replace("`", "") for cell in line.strip("|").split("|")])
+    return rows
+
+
+def test_varint_examples():
+    for value, data in table("**varint**"):
+        number = 2**63 - 1 if value == "2^63 - 1" else int(value)
+        assert pack_varint(number) == bytes.fromhex(data)
+
+
+def test_block_types_and_their_limits():
+    assert {row[0]: int(row[3]) for row in table("| type | content | times |")} == limits.MAX_BLOCK
+
+
+def test_modes():
+    assert {int(number): name for number, name, _ in table("| mode | name |")} == MODES
+    assert set(MODES) - READABLE_MODES == {2}
+
+
+def test_errors_and_exit_codes():
+    rows = table("## 13 Errors")
+    assert {name: int(code) for name, code, _ in rows} == {
+        name: getattr(errors, name).exit_code for name, _, _ in rows
+    }
+
+
+def test_limits():
+    numbers = {row[0]: row[1:] for row in table("## 12 Limits")}
+    wanted = {
+        "sample rate, codec rate (Hz)": (limits.MIN_RATE, limits.MAX_RATE),
+        "channels": (1, limits.MAX_CHANNELS),
+        "source bits (0: unknown)": (limits.MIN_SOURCE_BITS, limits.MAX_SOURCE_BITS),
+        "bytes of family, of name": (1, limits.MAX_NAME_BYTES),
+        "hop length": (1, limits.MAX_HOP),
+        "planes": (1, limits.MAX_PLANES),
+        "codebook size": (limits.MIN_CARDINALITY, limits.MAX_CARDINALITY),
+        "stride": (1, limits.MAX_STRIDE),
+        "chunk, step, node frames": (1, limits.MAX_CHUNK_FRAMES),
+        "chunk frames · hop length": (1, limits.MAX_CHUNK_SAMPLES),
+        "codes of a chunk, all planes and channels": (1, limits.MAX_CHUNK_CODES),
+        "chunks": (0, limits.MAX_CHUNKS),
+        "blocks that are not CHNK, damaged stretches included": (0, limits.MAX_OTHER_BLOCKS),
+        "tags of a file; their payload bytes": (0, f"{limits.MAX_TAGS}; {limits.MAX_TAG_BYTES}"),
+        "bytes of a tag's key": (1, limits.MAX_KEY_BYTES),
+        "pictures of a file; their payload bytes": (0, f"{limits.MAX_PICTURES}; {limits.MAX_PICTURE_BYTES}"),
+    }
+    for what, bounds in wanted.items():
+        assert numbers.pop(what) == [str(bound) for bound in bounds], what
+    assert numbers == {
+        "payload of a block": ["0", "by type, section 4; 2^24 - 1 for unknown types"],
+        "samples per channel": ["0", "2^40"],
+    }
+    assert (limits.MAX_SAMPLES, limits.MAX_PAYLOAD) == (2**40, 2**24 - 1)
+    assert (limits.RESYNC_ALLOWANCE, limits.RESYNC_FACTOR) == (2**26, 4)
+
+
+def test_the_header_check_notices_three_flipped_bits():
+    """CRC-8 is linear: a pattern of flips goes unnoticed only if it is a codeword itself."""
+    syndromes = [crc8((1 << bit).to_bytes(7, "big")) for bit in range(56)] + [1 << bit for bit in range(8)]
+    for count in (1, 2, 3):
+        for flips in combinations(syndromes, count):
+            total = 0
+            for syndrome in flips:
+                total ^= syndrome
+            assert total
+
+
+def test_complete_file_by_the_reference_decoder():
+    data, wanted = example_bytes("complete-file"), json.loads(example("json", "complete-file"))
+    head, (chunk,) = decode_file(data)
+    assert (head["sample_rate"], head["num_samples"], head["name"]) == (8000, 400, "tiny")
+    assert [chunk.gains, chunk.depths, chunk.codes] == [wanted["gains"], wanted["depths"], wanted["codes"]]
+    assert read_tags(read_blocks(data)[1][1]) == wanted["tags"]
+
+
+def test_complete_file_by_nac():
+    data, wanted = example_bytes("complete-file"), json.loads(example("json", "complete-file"))
+    reader = ContainerReader(io.BytesIO(data), strict=True)
+    (record,) = reader.chunks()
+    codes = unpack(record.payload, record.num_frames, reader.info, record.mode)
+    assert token_checksum(codes) == record.token_checksum
+    assert (codes.gains.tolist(), codes.depths.tolist()) == (wanted["gains"], wanted["depths"])
+    assert [[plane[plane >= 0].tolist() for plane in planes] for planes in codes.codes] == wanted["codes"]
+    assert [f"{key}={value}" for key, value in reader.tags.items] == wanted["tags"]
+    assert write_stream(reader.info, [record], 400, reader.tags) == data
+
+
+def test_static_payload():
+    data, wanted = example_bytes("static-payload"), json.loads(example("json", "static-payload"))
+    names = ("channels", "pairs", "sizes", "strides", "num_frames", "step_frames", "node_frames")
+    chunk = decode_payload(data, 1, Layout(*(wanted[name] for name in names)), wanted["tables"])
+    assert f"{chunk.checksum():08X}" == wanted["token_checksum"]
+    for name in ("angles", "gains", "depths", "codes"):
+        assert getattr(chunk, name) == wanted[name]
+
+
+def test_range_coder_trace():
+    frequencies = [30000, 20000, 15535, 1]
+    coder = RangeDecoder(b"".join(int(word, 16).to_bytes(4, "little") for word in ("752FF969", "B534B886")))
+    for quantile, code, *after in table("### 17.2"):
+        if code:
+            scale = coder.range >> 24
+            assert ((coder.point - coder.lower) % 2**64) // scale == int(quantile, 16)
+            assert coder.decode(frequencies) == int(code)
+        assert [f"{value:016X}" for value in (coder.lower, coder.range, coder.point)] == after
+
+
+def test_contents_lead_somewhere():
+    anchors = {
+        re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in SPEC.splitlines()
+        if line.startswith("## ")
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", SPEC)) <= anchors
+
+
+@pytest.mark.parametrize("byte", range(0, 132))
+def test_no_byte_of_the_example_can_change(byte):
+    data = bytearray(example_bytes("complete-file"))
+    if byte == 9:
+        return  # the minor version
+    data[byte] ^= 0x10
+    with pytest.raises(ValueError):
+        decode_file(bytes(data))
+    with pytest.raises(NacError):
+        list(ContainerReader(io.BytesIO(bytes(data)), strict=True).chunks())
