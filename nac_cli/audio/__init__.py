@@ -1,4 +1,4 @@
-"""Sound in and out: files, pipes, sample rates, stereo, levels and tags. Knows nothing of models or containers."""
+"""Sound in and out: files and pipes, sample rates, stereo, levels, tags. Knows no model and no container."""
 
 from __future__ import annotations
 

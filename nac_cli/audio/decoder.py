@@ -14,7 +14,7 @@ class Decoder(Protocol):
     """The sound of one file.
 
     `num_samples` is the length that the file states and None where it states none that can be relied on;
-    `seconds` is the same or a rougher figure. `source_bits` is 0 for lossy sources, `format_name` is for people.
+    `seconds` is the same or a rougher figure. `source_bits` is 0 for lossy sources.
     """
 
     sample_rate: int

@@ -1,4 +1,4 @@
-"""Decoding through FFmpeg (PyAV): MP3, AAC/M4A, WMA, the sound of video files, and what else libsndfile lacks."""
+"""Decoding through FFmpeg (PyAV): MP3, AAC/M4A, WMA, video files, and what else libsndfile lacks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from nac_cli.audio.mpeg import states_length
 from nac_cli.errors import AudioError
 
 CONTAINERS = (
-    "aac,ac3,adx,aea,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,dv,eac3,flac,flv,iff,loas,matroska,mlp,mov,mp3,mpc,"
-    "mpc8,mpeg,mpegts,mxf,nut,ogg,oma,qcp,rm,shn,sox,tak,truehd,tta,voc,w64,wav,webm,wtv,wv,xwma"
+    "aac,ac3,adx,aea,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,dv,eac3,flac,flv,iff,loas,matroska,mlp,mov,"
+    "mp3,mpc,mpc8,mpeg,mpegts,mxf,nut,ogg,oma,qcp,rm,shn,sox,tak,truehd,tta,voc,w64,wav,webm,wtv,wv,xwma"
 )
 """What FFmpeg may take a file for. Playlists are not among them: they make it open other files."""
-STATES_LENGTH = {"aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "mp3", "tak", "tta", "w64", "wav", "wv"}
-"""Containers with a length in their header; for others (and most MP3) FFmpeg estimates one."""
+STATES_LENGTH = set("aiff ape asf caf flac matroska mov mp3 tak tta w64 wav wv".split())
+"""Containers with a length in their header; for others (and many MP3 files) FFmpeg estimates one."""
+ROUGH_LENGTH = {"asf", "matroska", "mov"}
+"""Those that count in milliseconds (MP4 does in its edit lists): good for a check, but not exact."""
+OPTIONS = {"format_whitelist": CONTAINERS}
 MOST_LOST = Fraction(1)
 """Seconds: no lost packet counts for more, whatever it says of itself."""
 FAULTS = (av.FFmpegError, OSError, ValueError, EOFError)
@@ -29,9 +32,10 @@ FAULTS = (av.FFmpegError, OSError, ValueError, EOFError)
 class FFmpegDecoder:
     """A `Decoder` on FFmpeg.
 
-    A packet that cannot be decoded becomes silence of its length, so that timing stays right, and `warn` is told.
-    FFmpeg takes off an encoder's delay (edit lists, LAME headers). `ignore_length` reads a WAV file to its end
-    instead of its header's. Raises `Unreadable` if FFmpeg cannot open the file, `AudioError` if it has no sound.
+    A packet that cannot be decoded becomes silence of its length, so that timing stays right, and `warn` is
+    told. FFmpeg takes off an encoder's delay (edit lists, LAME headers). `ignore_length` reads a WAV file to
+    its end instead of its header's. Raises `Unreadable` if FFmpeg cannot open the file, `AudioError` if it
+    has no sound.
     """
 
     def __init__(self, file: BinaryIO, name: str, warn: Warn, ignore_length: bool = False):
@@ -39,7 +43,7 @@ class FFmpegDecoder:
         self._bad_packets = 0
         mp3_states_length = states_length(file)
         file.seek(0, os.SEEK_SET)
-        options = {"format_whitelist": CONTAINERS} | ({"ignore_length": "1"} if ignore_length else {})
+        options = OPTIONS | ({"ignore_length": "1"} if ignore_length else {})
         try:
             self._container = av.open(file, options=options)
         except FAULTS as error:
@@ -47,8 +51,8 @@ class FFmpegDecoder:
         try:
             self._open_stream()
             container = self._container.format.name.split(",")[0]
-            stated = container in STATES_LENGTH and not ignore_length and (container != "mp3" or mp3_states_length)
-            self._read_length(container, stated)
+            stated = mp3_states_length if container == "mp3" else container in STATES_LENGTH
+            self._read_length(container, stated and not ignore_length)
         except BaseException:
             self._container.close()
             raise
@@ -81,11 +85,11 @@ class FFmpegDecoder:
         elif self._container.duration is not None and len(self._container.streams) == 1:
             duration = Fraction(self._container.duration, av.time_base)
         samples = duration * self.sample_rate
-        if not stated or samples <= 0 or (container == "mp3" and samples.denominator > 1):  # then it is an estimate
+        estimated = container == "mp3" and samples.denominator > 1
+        if not stated or estimated or samples <= 0:
             return
         self.seconds = float(duration)
-        # Milliseconds (MP4's edit lists, Matroska, ASF) are good for a check, but give no exact length.
-        if container not in ("mov", "matroska", "asf"):
+        if container not in ROUGH_LENGTH:
             self.num_samples = round(samples)
 
     def pieces(self) -> Iterator[np.ndarray]:
@@ -101,7 +105,7 @@ class FFmpegDecoder:
                 yield np.zeros((self.channels, silence), dtype=np.float32)
             done += silence + frame.samples
             if converter.changes(frame):
-                self._warn(f"{self._name}: rate or channels change inside; all is converted to those of the beginning")
+                self._warn(f"{self._name} changes its rate or channels: all is made like its beginning")
             held = converter.push(frame)
             entry = next(self._frames, None)
         if held is not None:
@@ -120,9 +124,9 @@ class FFmpegDecoder:
 
     def _gap(self, frame: av.AudioFrame, done: int) -> int:
         """Samples that are missing in front of a frame, which FLAC frames know of themselves."""
-        if self._container.format.name != "flac" or frame.pts is None or frame.time_base.denominator != self.sample_rate:
+        if self._container.format.name != "flac" or frame.pts is None or not self.num_samples:
             return 0
-        return max(0, frame.pts - done) if self.num_samples is None or frame.pts < self.num_samples else 0
+        return max(0, frame.pts - done) if frame.pts < self.num_samples else 0
 
     def _decode(self) -> Iterator[tuple[Fraction, av.AudioFrame, int]]:
         """Frames, each with the seconds lost in front of it and the samples of padding at its end."""
@@ -195,7 +199,7 @@ def _padding(packet: av.Packet, frame: av.AudioFrame) -> int:
 
 
 def _source_bits(codec: av.AudioCodecContext) -> int:
-    """Sample width of a lossless source, 0 for a lossy one. Integers of 32 bits mostly carry 24 (FLAC, ALAC)."""
+    """Sample width of a lossless source, 0 for a lossy one. FLAC and ALAC keep 24 bits in integers of 32."""
     if codec.codec.lossy or not codec.codec.lossless:
         return 0
     name = codec.format.name.rstrip("p")

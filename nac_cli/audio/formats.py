@@ -7,8 +7,8 @@ MIN_SAMPLE_RATE = 8000
 MAX_SAMPLE_RATE = 192000
 
 READS = (
-    "WAV, RF64, W64, AIFF, CAF, AU, FLAC, Ogg Vorbis, Opus, MP3, AAC, M4A/MP4 (AAC, ALAC), WMA, APE, WavPack, TTA, "
-    "and the sound of MKV, WebM, MOV, AVI and other video files"
+    "WAV, RF64, W64, AIFF, CAF, AU, FLAC, Ogg Vorbis, Opus, MP3, AAC, M4A/MP4 (AAC, ALAC), WMA, APE, "
+    "WavPack, TTA, and the sound of MP4, MKV, WebM, MOV, AVI and other video files"
 )
 WRITES = {"wav": (16, 24, 32), "flac": (16, 24), "ogg": ()}
 """Output formats with their sample widths in bits: 32 is float32, Ogg Vorbis has none."""

@@ -1,7 +1,7 @@
 """The level of sound over time as integers, so that it can be taken off before coding and put back exactly.
 
-A node is an integer 0..255 in steps of 1 dB: node g stands for an envelope of g - 150 dBFS. Nodes stand at equal
-distances; between two nodes the decibels run in a straight line, so the gain has no step anywhere.
+A node is an integer 0..255 in steps of 1 dB: node g stands for an envelope of g - 150 dBFS. Nodes stand at
+equal distances; between two nodes the decibels run in a straight line, so the gain has no step anywhere.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def gain_curve(nodes: np.ndarray, spacing: int, start: int, stop: int) -> np.nda
     Divide by it to take the level off, multiply to put it back.
     """
     samples = np.arange(start, stop, dtype=np.float64)
-    decibels = np.interp(samples, np.arange(len(nodes)) * float(spacing), np.asarray(nodes, np.float64) - DECIBEL_OFFSET)
+    places = np.arange(len(nodes)) * float(spacing)
+    decibels = np.interp(samples, places, np.asarray(nodes, dtype=np.float64) - DECIBEL_OFFSET)
     return np.power(10.0, decibels / 20).astype(np.float32)
 
 
@@ -35,8 +36,9 @@ def level_nodes(samples: np.ndarray, spacing: int) -> np.ndarray:
 class LevelMeter:
     """An encoder's choice of nodes for sound that arrives in blocks; any split gives the same nodes.
 
-    Node j is the RMS level around sample j * spacing, in a Hann window that reaches to the neighbouring nodes,
-    rounded to 1 dB and not below the floor. T samples have ceil(T / spacing) + 1 nodes: both ends are nodes.
+    Node j is the RMS level around sample j * spacing, in a Hann window that reaches to the neighbouring
+    nodes, rounded to 1 dB and not below the floor. T samples have ceil(T / spacing) + 1 nodes: both ends are
+    nodes.
     """
 
     def __init__(self, channels: int, spacing: int):
@@ -67,7 +69,7 @@ class LevelMeter:
         return self._stacked([*nodes, self._node()])
 
     def _segment(self, samples: np.ndarray) -> np.ndarray:
-        """Take the samples between two nodes, return the first of the two; each segment is summed in one go."""
+        """Take the samples between two nodes in one go, return the first of the two nodes `[C]`."""
         power = np.square(samples, dtype=np.float64)
         fall = self._fall[: samples.shape[1]]
         rise = 1 - fall

@@ -10,9 +10,9 @@ DITHER_SEED = 0x6E6163
 class Quantizer:
     """Rounds float samples in [-1, 1) to integers of `bits` bits; full scale 1.0 is 2^(bits - 1).
 
-    `dither` adds triangular noise of +-1 step before rounding (Lipshitz, Wannamaker and Vanderkooy, 1992), which
-    makes the rounding error independent of the sound. The noise is the same in every run and for every split into
-    blocks. Digital silence stays digital silence.
+    `dither` adds triangular noise of +-1 step before rounding (Lipshitz, Wannamaker and Vanderkooy, 1992),
+    which makes the rounding error independent of the sound. The noise is the same in every run and for every
+    split into blocks. Digital silence stays digital silence.
     """
 
     def __init__(self, bits: int, dither: bool):

@@ -15,6 +15,7 @@ from nac_cli.audio.formats import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from nac_cli.audio.mpeg import is_mpeg
 from nac_cli.audio.sndfile import SndfileDecoder
 from nac_cli.audio.source import Source, open_source
+from nac_cli.audio.source import reason as reason_of
 from nac_cli.audio.tags import Tags, read_open_tags
 from nac_cli.audio.wav import runs_on
 from nac_cli.errors import AudioError
@@ -23,7 +24,7 @@ SECONDS_TOLERANCE = 0.25
 """How far the end of the sound may lie from a length that is only roughly known."""
 
 
-def open_audio(source: str | os.PathLike | BinaryIO, warn: Warn = warnings.warn) -> AudioReader:
+def open_audio(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warnings.warn) -> AudioReader:
     """Open a sound file by path, or a binary file object (read from its start; a pipe is fine).
 
     `warn` gets a sentence for everything that is odd but not fatal: a length that is wrong, damaged parts.
@@ -36,8 +37,10 @@ def open_audio(source: str | os.PathLike | BinaryIO, warn: Warn = warnings.warn)
     origin = open_source(source)
     try:
         decoder = _decoder(origin, warn)
-    except BaseException:
+    except BaseException as error:
         origin.close()
+        if isinstance(error, OSError):
+            raise _unreadable(origin, error) from error
         raise
     reader = AudioReader(decoder, origin, warn)
     try:
@@ -68,14 +71,17 @@ class AudioReader:
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         """The samples in float32 blocks `[C, size]`, the last one shorter; nothing at all for an empty sound.
 
-        Full scale of integer sources is 1.0. Can be called once. Raises `AudioError` if nothing can be decoded.
+        Full scale of integer sources is 1.0. Can be called once. Raises `AudioError` if nothing is decodable.
         """
         if size < 1:
             raise ValueError(f"a block needs at least one sample, not {size}")
         done = 0
-        for block in _regrouped(self._pieces(), size):
-            done += block.shape[1]
-            yield block
+        try:
+            for block in _regrouped(self._pieces(), size):
+                done += block.shape[1]
+                yield block
+        except OSError as error:
+            raise _unreadable(self._origin, error) from error
         self._compare(done)
 
     def tags(self) -> Tags:
@@ -98,14 +104,15 @@ class AudioReader:
         self.close()
 
     def _pieces(self) -> Iterator[np.ndarray]:
-        """What libsndfile gives; FFmpeg goes on where libsndfile stops at damage, with silence for what is lost."""
+        """What libsndfile gives. Where it stops at damage FFmpeg goes on, with silence for what is lost."""
         done = 0
         try:
             for piece in self._decoder.pieces():
                 done += piece.shape[1]
                 yield piece
         except BrokenOff as error:
-            self._warn(f"{self.name} is damaged near {done / self.sample_rate:.2f} s ({error}); what is lost is silence")
+            where = f"{done / self.sample_rate:.2f} s"
+            self._warn(f"{self.name} is damaged near {where} ({error}); silence stands for what is lost")
             self._decoder.close()
             try:
                 self._decoder = FFmpegDecoder(self._origin.file, self.name, self._warn)
@@ -146,7 +153,7 @@ def _decoder(origin: Source, warn: Warn) -> Decoder:
             reason = str(error)
             if error.damaged:
                 ffmpeg = _by_ffmpeg(origin, warn, reason)
-                warn(f"{origin.name} is damaged ({reason.rstrip('.').lower()}); what FFmpeg finds in it is used")
+                warn(f"{origin.name} is damaged ({reason.rstrip('.').lower()}); FFmpeg reads what it can")
                 return ffmpeg
     return _by_ffmpeg(origin, warn, reason)
 
@@ -160,7 +167,13 @@ def _by_ffmpeg(origin: Source, warn: Warn, reason: str, ignore_length: bool = Fa
         advice = "check that it plays elsewhere, or convert it to WAV or FLAC"
         if _is_mp4(origin.file):
             advice = "an MP4 file whose index (moov) is missing was not downloaded or recorded to its end"
-        raise AudioError(f"{origin.name} is not sound that nac can read, or it is broken ({reasons}): {advice}") from error
+        raise AudioError(
+            f"{origin.name} is not sound that nac can read, or it is broken ({reasons}): {advice}"
+        ) from error
+
+
+def _unreadable(origin: Source, error: OSError) -> AudioError:
+    return AudioError(f"{origin.name} cannot be read: {reason_of(error)}")
 
 
 def _is_mp4(file: BinaryIO) -> bool:
@@ -171,7 +184,7 @@ def _is_mp4(file: BinaryIO) -> bool:
 def _check_limits(reader: AudioReader) -> None:
     if not 1 <= reader.channels <= MAX_CHANNELS:
         raise AudioError(
-            f"{reader.name} has {reader.channels} channels; nac takes 1 to {MAX_CHANNELS}: split it into several files"
+            f"{reader.name} has {reader.channels} channels; nac takes 1 to {MAX_CHANNELS}: split it first"
         )
     if not MIN_SAMPLE_RATE <= reader.sample_rate <= MAX_SAMPLE_RATE:
         raise AudioError(

@@ -9,7 +9,7 @@ class Sanitizer:
     """Cleans sound block by block and keeps account; `messages` then says it in words.
 
     - NaN and infinity become silence: one of them would spoil everything near it.
-    - Samples beyond full scale stay (they are legal in float files), but are counted: an integer output clips them.
+    - Samples beyond full scale stay (they are legal in float files), but are counted: integer outputs clip.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,8 @@ class Sanitizer:
             said.append(f"{_samples(self.replaced)} NaN or infinite; silence took their place")
         if self.beyond:
             level = 20 * np.log10(self.peak)
-            said.append(f"{_samples(self.beyond)} beyond full scale (peak {level:+.1f} dBFS); integer outputs will clip")
+            peak = f"peak {level:+.1f} dBFS"
+            said.append(f"{_samples(self.beyond)} beyond full scale ({peak}); integer outputs clip there")
         if self.silent:
             said.append("the sound is silent throughout")
         return said

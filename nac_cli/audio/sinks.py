@@ -1,4 +1,4 @@
-"""Where encoded sound goes: WAV by nac itself (it works on a pipe), FLAC and Ogg Vorbis through libsndfile."""
+"""Where encoded sound goes: WAV by nac itself (so it works on a pipe), FLAC and Ogg by libsndfile."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ PIECE_SAMPLES = 65536
 class WavSink:
     """Writes the header first and the samples behind it.
 
-    On a path the header is corrected at the end if the length was not known or is another; on a pipe it stays.
+    On a path the header is corrected at the end if the length turns out to be another; on a pipe it stays.
     """
 
-    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, bits: int, num_samples: int | None, pipe: bool):
+    def __init__(
+        self, file: BinaryIO, sample_rate: int, channels: int, bits: int, num_samples: int | None, pipe: bool
+    ):
         self._file, self._pipe = file, pipe
         self._shape = sample_rate, channels, bits
         self._announced = num_samples
@@ -52,7 +54,7 @@ class WavSink:
             return
         if self._pipe:
             raise AudioError(
-                f"the WAV header on the pipe announced {self._announced} samples, but {self._written} were written"
+                f"the WAV header on the pipe announced {self._announced} samples, but {self._written} came"
             )
         header = wav_header(*self._shape, self._written, self._reserve)
         if len(header) != self._header_bytes:
@@ -70,12 +72,16 @@ class SndfileSink:
     Raises `AudioError` if libsndfile refuses the rate or the number of channels, `OSError` if the file fails.
     """
 
-    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, format: str, bits: int, quality: float):
+    def __init__(
+        self, file: BinaryIO, sample_rate: int, channels: int, format: str, bits: int, quality: float
+    ):
         self._file = GuardedFile(file)
         subtype = "VORBIS" if format == "ogg" else f"PCM_{bits}"
         level = {"compression_level": 1 - quality} if format == "ogg" else {}
         if format == "flac" and sample_rate > 65535 and sample_rate % 10:
-            raise AudioError(f"FLAC cannot say {sample_rate} Hz (from 65536 Hz on in steps of 10 only): choose WAV")
+            raise AudioError(
+                f"FLAC cannot say {sample_rate} Hz (beyond 65535 in steps of 10 only): choose WAV"
+            )
         try:
             self._sound = ForwardFile(
                 self._file, "w", sample_rate, channels, format=format.upper(), subtype=subtype, **level
@@ -86,12 +92,12 @@ class SndfileSink:
                 f"{format.upper()} with {channels} channels at {sample_rate} Hz cannot be written "
                 f"({getattr(error, 'error_string', error)}): choose WAV or FLAC, or another sample rate"
             ) from error
+        # libsndfile wants integers in the upper bits, and writes no FLAC file at all without samples.
         self._shift = 32 - bits if format == "flac" else 0
-        # libsndfile writes no FLAC file at all without samples.
         self._empty_file = _empty_flac(sample_rate, channels, bits) if format == "flac" else b""
 
     def write(self, samples: np.ndarray) -> None:
-        """Append samples `[T, C]`: int32 for FLAC (libsndfile wants them in the upper bits), float32 for Ogg Vorbis."""
+        """Append samples `[T, C]`: int32 for FLAC, float32 for Ogg Vorbis."""
         for start in range(0, len(samples), PIECE_SAMPLES):
             self._empty_file = b""
             piece = samples[start : start + PIECE_SAMPLES]
@@ -122,5 +128,5 @@ class SndfileSink:
 def _empty_flac(sample_rate: int, channels: int, bits: int) -> bytes:
     """A FLAC file of no samples: the STREAMINFO block only (RFC 9639, section 8.2)."""
     shape = sample_rate << 44 | (channels - 1) << 41 | (bits - 1) << 36
-    sizes = struct.pack(">HH6x", 4096, 4096)
-    return b"fLaC\x80\0\0\x22" + sizes + shape.to_bytes(8, "big") + hashlib.md5(usedforsecurity=False).digest()
+    md5 = hashlib.md5(usedforsecurity=False).digest()
+    return b"fLaC\x80\0\0\x22" + struct.pack(">HH6xQ", 4096, 4096, shape) + md5

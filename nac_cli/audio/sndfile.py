@@ -16,6 +16,9 @@ from nac_cli.audio.decoder import BrokenOff, Unreadable, Warn
 PIECE_SAMPLES = 65536
 UNKNOWN_FRAMES = 1 << 62
 """libsndfile gives 2^63 - 1 frames where a header leaves the length open."""
+WRONG_SIZE = re.compile(r"^ *(?:data|SSND|Data Size|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.M)
+OGG_DAMAGE = re.compile(r"^Ogg ?: .*(?:hole|Corrupted)", re.M)
+"""What libsndfile's log says of damage."""
 MALFORMED_FILE = 3
 """libsndfile's SF_ERR_MALFORMED_FILE."""
 
@@ -80,7 +83,7 @@ class GuardedFile:
 class SndfileDecoder:
     """A `Decoder` on libsndfile.
 
-    Raises `Unreadable` if libsndfile cannot open the file; `pieces` raises `BrokenOff` at damage that stops it.
+    Raises `Unreadable` if libsndfile cannot open the file; `pieces` raises `BrokenOff` where damage stops it.
     """
 
     def __init__(self, file: BinaryIO, name: str, warn: Warn):
@@ -89,6 +92,7 @@ class SndfileDecoder:
         try:
             self._sound = ForwardFile(self._file)
         except sf.LibsndfileError as error:
+            self._file.check()
             raise Unreadable(error.error_string, damaged=error.code == MALFORMED_FILE) from error
         except (TypeError, ValueError, RuntimeError) as error:
             raise Unreadable(str(error)) from error
@@ -145,11 +149,11 @@ class SndfileDecoder:
 
 def _complaint(log: str) -> str | None:
     """What libsndfile's log says of a wrong length or of holes in a stream; None if all is well."""
-    size = re.search(r"^ *(?:data|SSND|Data Size|Riff size|riff) *: (\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    size = WRONG_SIZE.search(log)
     if size and not _left_open(int(size[1])):
         relation = "it was cut short" if int(size[1]) > int(size[2]) else "there is more behind its end"
         return f"{relation}: its header announces {size[1]} bytes, {size[2]} are there"
-    if re.search(r"^Ogg ?: .*(?:hole|Corrupted)", log, re.MULTILINE):
+    if OGG_DAMAGE.search(log):
         return "pages of the Ogg stream are damaged or missing, the sound in them is lost"
     if "lacks an end-of-stream bit" in log:
         return "the Ogg stream ends without its end mark, so it was probably cut short"
@@ -157,5 +161,5 @@ def _complaint(log: str) -> str | None:
 
 
 def _left_open(size: int) -> bool:
-    """Whether a size is what programs write on a pipe, where they cannot know it (2^32 - 1, about 2^31, 0)."""
+    """Whether programs write this size on a pipe, where they cannot know it (2^32 - 1, about 2^31, 0)."""
     return size in (0, 0xFFFFFFFF) or 0x7FFFF000 <= size <= 0x80001000

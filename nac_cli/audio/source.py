@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,14 +28,17 @@ class Source:
             self.file.close()
 
 
-def open_source(source: str | os.PathLike | BinaryIO) -> Source:
-    """Open a path or take a binary file object, read from its start.
+def open_source(source: str | os.PathLike | BinaryIO | Source) -> Source:
+    """Open a path or take a binary file object, read from its start; what is open stays the caller's to close.
 
     Whatever cannot seek (standard input, a named pipe) is first copied to an unnamed temporary file: nearly
     every format needs to look back, and memory stays bounded. `TMPDIR` decides where that file lies.
 
     Raises `AudioError` if the source is missing, not readable, a directory or empty.
     """
+    if isinstance(source, Source):
+        source.file.seek(0)
+        return replace(source, owned=False)
     file, name, owned = _opened(source)
     try:
         if not file.seekable():
@@ -81,7 +84,7 @@ def _spooled(pipe: BinaryIO, name: str) -> BinaryIO:
     try:
         copy = tempfile.TemporaryFile(prefix="nac-")
     except OSError as error:
-        raise AudioError(f"no temporary file for {name}: {reason(error)}; let TMPDIR name a folder") from error
+        raise AudioError(f"no temporary file for {name}: {reason(error)}; set TMPDIR to a folder") from error
     try:
         shutil.copyfileobj(pipe, copy, COPY_BYTES)
         copy.flush()
@@ -89,7 +92,7 @@ def _spooled(pipe: BinaryIO, name: str) -> BinaryIO:
         copy.close()
         raise AudioError(
             f"{name} could not be copied to a temporary file in {tempfile.gettempdir()}: {reason(error)}; "
-            "let TMPDIR name a folder with room for the whole input"
+            "set TMPDIR to a folder with room for the whole input"
         ) from error
     return copy
 

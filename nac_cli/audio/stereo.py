@@ -1,8 +1,9 @@
 """Rotation of a stereo pair into a principal and a residual channel, by angles in units of 2 pi / 64.
 
-The principal channel lies along the direction in which the pair has most energy (principal component analysis, as in
-van der Waal and Veldhuis, "Subband coding of stereophonic digital audio signals", ICASSP 1991): what is in the middle
-of a mix leaves nothing in the residual. Angle 0 is left/right, 8 (45 degrees) is mid/side.
+The principal channel lies along the direction in which the pair has most energy (principal component
+analysis, as in van der Waal and Veldhuis, "Subband coding of stereophonic digital audio signals", ICASSP
+1991): what is in the middle of a mix leaves nothing in the residual. Angle 0 is left/right, 8 (45 degrees) is
+mid/side.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def _cos_sin(pair: np.ndarray, angles: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def angle_ramp(start: int, end: int, start_sample: int, stop_sample: int, length: int) -> np.ndarray:
     """Radians float64 `[n]` at the samples [start_sample, stop_sample) of a chunk of `length` samples.
 
-    The angle goes evenly from node `start` at sample 0 to node `end` at sample `length`, the shorter way round the
-    circle; from one node to the opposite one, upwards.
+    The angle goes evenly from node `start` at sample 0 to node `end` at sample `length`, the shorter way
+    round the circle; from one node to the opposite one, upwards.
     """
     turn = (end - start) % STEPS
     if turn > STEPS // 2:
@@ -54,8 +55,9 @@ def angle_ramp(start: int, end: int, start_sample: int, stop_sample: int, length
 def principal_angle(pair: np.ndarray, previous: int | None) -> int:
     """The node 0..63 nearest to the principal direction of a pair's block `[2, T]`.
 
-    A direction and its opposite serve equally well: the one nearer to `previous` is taken. Where there is no clear
-    direction (silence, or two equal and unrelated channels) the answer is `previous`, or mid/side at the beginning.
+    A direction and its opposite serve equally well: the one nearer to `previous` is taken. Where there is no
+    clear direction (silence, or two equal and unrelated channels) the answer is `previous`, or mid/side at
+    the beginning.
     """
     left, right = pair.astype(np.float64)
     energy_left, energy_right, cross = left @ left, right @ right, left @ right

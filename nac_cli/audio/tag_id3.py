@@ -1,4 +1,4 @@
-"""ID3v2 frames (MP3, WAV, AIFF, DSF, TTA) from and to the common vocabulary. ID3v2.4.0 main structure and frames."""
+"""ID3v2 frames (MP3, WAV, AIFF, DSF, TTA) from and to the common vocabulary: ID3 tag version 2.4.0."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from nac_cli.audio.tag_values import clean_key, counted, grouped
 from nac_cli.values import Picture, Tags
 
 TEXT_KEYS = {
-    "TALB": "ALBUM", "TBPM": "BPM", "TCMP": "COMPILATION", "TCOM": "COMPOSER", "TCON": "GENRE", "TCOP": "COPYRIGHT",
-    "TDOR": "ORIGINALDATE", "TDRC": "DATE", "TENC": "ENCODEDBY", "TEXT": "LYRICIST", "TIT1": "GROUPING",
+    "TALB": "ALBUM", "TBPM": "BPM", "TCMP": "COMPILATION", "TCOM": "COMPOSER", "TCON": "GENRE",
+    "TCOP": "COPYRIGHT", "TDOR": "ORIGINALDATE", "TDRC": "DATE", "TENC": "ENCODEDBY",
+    "TEXT": "LYRICIST", "TIT1": "GROUPING",
     "TIT2": "TITLE", "TIT3": "SUBTITLE", "TKEY": "KEY", "TLAN": "LANGUAGE", "TMED": "MEDIA", "TMOO": "MOOD",
-    "TOAL": "ORIGINALALBUM", "TOPE": "ORIGINALARTIST", "TPE1": "ARTIST", "TPE2": "ALBUMARTIST", "TPE3": "CONDUCTOR",
-    "TPE4": "REMIXER", "TPUB": "LABEL", "TSO2": "ALBUMARTISTSORT", "TSOA": "ALBUMSORT", "TSOC": "COMPOSERSORT",
-    "TSOP": "ARTISTSORT", "TSOT": "TITLESORT", "TSRC": "ISRC", "TSSE": "ENCODERSETTINGS", "TSST": "DISCSUBTITLE",
+    "TOAL": "ORIGINALALBUM", "TOPE": "ORIGINALARTIST", "TPE1": "ARTIST", "TPE2": "ALBUMARTIST",
+    "TPE3": "CONDUCTOR", "TPE4": "REMIXER", "TPUB": "LABEL", "TSO2": "ALBUMARTISTSORT", "TSOA": "ALBUMSORT",
+    "TSOC": "COMPOSERSORT", "TSOP": "ARTISTSORT", "TSOT": "TITLESORT", "TSRC": "ISRC",
+    "TSSE": "ENCODERSETTINGS", "TSST": "DISCSUBTITLE",
 }  # fmt: skip
 NUMBER_KEYS = {"TRCK": "TRACKNUMBER", "TPOS": "DISCNUMBER"}
 FRAME_IDS = {key: name for name, key in TEXT_KEYS.items()}
 TIMESTAMP = re.compile(r"\d{4}(-\d\d(-\d\d([ T]\d\d(:\d\d(:\d\d)?)?)?)?)?")
-OF_THE_FILE = {"TLEN", "TSIZ", "TDLY", "TFLT", "TDTG", "TDEN", "SEEK", "ASPI", "MLLT", "ETCO", "RVRB", "EQU2", "RBUF"}
+OF_THE_FILE = set("TLEN TSIZ TDLY TFLT TDTG TDEN SEEK ASPI MLLT ETCO RVRB EQU2 RBUF".split())
 """Frames about the encoded file, not about the music: they mean nothing in another one."""
 
 
@@ -55,7 +57,7 @@ def _items(frame: id3.Frame) -> list[tuple[str, str]]:
     if isinstance(frame, id3.USLT):
         return [("LYRICS", frame.text)] if frame.text else []
     if isinstance(frame, id3.PairedTextFrame):
-        return [(clean_key(role) if name == "TIPL" else "PERFORMER", _person(name, role, who)) for role, who in frame.people]
+        return [_person(name, role, who) for role, who in frame.people]
     if isinstance(frame, id3.TextFrame):
         return [(TEXT_KEYS.get(name, name), str(text)) for text in frame.text if str(text)]
     if isinstance(frame, id3.UrlFrame):
@@ -63,8 +65,11 @@ def _items(frame: id3.Frame) -> list[tuple[str, str]]:
     return []
 
 
-def _person(name: str, role: str, who: str) -> str:
-    return f"{who} ({role})" if name == "TMCL" and role else who
+def _person(name: str, role: str, who: str) -> tuple[str, str]:
+    """The item of someone who played an instrument (TMCL) or took another part (TIPL)."""
+    if name == "TMCL":
+        return "PERFORMER", f"{who} ({role})" if role else who
+    return clean_key(role), who
 
 
 def into_id3(tags: Tags, frames: id3.ID3Tags) -> None:
@@ -79,9 +84,7 @@ def into_id3(tags: Tags, frames: id3.ID3Tags) -> None:
     for key, values in groups.items():
         frames.add(_frame(key, [value.replace("\0", "") for value in values]))
     for number, picture in enumerate(tags.pictures):
-        frame = id3.APIC(
-            encoding=id3.Encoding.UTF8, mime=picture.mime, type=picture.type, desc=picture.description, data=picture.data
-        )
+        frame = id3.APIC(id3.Encoding.UTF8, picture.mime, picture.type, picture.description, picture.data)
         frame.salt = " " * number  # frames of one description would replace each other
         frames.add(frame)
 
@@ -93,7 +96,13 @@ def _frame(key: str, values: list[str]) -> id3.Frame:
     if key == "LYRICS" and len(values) == 1:
         return id3.USLT(encoding=utf8, lang="XXX", desc="", text=values[0])
     name = FRAME_IDS.get(key)
-    dated = name in ("TDRC", "TDOR")
-    if name and not (dated and not all(TIMESTAMP.fullmatch(value) for value in values)) and all(values):
+    if name and all(_fits(name, value) for value in values):
         return getattr(id3, name)(encoding=utf8, text=values)
     return id3.TXXX(encoding=utf8, desc=key, text=values)
+
+
+def _fits(name: str, value: str) -> bool:
+    """Whether a frame gives back what is put in: dates have a form, and ID3 reads numbers as genres."""
+    if name == "TCON":
+        return id3.TCON(encoding=id3.Encoding.UTF8, text=[value]).genres == [value]
+    return bool(TIMESTAMP.fullmatch(value)) if name in ("TDRC", "TDOR") else bool(value)

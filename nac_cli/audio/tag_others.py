@@ -9,7 +9,7 @@ from typing import BinaryIO
 import av
 from mutagen import apev2, asf, mp4
 
-from nac_cli.audio.ffmpeg import CONTAINERS
+from nac_cli.audio.ffmpeg import OPTIONS
 from nac_cli.audio.tag_values import FRONT_COVER, clean_key, counted
 from nac_cli.values import Picture, Tags
 
@@ -23,21 +23,23 @@ MP4_NUMBERS = {"trkn": "TRACKNUMBER", "disk": "DISCNUMBER"}
 MP4_OF_THE_FILE = {"ITUNSMPB", "ITUNNORM", "ENCODING PARAMS"}
 MP4_MIME = {mp4.MP4Cover.FORMAT_JPEG: "image/jpeg", mp4.MP4Cover.FORMAT_PNG: "image/png"}
 ASF_KEYS = {
-    "Author": "ARTIST", "Title": "TITLE", "Copyright": "COPYRIGHT", "Description": "COMMENT", "WM/AlbumTitle": "ALBUM",
-    "WM/AlbumArtist": "ALBUMARTIST", "WM/Year": "DATE", "WM/TrackNumber": "TRACKNUMBER", "WM/PartOfSet": "DISCNUMBER",
+    "Author": "ARTIST", "Title": "TITLE", "Copyright": "COPYRIGHT", "Description": "COMMENT",
+    "WM/AlbumTitle": "ALBUM", "WM/AlbumArtist": "ALBUMARTIST", "WM/Year": "DATE",
+    "WM/TrackNumber": "TRACKNUMBER", "WM/PartOfSet": "DISCNUMBER",
     "WM/Publisher": "LABEL", "WM/BeatsPerMinute": "BPM", "WM/ContentGroupDescription": "GROUPING",
     "WM/SetSubTitle": "DISCSUBTITLE", "WM/InitialKey": "KEY", "WM/Writer": "LYRICIST",
 }  # fmt: skip
-ASF_OF_THE_FILE = ("WMFSDK", "WM/Encod", "WM/Media", "WM/WMCP", "IsVBR", "Device", "VBR", "Bitrate", "ASFLeakyBucket")
+ASF_OF_THE_FILE = ("WMFSDK", "WM/Encod", "WM/Media", "WM/WMCP", "IsVBR", "Device", "VBR", "Bitrate", "ASFL")
 APE_KEYS = {"YEAR": "DATE", "TRACK": "TRACKNUMBER", "DISC": "DISCNUMBER", "ALBUM ARTIST": "ALBUMARTIST"}
 FFMPEG_KEYS = {
     "TRACK": "TRACKNUMBER", "DISC": "DISCNUMBER", "ALBUM_ARTIST": "ALBUMARTIST", "PUBLISHER": "LABEL",
     "ENCODED_BY": "ENCODEDBY", "ICMT": "COMMENT", "YEAR": "DATE",
 }  # fmt: skip
 FFMPEG_OF_THE_FILE = (
-    "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "CREATION_TIME", "HANDLER_NAME", "VENDOR_ID", "DURATION",
+    "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "CREATION_TIME", "HANDLER_NAME", "VENDOR_ID",
+    "DURATION",
     "_STATISTICS", "BPS", "NUMBER_OF", "LANGUAGE", "VARIANT_BITRATE", "TIMECODE", "UMID", "CODING_HISTORY",
-    "TIME_REFERENCE", "MINOR_VERSION", "METADATACREATOR", "AUDIODATARATE", "AUDIOSAMPLE", "AUDIOCODEC", "STEREO",
+    "TIME_REFERENCE", "METADATACREATOR", "AUDIODATARATE", "AUDIOSAMPLE", "AUDIOCODEC", "STEREO",
 )  # fmt: skip
 
 
@@ -125,9 +127,10 @@ def from_ffmpeg(file: BinaryIO) -> list[tuple[str, str]]:
     for encoding in ("utf-8", "cp1252"):
         file.seek(0)
         try:
-            with av.open(file, metadata_encoding=encoding, options={"format_whitelist": CONTAINERS}) as container:
-                for metadata in (container.metadata, *(stream.metadata for stream in container.streams.audio)):
-                    found |= metadata
+            with av.open(file, metadata_encoding=encoding, options=dict(OPTIONS)) as container:
+                found |= container.metadata
+                for stream in container.streams.audio:
+                    found |= stream.metadata
             break
         except UnicodeDecodeError:
             continue

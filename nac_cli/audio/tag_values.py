@@ -11,7 +11,7 @@ FRONT_COVER = 3
 
 
 def clean_key(name: str) -> str:
-    """A Vorbis comment key made of `name`: upper case, and `_` for what a key may not hold (RFC 9639, 8.6)."""
+    """A Vorbis comment key made of `name`: upper case, `_` for what a key may not hold (RFC 9639, 8.6)."""
     return re.sub(r"[^\x20-\x3c\x3e-\x7d]", "_", name.strip().upper()) or "_"
 
 

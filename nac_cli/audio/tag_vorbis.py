@@ -40,7 +40,8 @@ def into_vorbis(tags: Tags, comments: Comments) -> None:
 
 def picture_comments(tags: Tags) -> list[tuple[str, str]]:
     """The pictures of `tags` as comments, for Ogg, which has no picture blocks."""
-    return [(PICTURE_KEY, base64.b64encode(to_block(picture).write()).decode("ascii")) for picture in tags.pictures]
+    blocks = [to_block(picture).write() for picture in tags.pictures]
+    return [(PICTURE_KEY, base64.b64encode(block).decode("ascii")) for block in blocks]
 
 
 def to_block(picture: Picture) -> flac.Picture:
@@ -53,6 +54,5 @@ def to_block(picture: Picture) -> flac.Picture:
 
 
 def _from_block(block: flac.Picture) -> Picture:
-    return Picture(
-        int(block.type), block.mime, block.desc, block.width, block.height, block.depth, block.colors, bytes(block.data)
-    )
+    size = block.width, block.height, block.depth, block.colors
+    return Picture(int(block.type), block.mime, block.desc, *size, bytes(block.data))

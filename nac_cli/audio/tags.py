@@ -14,7 +14,7 @@ from mutagen import apev2, asf, flac, id3, mp4, oggvorbis, wave
 
 from nac_cli.audio.decoder import Warn
 from nac_cli.audio.mpeg import behind_id3
-from nac_cli.audio.source import open_source
+from nac_cli.audio.source import Source, open_source
 from nac_cli.audio.tag_id3 import from_id3, into_id3
 from nac_cli.audio.tag_others import from_ape, from_asf, from_ffmpeg, from_mp4
 from nac_cli.audio.tag_vorbis import from_vorbis, into_vorbis, picture_comments, to_block
@@ -30,12 +30,12 @@ INFO_KEYS = {"TITLE", "ARTIST", "ALBUM", "DATE", "GENRE", "COMMENT", "COPYRIGHT"
 __all__ = ["Picture", "Tags", "read_tags", "write_tags"]
 
 
-def read_tags(source: str | os.PathLike | BinaryIO, warn: Warn = warnings.warn) -> Tags:
+def read_tags(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warnings.warn) -> Tags:
     """Tags and pictures of a sound file, by path or as a seekable file object (it is read from its start).
 
-    Reads FLAC, Ogg, MP3, M4A/MP4, WMA, WAV and AIFF (ID3 chunk, then RIFF INFO and the like), APE, and what FFmpeg
-    knows of other containers. Tags that are damaged or have no counterpart are told to `warn`; they are no error.
-    Raises `AudioError` only if the file cannot be opened.
+    Reads FLAC, Ogg, MP3, M4A/MP4, WMA, WAV and AIFF (ID3 chunk, then RIFF INFO and the like), APE, and what
+    FFmpeg knows of other containers. Tags that are damaged or have no counterpart are told to `warn`; they
+    are no error. Raises `AudioError` only if the file cannot be opened.
     """
     origin = open_source(source)
     try:
@@ -49,7 +49,7 @@ def read_open_tags(file: BinaryIO, name: str, warn: Warn) -> Tags:
     found, left = Tags(), set()
     try:
         found, left = _mutagen_tags(file)
-    except Exception as error:  # noqa: BLE001 - mutagen meets damage with any exception, and tags are not the sound
+    except Exception as error:  # mutagen meets damage with any of them, and tags are not the sound
         warn(f"{name}: its tags cannot be read ({error or type(error).__name__}); they are left out")
     if left:
         warn(f"{name}: tags that are not text are left out ({', '.join(sorted(left))})")
@@ -88,8 +88,9 @@ def _mutagen_tags(file: BinaryIO) -> tuple[Tags, set[str]]:
 def write_tags(target: str | os.PathLike | BinaryIO, tags: Tags, warn: Warn = warnings.warn) -> None:
     """Replace the tags and pictures of a FLAC, Ogg Vorbis or WAV file (an ID3 chunk), in place.
 
-    `target` is a path or a file object open for reading and writing. An RF64 file (WAV beyond 4 GiB) has no place
-    for tags: `warn` is told. ID3 knows no empty values. Raises `AudioError` if the file cannot be written or is of another format.
+    `target` is a path or a file object open for reading and writing. An RF64 file (WAV beyond 4 GiB) has no
+    place for tags: `warn` is told. ID3 knows no empty values. Raises `AudioError` if the file cannot be
+    written or is of another format.
     """
     if isinstance(target, (str, os.PathLike)):
         with _faults(str(target)), open(target, "r+b") as file:

@@ -17,8 +17,8 @@ from nac_cli.errors import AudioError
 class Target:
     """An output that is open for writing.
 
-    `file` is what to write into. A file object of the caller counts as a pipe: it is written from front to back
-    and stays open. With `spool`, `file` is then a temporary one (see `TMPDIR`), which `deliver` copies.
+    `file` is what to write into. A file object of the caller counts as a pipe: it is written from front to
+    back and stays open. With `spool`, `file` is then a temporary one (see `TMPDIR`), which `deliver` copies.
     Raises `AudioError` if the output cannot be opened.
     """
 

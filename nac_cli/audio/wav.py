@@ -66,8 +66,9 @@ def _format(sample_rate: int, channels: int, bits: int) -> bytes:
 def runs_on(file: BinaryIO) -> bool:
     """Whether a WAV file holds sound behind the end that its header gives.
 
-    A recorder that crashed leaves a length of zero or a stale one; a writer that knows no RF64 lets the length
-    wrap around at 4 GiB. What follows a `data` chunk is taken for sound unless it begins like another chunk or a tag.
+    A recorder that crashed leaves a length of zero or a stale one; a writer that knows no RF64 lets the
+    length wrap around at 4 GiB. What follows a `data` chunk is taken for sound unless it begins like another
+    chunk or a tag.
     """
     length = file.seek(0, os.SEEK_END)
     file.seek(0)

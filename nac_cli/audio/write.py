@@ -59,11 +59,12 @@ def create_audio(
         warn("a WAV file on a pipe cannot carry tags: they are left out")
         tags = None
     floats = format == "ogg" or bits == 32
-    return AudioWriter(opened, sink, None if floats else Quantizer(bits, dither and bits == 16), channels, tags, warn)
+    quantizer = None if floats else Quantizer(bits, dither and bits == 16)
+    return AudioWriter(opened, sink, quantizer, channels, tags, warn)
 
 
 class AudioWriter:
-    """A sound file in the making. A context manager: leaving it completes the file, except after an exception."""
+    """A sound file in the making. A context manager: leaving it without an exception completes the file."""
 
     def __init__(
         self,
@@ -82,14 +83,17 @@ class AudioWriter:
 
     @property
     def clipped(self) -> int:
-        """Samples so far that were beyond full scale and had to be clipped (always 0 for floats and Vorbis)."""
+        """Samples so far that lay beyond full scale and were clipped (always 0 for floats and Vorbis)."""
         return self._quantizer.clipped if self._quantizer else 0
 
     def write(self, block: np.ndarray) -> None:
-        """Append a float32 block `[C, T]`, full scale 1.0. Raises `AudioError` if that fails (disk full, pipe closed)."""
+        """Append a float32 block `[C, T]`, full scale 1.0. Raises `AudioError` if that fails (disk full)."""
         if block.ndim != 2 or block.shape[0] != self._channels:
             raise ValueError(f"a block [{self._channels}, T] is expected, not {list(block.shape)}")
-        samples = self._quantizer.quantize(block) if self._quantizer else np.ascontiguousarray(block.T, np.float32)
+        if self._quantizer:
+            samples = self._quantizer.quantize(block)
+        else:
+            samples = np.ascontiguousarray(block.T, dtype=np.float32)
         with self._target.faults():
             self._sink.write(samples)
         self.num_samples += samples.shape[0]
@@ -137,4 +141,5 @@ def _check(sample_rate: int, channels: int, format: str, bits: int, quality: flo
     if not 1 <= channels <= MAX_CHANNELS:
         raise UsageError(f"1 to {MAX_CHANNELS} channels can be written, not {channels}")
     if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
-        raise UsageError(f"sample rates of {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz can be written, not {sample_rate}")
+        allowed = f"{MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz"
+        raise UsageError(f"sample rates of {allowed} can be written, not {sample_rate}")

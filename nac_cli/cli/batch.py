@@ -42,11 +42,11 @@ def _run_one(name: str, item: Item, action: Callable[[Item], Outcome], output: O
     try:
         outcome = action(item)
     except Exception as error:  # whatever one file did, the others still have their turn
-        code = output.failed(error, {"file": name})
+        code = output.failed(error, file=name)
         if code == CLOSED_PIPE:
             raise
         return code
     if outcome.error is not None:
-        return output.failed(outcome.error, {"file": name, **outcome.record})
+        return output.failed(outcome.error, file=name, **outcome.record)
     output.record({"file": name, **outcome.record, "exit_code": 0})
     return 0

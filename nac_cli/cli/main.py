@@ -79,4 +79,4 @@ def _report(error: BaseException, output: Output) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="nac")

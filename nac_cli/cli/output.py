@@ -54,8 +54,8 @@ class Output:
         if not self.quiet:
             click.echo(f"Warning: {printable(text)}", err=True)
 
-    def failed(self, error: BaseException, values: dict | None = None) -> int:
-        """Tell of an error on stderr, and on stdout beside `values` in JSON; its exit code."""
+    def failed(self, error: BaseException, **values: object) -> int:
+        """Tell of an error on stderr, and on stdout in JSON beside `values` (`file`: the input); its exit code."""
         failure = explain(error)
         if failure.exit_code == CLOSED_PIPE:
             return CLOSED_PIPE
@@ -63,8 +63,8 @@ class Output:
         if isinstance(error, click.UsageError):
             error.show()
         else:
-            click.echo(f"Error: {printable(failure.message)}", err=True)
-        self.record({**(values or {}), "exit_code": failure.exit_code, "error": failure.message})
+            click.echo(f"Error: {printable(_with_name(failure.message, values.get('file')))}", err=True)
+        self.record({**values, "exit_code": failure.exit_code, "error": failure.message})
         return failure.exit_code
 
     @contextmanager
@@ -97,6 +97,12 @@ class Output:
             console.print(table)
         for text in shown.get().splitlines():
             click.echo(text if console.is_terminal else text.rstrip())
+
+
+def _with_name(message: str, name: str | None) -> str:
+    """A message that begins with the input it speaks of."""
+    name = "standard input" if name == "-" else name
+    return message if name is None or message.startswith((f"{name}:", f"{name} ")) else f"{name}: {message}"
 
 
 def _console(stderr: bool = False):

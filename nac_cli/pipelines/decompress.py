@@ -138,15 +138,15 @@ class _Decoder:
         position = first_frame * hop * info.sample_rate // info.codec.sample_rate  # of the next sample, at the source's rate
         held = np.zeros((info.channels, 0), np.float32)
         for block in self._resampled(first_chunk, first_frame):
-            block = block[:, max(first - position, 0) :]
-            position = max(position, first) + block.shape[1]
+            wanted = block[:, max(first - position, 0) :]
+            position += block.shape[1]
             if stop is not None:
-                yield block[:, : max(block.shape[1] - max(position - stop, 0), 0)]
+                yield wanted[:, : max(wanted.shape[1] - max(position - stop, 0), 0)]
                 if position >= stop:
                     return
             else:
                 yield held
-                held = block
+                held = wanted
         if stop is None and self.reader.info.num_samples is not None:
             held = held[:, : held.shape[1] - (position - self.reader.info.num_samples)]
         yield held

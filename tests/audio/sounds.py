@@ -36,7 +36,9 @@ def ffmpeg_file(
     metadata: dict[str, str] | None = None,
     streams: int = 1,
 ) -> bytes:
-    """A file made by FFmpeg; it lies on disk for a while, because FFmpeg opens it again to put an index in front."""
+    """A file made by FFmpeg; it lies on disk for a while, because FFmpeg opens it again to put an index in
+    front.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound"
         _write(path, samples, rate, format, codec, layout, options or {}, metadata or {}, streams)

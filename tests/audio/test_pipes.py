@@ -26,7 +26,8 @@ from nac_cli.audio import open_audio
 with open_audio(sys.stdin.buffer) as sound:
     for block in sound.blocks(4096):
         sys.stdout.buffer.write(block.T.tobytes())
-    print(sound.name, sound.sample_rate, sound.channels, sound.num_samples, len(sound.tags().items), file=sys.stderr)
+    print(sound.name, sound.sample_rate, sound.channels, sound.num_samples, len(sound.tags().items),
+    file=sys.stderr)
 """
 
 WRITE_STDOUT = """
@@ -77,7 +78,10 @@ def test_standard_input_is_read_like_a_file(name):
     assert result.stderr.decode().startswith("standard input 44100 2 ")
 
 
-@pytest.mark.parametrize("format, bits, known", [("wav", 16, 1), ("wav", 16, 0), ("wav", 24, 1), ("wav", 32, 0), ("flac", 24, 0), ("ogg", 16, 1)])
+OUTPUTS = [("wav", 16, 1), ("wav", 16, 0), ("wav", 24, 1), ("wav", 32, 0), ("flac", 24, 0), ("ogg", 16, 1)]
+
+
+@pytest.mark.parametrize("format, bits, known", OUTPUTS)
 def test_standard_output_carries_every_format(format, bits, known):
     sound = tones(SAMPLES)
     result = run(WRITE_STDOUT, sound.T.tobytes(), format, str(bits), str(known), str(SAMPLES))
@@ -168,6 +172,7 @@ class ClosedPipe(io.RawIOBase):
 
 @pytest.mark.parametrize("format", ["wav", "flac", "ogg"])
 def test_a_reader_that_goes_away_is_an_audio_error(format):
-    with pytest.raises(AudioError, match="broken pipe"), create_audio(ClosedPipe(500), RATE, 2, format) as output:
+    gone = ClosedPipe(500)
+    with pytest.raises(AudioError, match="broken pipe"), create_audio(gone, RATE, 2, format) as output:
         for _ in range(20):
             output.write(tones(1000))

@@ -9,7 +9,7 @@ from nac_cli.audio import Resampler, resampled_length
 
 from .sounds import tones
 
-RATES = [8000, 11025, 16000, 22050, 24000, 32000, 37800, 44056, 44100, 47999, 48000, 88200, 96000, 176400, 191999, 192000]
+RATES = [8000, 11025, 16000, 22050, 24000, 32000, 37800, 44056, 44100, 48000, 88200, 96000, 191999, 192000]
 
 
 def resample(sound: np.ndarray, source: int, target: int, sizes: list[int] | None = None) -> np.ndarray:
@@ -50,7 +50,10 @@ def test_equal_rates_pass_untouched():
     assert np.array_equal(resample(sound, 44100, 44100, [100]), sound)
 
 
-@pytest.mark.parametrize("source, target", [(48000, 44100), (44100, 48000), (11025, 44100), (44056, 44100), (192000, 8000)])
+PAIRS = [(48000, 44100), (44100, 48000), (11025, 44100), (44056, 44100), (192000, 8000)]
+
+
+@pytest.mark.parametrize("source, target", PAIRS)
 def test_sound_stays_where_it_was(source, target):
     seconds = 0.5
     when = np.arange(int(source * seconds)) / source

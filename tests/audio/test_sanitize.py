@@ -19,8 +19,8 @@ def test_nan_and_infinity_become_silence_in_any_split():
     sound[1, 99] = -np.inf
     for size in (1, 7, 100):
         sanitizer = Sanitizer()
-        clean = np.concatenate([sanitizer.push(sound[:, at : at + size]) for at in range(0, 100, size)], axis=1)
-        assert np.array_equal(clean, np.where(np.isfinite(sound), sound, 0))
+        parts = [sanitizer.push(sound[:, at : at + size]) for at in range(0, 100, size)]
+        assert np.array_equal(np.concatenate(parts, axis=1), np.where(np.isfinite(sound), sound, 0))
         assert sanitizer.messages() == ["3 samples were NaN or infinite; silence took their place"]
     assert np.isnan(sound[0, 3]), "the caller's array is not written to"
 

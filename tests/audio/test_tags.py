@@ -19,9 +19,11 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 5
 COVER = Picture(3, "image/png", "Vorderseite – 表紙", 640, 480, 24, 0, PNG)
 BACK = Picture(4, "image/jpeg", "", 0, 0, 0, 256, b"\xff\xd8\xff" + bytes(100))
 ITEMS = (
-    ("TITLE", "Für Elise – 給愛麗絲 🎹"), ("ARTIST", "Ludwig"), ("ARTIST", "van Beethoven"), ("ALBUM", "Bagatellen"),
-    ("TRACKNUMBER", "3"), ("TRACKTOTAL", "12"), ("DISCNUMBER", "1"), ("DATE", "1810-04-27"), ("GENRE", "Klassik"),
-    ("COMMENT", "first line\nsecond line"), ("MUSICBRAINZ_TRACKID", "0a-b"), ("LYRICS", "la\nla"), ("ENCODEDBY", "me"),
+    ("TITLE", "Für Elise – 給愛麗絲 🎹"), ("ARTIST", "Ludwig"), ("ARTIST", "van Beethoven"),
+    ("ALBUM", "Bagatellen"), ("TRACKNUMBER", "3"), ("TRACKTOTAL", "12"), ("DISCNUMBER", "1"),
+    ("DATE", "1810-04-27"), ("GENRE", "Klassik"), ("GENRE", "17"), ("ORIGINALDATE", "about 1808"),
+    ("COMMENT", "first line\nsecond line"), ("MUSICBRAINZ_TRACKID", "0a-b"), ("LYRICS", "la\nla"),
+    ("ENCODEDBY", "me"),
 )  # fmt: skip
 
 
@@ -51,16 +53,18 @@ def test_wav_keeps_everything_but_order_and_picture_sizes():
     assert got.pictures == tuple(map(no_size, tags.pictures))
 
 
-KEYS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7D, exclude_characters="="), min_size=1, max_size=12)
+KEY_LETTERS = st.characters(min_codepoint=0x20, max_codepoint=0x7D, exclude_characters="=")
+KEYS = st.text(KEY_LETTERS, min_size=1, max_size=12).map(lambda key: key.strip().upper()).filter(bool)
 VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(KEYS.map(lambda key: key.strip().upper()).filter(bool), VALUES), max_size=6), st.sampled_from(["flac", "ogg", "wav"]))
+@given(st.lists(st.tuples(KEYS, VALUES), max_size=6), st.sampled_from(["flac", "ogg", "wav"]))
 def test_any_text_survives(items, format):
-    items = [(key, value) for key, value in items if key not in ("METADATA_BLOCK_PICTURE", "GENRE")]
+    if format == "wav":
+        items = [item for item in items if item[1]]  # ID3 has no empty values
     got = read_tags(io.BytesIO(written(format, Tags(tuple(items)))), warn=pytest.fail).items
-    assert got == tuple(items) if format != "wav" else sorted(got) == sorted(items)
+    assert (sorted(got) if format == "wav" else list(got)) == (sorted(items) if format == "wav" else items)
 
 
 @pytest.mark.parametrize("format", ["flac", "ogg", "wav"])
@@ -100,12 +104,13 @@ def test_mp3_frames_become_vorbis_keys():
     file = io.BytesIO(sound_file(tones(5000), RATE, "MP3", "MPEG_LAYER_III"))
     frames = id3.ID3()
     for frame in (
-        id3.TIT2(text=["Titel"]), id3.TPE1(text=["A", "B"]), id3.TRCK(text=["7/9"]), id3.TCON(text=["(17)", "Pop"]),
-        id3.TDRC(text=["2001-02"]), id3.TXXX(desc="Replaygain_Track_Gain", text=["-3 dB"]), id3.TXXX(desc="a=ü", text=["x"]),
-        id3.COMM(lang="eng", desc="", text=["Kommentar"]), id3.COMM(lang="eng", desc="iTunSMPB", text=["0000"]),
-        id3.USLT(lang="eng", desc="", text="Text"), id3.TMCL(people=[["violin", "Anne"]]), id3.TIPL(people=[["mix", "Bob"]]),
-        id3.WOAR(url="http://example.org"), id3.APIC(mime="image/png", type=3, desc="c", data=PNG), id3.TLEN(text=["9"]),
-        id3.PRIV(owner="x", data=b"1"),
+        id3.TIT2(text=["Titel"]), id3.TPE1(text=["A", "B"]), id3.TRCK(text=["7/9"]),
+        id3.TCON(text=["(17)", "Pop"]), id3.TDRC(text=["2001-02"]), id3.TLEN(text=["9"]),
+        id3.TXXX(desc="Replaygain_Track_Gain", text=["-3 dB"]), id3.TXXX(desc="a=ü", text=["x"]),
+        id3.COMM(lang="eng", text=["Kommentar"]), id3.COMM(lang="eng", desc="iTunSMPB", text=["0000"]),
+        id3.USLT(lang="eng", text="Text"), id3.TMCL(people=[["violin", "Anne"]]),
+        id3.TIPL(people=[["mix", "Bob"]]), id3.WOAR(url="http://example.org"),
+        id3.APIC(mime="image/png", type=3, desc="c", data=PNG), id3.PRIV(owner="x", data=b"1"),
     ):  # fmt: skip
         frames.add(frame)
     frames.save(fileobj=file)
@@ -114,9 +119,9 @@ def test_mp3_frames_become_vorbis_keys():
     assert sorted(tags.items) == sorted(
         [
             ("TITLE", "Titel"), ("ARTIST", "A"), ("ARTIST", "B"), ("TRACKNUMBER", "7"), ("TRACKTOTAL", "9"),
-            ("GENRE", "Rock"), ("GENRE", "Pop"), ("DATE", "2001-02"), ("REPLAYGAIN_TRACK_GAIN", "-3 dB"), ("A__", "x"),
-            ("COMMENT", "Kommentar"), ("LYRICS", "Text"), ("PERFORMER", "Anne (violin)"), ("MIX", "Bob"),
-            ("WEBSITE", "http://example.org"),
+            ("GENRE", "Rock"), ("GENRE", "Pop"), ("DATE", "2001-02"), ("REPLAYGAIN_TRACK_GAIN", "-3 dB"),
+            ("A__", "x"), ("COMMENT", "Kommentar"), ("LYRICS", "Text"), ("PERFORMER", "Anne (violin)"),
+            ("MIX", "Bob"), ("WEBSITE", "http://example.org"),
         ]
     )  # fmt: skip
     assert tags.pictures == (Picture(3, "image/png", "c", 0, 0, 0, 0, PNG),)
@@ -192,7 +197,8 @@ def with_chunk(wav: bytes, chunk: bytes) -> bytes:
 
 
 def test_riff_info_and_id3_in_wav():
-    file = with_chunk(sound_file(tones(1000), RATE), riff_info(INAM="Säge", IART="Künstler", ICMT="hi", ITRK="5"))
+    fields = riff_info(INAM="Säge", IART="Künstler", ICMT="hi", ITRK="5")
+    file = with_chunk(sound_file(tones(1000), RATE), fields)
     info = {"TITLE": "Säge", "ARTIST": "Künstler", "COMMENT": "hi", "TRACKNUMBER": "5"}
     assert dict(read_tags(io.BytesIO(file), warn=pytest.fail).items) == info
     both = io.BytesIO(file)
@@ -204,18 +210,23 @@ def test_riff_info_and_id3_in_wav():
     assert dict(read_tags(both, warn=pytest.fail).items) == info | {"TITLE": "aus ID3"}
 
 
-@pytest.mark.parametrize(
-    "format, codec", [("matroska", "flac"), ("aiff", "pcm_s16be"), ("caf", "pcm_s16be"), ("webm", "libopus"), ("wv", "wavpack")]
-)
+OTHERS = [
+    ("matroska", "flac"), ("aiff", "pcm_s16be"), ("caf", "pcm_s16be"), ("webm", "libopus"), ("wv", "wavpack"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("format, codec", OTHERS)
 def test_other_containers(format, codec):
     rate = 48000 if codec == "libopus" else RATE
     options = {"write_id3v2": "1"} if format == "aiff" else {}
-    file = ffmpeg_file(tones(5000), rate, format, codec, options=options, metadata={"title": "Tïtel", "artist": "A"})
+    metadata = {"title": "Tïtel", "artist": "A"}
+    file = ffmpeg_file(tones(5000), rate, format, codec, options=options, metadata=metadata)
     assert dict(read_tags(io.BytesIO(file), warn=pytest.fail).items) == {"TITLE": "Tïtel", "ARTIST": "A"}
 
 
-@pytest.mark.parametrize("format, subtype", [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"), ("AIFF", "PCM_16"), ("RF64", "PCM_16")])
-def test_no_tags_are_no_matter(format, subtype):
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "OGG", "MP3", "AIFF", "RF64"])
+def test_no_tags_are_no_matter(format):
+    subtype = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}.get(format, "PCM_16")
     file = sound_file(tones(5000), RATE, format, subtype)
     assert not read_tags(io.BytesIO(file), warn=pytest.fail)
 

@@ -21,7 +21,7 @@ RATE = 44100
 STEP = {16: 2.0**-15, 24: 2.0**-23, 32: 0.0}
 
 
-def write(target, sound: np.ndarray, *arguments, rate: int = RATE, sizes: tuple[int, ...] = (), **options) -> int:
+def write(target, sound: np.ndarray, *arguments, rate: int = RATE, sizes=(), **options) -> int:
     with create_audio(target, rate, sound.shape[0], *arguments, **options) as output:
         at = 0
         for size in [*sizes, sound.shape[1] + 1]:
@@ -56,7 +56,7 @@ def test_what_is_written_comes_back(tmp_path_factory, kind, num_samples, channel
     assert np.abs(got - sound).max(initial=0) <= 0.51 * STEP[bits]
 
 
-@pytest.mark.parametrize("rate, channels", [(8000, 1), (11025, 2), (44100, 6), (48000, 8), (96000, 2), (192000, 2)])
+@pytest.mark.parametrize("rate, channels", [(8000, 1), (11025, 2), (44100, 6), (48000, 8), (192000, 2)])
 def test_ogg_vorbis_keeps_length_and_timing(tmp_path, rate, channels):
     sound = tones(rate, channels)
     write(tmp_path / "a", sound, "ogg", rate=rate, quality=0.9)
@@ -133,7 +133,8 @@ def test_wav_of_known_length_has_the_canonical_header():
 def test_beyond_4_gib_the_header_is_rf64_and_the_place_for_it_fits():
     samples = 1 << 30
     known, reserved = wav_header(RATE, 2, 16, samples), wav_header(RATE, 2, 16, None, reserve=True)
-    assert known[:4] == b"RF64" and len(known) == len(reserved) == len(wav_header(RATE, 2, 16, 5, reserve=True))
+    assert known[:4] == b"RF64"
+    assert len(known) == len(reserved) == len(wav_header(RATE, 2, 16, 5, reserve=True))
     riff_size, data_size, count = struct.unpack("<QQQ", known[20:44])
     assert (riff_size, data_size, count) == (len(known) - 8 + 4 * samples, 4 * samples, samples)
     assert wav_header(RATE, 2, 16, samples - 20)[:4] == b"RIFF"
@@ -154,7 +155,7 @@ def test_rf64_of_4_gib_is_read_back(tmp_path):
 
 def test_a_pipe_that_was_promised_another_length():
     for announced in (5, 15):
-        with pytest.raises(AudioError, match=f"announced {announced} samples, but 10 were written"):
+        with pytest.raises(AudioError, match=f"announced {announced} samples, but 10 came"):
             write(io.BytesIO(), tones(10), "wav", 16, announced)
 
 
@@ -166,9 +167,11 @@ def test_a_path_that_was_promised_another_length_is_corrected(tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("mp3",), "choose one of wav, flac, ogg"), (("flac", 32), "16 or 24 bits"), (("wav", 8), "16 or 24 or 32 bits"),
+        (("mp3",), "choose one of wav, flac, ogg"),
+        (("flac", 32), "16 or 24 bits"),
+        (("wav", 8), "16 or 24 or 32 bits"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_exist_is_a_usage_error(tmp_path, arguments, message):
     with pytest.raises(UsageError, match=message):
         create_audio(tmp_path / "a", RATE, 2, *arguments)

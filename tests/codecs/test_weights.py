@@ -1,0 +1,79 @@
+"""Weight files and how they are found."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from nac_cli.errors import ModelError
+from nac_cli.models import weights, zoo
+from tests.models import TINY, write_tiny_model
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return write_tiny_model(tmp_path_factory.mktemp("models"))
+
+
+def test_a_weight_file_is_identified_by_its_hash(path):
+    file = weights.describe(path)
+    assert file.spec.model_id == hashlib.sha256(path.read_bytes()).digest()[:8]
+    assert (file.spec.name, file.spec.family, file.spec.sample_rate) == (TINY, "spectral", 44_100)
+    assert file.num_parameters > 10_000
+
+
+def test_a_model_survives_the_file_up_to_half_precision(path):
+    model = zoo.load(weights.describe(path))
+    torch.manual_seed(0)
+    wav = torch.randn(1, 1, 20 * 512)
+    again = zoo.load(weights.describe(path))
+    assert all((a == b).all() for a, b in zip(model.encode(wav).codes, again.encode(wav).codes))
+    assert all((value == value.half().float()).all() for value in model.state_dict().values())
+
+
+def test_tables_come_as_integers_that_sum_to_two_to_the_sixteen(path):
+    tables = weights.load_tables(path)
+    assert tables.dtype == np.int64
+    assert (tables.sum(axis=1) == 65_536).all()
+
+
+def test_models_are_found_by_name_id_and_path(path, monkeypatch):
+    monkeypatch.setenv("NAC_MODELS", str(path.parent))
+    spec = weights.describe(path).spec
+    for name in (TINY, spec.model_id.hex(), path):
+        assert zoo.find(name).spec == spec
+    assert zoo.find_id(spec.model_id, "any").path == path
+
+
+def test_an_unknown_model_is_an_error_that_names_those_there_are(path, monkeypatch):
+    monkeypatch.setenv("NAC_MODELS", str(path.parent))
+    with pytest.raises(ModelError, match=TINY):
+        zoo.find("nac-99k")
+    with pytest.raises(ModelError, match="0102030405060708"):
+        zoo.find_id(bytes(range(1, 9)), "other")
+
+
+@pytest.mark.parametrize("change", ["cut", "not safetensors", "missing"])
+def test_a_damaged_weight_file_is_a_clear_error(path, tmp_path, change):
+    bad = tmp_path / "bad.safetensors"
+    if change == "cut":
+        bad.write_bytes(path.read_bytes()[:-100])
+    elif change == "not safetensors":
+        bad.write_bytes(b"RIFF" * 100)
+    with pytest.raises(ModelError, match="bad.safetensors"):
+        zoo.find(bad)
+
+
+def test_weights_that_do_not_fit_their_config_are_an_error(path, tmp_path):
+    file = weights.describe(path)
+    model = zoo.load(file)
+    wrong = weights.save(tmp_path / "wrong.safetensors", model, file.config | {"coarse_width": 52}, None, {})
+    with pytest.raises(ModelError, match="do not fit"):
+        zoo.load(wrong)
+    strange = dataclasses.replace(file, spec=dataclasses.replace(file.spec, family="martian"))
+    with pytest.raises(ModelError, match="martian"):
+        zoo.load(strange)

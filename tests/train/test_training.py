@@ -1,0 +1,161 @@
+"""Training learns, resumes where it was, and ends in a weight file that works."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import nac_cli
+from nac_cli.errors import AudioError, ModelError, NacError, UsageError
+from nac_cli.train.config import PRESETS, from_json, override, to_json
+from nac_cli.train.corpus import find_audio, prepare, read_manifest
+from nac_cli.train.data import Excerpts, batches
+from nac_cli.train.export import export
+from nac_cli.train.loop import LOG, Trainer, train
+from nac_cli.train.losses import MEL_SCALES, complex_stft_loss, mel_loss, waveform_loss
+
+TINY = PRESETS["nac-44k-tiny"]
+RATE = 44_100
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Two domains, one full-band; one file that is silent, one that is no sound."""
+    folder = tmp_path_factory.mktemp("recordings")
+    rng = np.random.default_rng(0)
+    time = np.arange(3 * 22_050) / 22_050
+    (folder / "speech").mkdir()
+    (folder / "music").mkdir()
+    tone = 0.3 * np.sin(2 * np.pi * 220 * time) * (1 + np.sin(5 * time))
+    soundfile.write(folder / "speech" / "a.wav", tone, 22_050)
+    soundfile.write(folder / "music" / "b.flac", rng.normal(0, 0.1, (4 * RATE, 2)).clip(-1, 1), RATE)
+    soundfile.write(folder / "music" / "silent.wav", np.zeros(RATE), RATE)
+    (folder / "music" / "broken.wav").write_bytes(b"RIFF but nothing else")
+    said = []
+    target = tmp_path_factory.mktemp("corpus")
+    prepare(find_audio(folder), target, RATE, workers=1, report=said.append)
+    assert len(said) == 2 and any("silent" in line for line in said) and any("broken" in line for line in said)
+    return target
+
+
+def test_the_manifest_knows_domain_length_and_band(corpus):
+    items = {item.domain: item for item in read_manifest(corpus)}
+    assert set(items) == {"speech", "music"}
+    assert items["music"].full_band and not items["speech"].full_band
+    assert items["music"].channels == 2 and items["speech"].seconds == pytest.approx(3, abs=0.01)
+
+
+def test_a_folder_without_manifest_is_a_clear_error(tmp_path):
+    with pytest.raises(AudioError, match="manifest"):
+        read_manifest(tmp_path)
+
+
+def test_batches_are_level_and_depend_on_seed_and_number_alone(corpus):
+    excerpts = Excerpts(corpus, 24 * 512, {}, 0.5)
+    first = [batch for batch, _ in zip(batches(excerpts, 4, 7, 0), range(3))]
+    later = next(iter(batches(excerpts, 4, 7, 2)))
+    assert first[0].shape == (4, 1, 24 * 512) and first[0].dtype == np.float32
+    assert (first[2] == later).all()
+    rms = np.sqrt((np.concatenate(first) ** 2).mean(axis=2))
+    assert 0.6 < np.median(rms) < 1.7 and (rms < 4).all()
+
+
+def test_a_domain_without_weight_is_never_drawn(corpus):
+    excerpts = Excerpts(corpus, 512, {"speech": 1.0}, 0.5)
+    assert {excerpts.domains[i] for i in np.flatnonzero(excerpts.weights)} == {"speech"}
+    with pytest.raises(AudioError, match="speech"):
+        Excerpts(corpus, 512, {"whales": 1.0}, 0.5)
+
+
+def test_the_loss_falls(corpus, tmp_path):
+    trainer = Trainer(override(TINY, steps=120), tmp_path, "cpu")
+    values = []
+    report = train(trainer, corpus, progress=lambda step, losses: values.append(losses["mel/loss"]))
+    assert report.step == 120 and report.stopped_by == "steps"
+    assert np.mean(values[-20:]) < 0.6 * np.mean(values[:10])
+    line = json.loads((tmp_path / LOG).read_text().splitlines()[-1])
+    assert line["step"] == 100 and len(line["entropy"]) == 4
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(corpus, tmp_path):
+    config = override(TINY, steps=12)
+    config = replace(config, quantizer_start=3, warmup_steps=2, revive_every=4)
+    whole, first = tmp_path / "whole", tmp_path / "first"
+    for folder in (whole, first):
+        folder.mkdir()
+    run = Trainer(config, whole, "cpu")
+    train(run, corpus)
+    part = Trainer(config, first, "cpu")
+    for number, batch in zip(range(7), batches(_excerpts(corpus, config), config.batch_size, config.seed, 0)):
+        part.train_step(batch)
+    part.save()
+    resumed = Trainer.resume(first, "cpu")
+    assert resumed.step == 7
+    train(resumed, corpus)
+    for name, value in run.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name]), name
+    assert all(torch.equal(a, b) for a, b in zip(run.ema, resumed.ema))
+
+
+def _excerpts(corpus, config):
+    length = config.excerpt_frames * config.model.hop_length
+    return Excerpts(corpus, length, config.domain_weights, config.full_band_share)
+
+
+def test_a_time_limit_stops_cleanly_with_a_checkpoint(corpus, tmp_path):
+    trainer = Trainer(override(TINY, steps=10_000), tmp_path, "cpu")
+    report = train(trainer, corpus, time_limit=0.5)
+    assert report.stopped_by == "time limit"
+    assert Trainer.resume(tmp_path, "cpu").step == report.step
+
+
+def test_a_run_becomes_a_weight_file_that_compresses(corpus, tmp_path):
+    trainer = Trainer(override(TINY, steps=30), tmp_path, "cpu")
+    train(trainer, corpus)
+    path = tmp_path / "mine.safetensors"
+    file = export(tmp_path, path, corpus)
+    assert file.training["steps"] == 30
+    sound = nac_cli.Waveform(np.random.default_rng(0).normal(0, 0.1, (1, RATE)).astype(np.float32), RATE)
+    report = nac_cli.compress(sound, io.BytesIO(), model=path, planes=3, device="cpu")
+    assert report.depth == 3
+
+
+def test_resuming_from_nothing_is_a_clear_error(tmp_path):
+    with pytest.raises(ModelError, match="no such checkpoint"):
+        Trainer.resume(tmp_path, "cpu")
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(ModelError, match="not a readable checkpoint"):
+        Trainer.resume(tmp_path, "cpu")
+
+
+def test_a_config_survives_json_and_rejects_what_it_does_not_know():
+    config = PRESETS["nac-44k"]
+    assert from_json(to_json(config)) == config
+    with pytest.raises(UsageError, match="speed"):
+        from_json('{"speed": 11}')
+    with pytest.raises(UsageError, match="steps"):
+        from_json('{"steps": "many"}')
+    with pytest.raises(NacError):
+        override(config, steps=0)
+
+
+@pytest.mark.parametrize("loss", [
+    lambda a, b: mel_loss(a, b, RATE, *MEL_SCALES[5]), lambda a, b: complex_stft_loss(a, b, 512), waveform_loss,
+])  # fmt: skip
+def test_losses_are_zero_for_the_same_sound_and_grow_with_the_error(loss):
+    torch.manual_seed(0)
+    wav, noise = torch.randn(2, 1, RATE), torch.randn(2, 1, RATE)
+    assert loss(wav, wav).item() == 0
+    assert 0 < loss(wav + 0.01 * noise, wav) < loss(wav + 0.3 * noise, wav)
+
+
+def test_ten_times_the_level_is_one_off_in_the_mel_loss():
+    wav = torch.randn(1, 1, RATE)
+    for scale in MEL_SCALES:
+        assert mel_loss(10 * wav, wav, RATE, *scale).item() == pytest.approx(1, abs=0.02)
