@@ -10,6 +10,7 @@ import av
 from mutagen import apev2, asf, mp4
 
 from nac_cli.audio.ffmpeg import OPTIONS
+from nac_cli.audio.sndfile import ForwardFile, GuardedFile
 from nac_cli.audio.tag_values import FRONT_COVER, clean_key, counted
 from nac_cli.values import Picture, Tags
 
@@ -119,6 +120,15 @@ def from_ape(tag: apev2.APEv2) -> tuple[Tags, set[str]]:
         else:
             items += [item for text in str(value).split("\0") for item in _numbered(key, text)]
     return Tags(tuple(items), tuple(pictures)), left
+
+
+def from_sndfile(file: BinaryIO) -> list[tuple[str, str]]:
+    """Items of RIFF INFO and AIFF's text chunks. Raises what soundfile raises."""
+    file.seek(0)
+    with ForwardFile(GuardedFile(file)) as sound:
+        found = sound.copy_metadata()
+    found.pop("software", None)
+    return [item for name, value in found.items() for item in _numbered(clean_key(name), value)]
 
 
 def from_ffmpeg(file: BinaryIO) -> list[tuple[str, str]]:

@@ -10,13 +10,14 @@ from typing import BinaryIO
 
 import av
 import mutagen
+import soundfile as sf
 from mutagen import apev2, asf, flac, id3, mp4, oggvorbis, wave
 
 from nac_cli.audio.decoder import Warn
 from nac_cli.audio.mpeg import behind_id3
 from nac_cli.audio.source import Source, open_source
 from nac_cli.audio.tag_id3 import from_id3, into_id3
-from nac_cli.audio.tag_others import from_ape, from_asf, from_ffmpeg, from_mp4
+from nac_cli.audio.tag_others import from_ape, from_asf, from_ffmpeg, from_mp4, from_sndfile
 from nac_cli.audio.tag_vorbis import from_vorbis, into_vorbis, picture_comments, to_block
 from nac_cli.errors import AudioError
 from nac_cli.values import Picture, Tags
@@ -24,9 +25,6 @@ from nac_cli.values import Picture, Tags
 CONVERTERS = {id3.ID3Tags: from_id3, mp4.MP4Tags: from_mp4, asf.ASFTags: from_asf, apev2.APEv2: from_ape}
 OF_THE_ENCODING = {"ENCODER", "ENCODER_OPTIONS", "ENCODERSETTINGS", "ENCODINGSETTINGS"}
 """What says how the source file was made, which is not true of another file."""
-INFO_KEYS = {"TITLE", "ARTIST", "ALBUM", "DATE", "GENRE", "COMMENT", "COPYRIGHT", "TRACKNUMBER", "COMPOSER"}
-"""What a RIFF INFO list adds to an ID3 chunk."""
-
 __all__ = ["Picture", "Tags", "read_tags", "write_tags"]
 
 
@@ -58,15 +56,15 @@ def read_open_tags(file: BinaryIO, name: str, warn: Warn) -> Tags:
 
 
 def _more_items(file: BinaryIO, keys: set[str]) -> tuple[tuple[str, str], ...]:
-    """What FFmpeg finds: all if mutagen found nothing, else what RIFF INFO and the like add to `keys`."""
+    """What RIFF INFO and the like add to the `keys` of an ID3 chunk; all that FFmpeg knows if there are none."""
     file.seek(0)
-    if keys and file.read(4) not in (b"RIFF", b"RF64", b"FORM"):
+    if keys and file.read(4) not in (b"RIFF", b"FORM"):
         return ()
     try:
-        more = from_ffmpeg(file)
-    except (av.FFmpegError, OSError, ValueError):
+        more = from_sndfile(file) if keys else from_ffmpeg(file)
+    except (av.FFmpegError, sf.LibsndfileError, OSError, ValueError):
         return ()
-    return tuple(item for item in more if not keys or (item[0] in INFO_KEYS and item[0] not in keys))
+    return tuple(item for item in more if item[0] not in keys)
 
 
 def _mutagen_tags(file: BinaryIO) -> tuple[Tags, set[str]]:

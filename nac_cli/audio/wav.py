@@ -14,6 +14,8 @@ UNKNOWN_SIZE = 0xFFFFFFFF
 
 PCM, IEEE_FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+MOST_CHUNKS = 1000
+"""Chunks in front of the sound that are looked through."""
 SPEAKERS = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63F}
 """Speaker masks in FLAC's channel order: mono, stereo, L R C, quadro, 5.0, 5.1, 6.1, 7.1."""
 
@@ -75,18 +77,16 @@ def runs_on(file: BinaryIO) -> bool:
     magic, _, form = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
     if magic != b"RIFF" or form != b"WAVE":
         return False
-    while len(head := file.read(8)) == 8:
-        name, size = struct.unpack("<4sI", head)
+    for _ in range(MOST_CHUNKS):
+        name, size = struct.unpack("<4sI", file.read(8).ljust(8, b"\0"))
         if name == b"data":
             break
         file.seek(size + size % 2, os.SEEK_CUR)
-    else:
+    end = file.tell() + size
+    if name != b"data" or end + 8 >= length:
         return False
-    behind = file.tell() + size
-    if behind + 8 >= length:
-        return False
-    file.seek(behind)
-    nine = file.read(9)
+    file.seek(end)
+    nine = file.read(9)  # a byte of padding may come first
     return not (_names_something(nine[:4]) or _names_something(nine[1:5]))
 
 

@@ -146,8 +146,8 @@ def _opened(source: str | os.PathLike | BinaryIO | Waveform, warn: Callable[[str
         return
     origin = open_source(source)
     try:
-        kept = read_tags(origin.file, warn) if tags else Tags()
-        with open_audio(origin.file, warn) as reader:
+        kept = read_tags(origin, warn) if tags else Tags()
+        with open_audio(origin, warn) as reader:
             blocks = reader.blocks(BLOCK_SAMPLES)
             yield _Sound(reader.sample_rate, reader.channels, reader.source_bits, reader.seconds, blocks, kept)
     finally:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import torch
+
+    from nac_cli.models.codec import Codec
 
 T = TypeVar("T")
 
@@ -17,3 +22,17 @@ def with_next(items: Iterable[T]) -> Iterator[tuple[T, T | None]]:
         current = following
     if current is not None:
         yield current, None
+
+
+def pair_starts(groups: tuple[int, ...]) -> list[int]:
+    """First channel of each rotated pair."""
+    return [sum(groups[:i]) for i, size in enumerate(groups) if size == 2]
+
+
+def whole_context(frames: int, strides: tuple[int, ...]) -> int:
+    """`frames` rounded up so that no code is cut."""
+    return -(-frames // max(strides)) * max(strides)
+
+
+def device_of(model: Codec) -> torch.device:
+    return next(model.parameters()).device

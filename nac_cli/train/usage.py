@@ -22,7 +22,8 @@ class Usage:
 
     def entropy(self) -> torch.Tensor:
         """Bits per code of each plane, `[K]`."""
-        return torch.special.entr(self.share).sum(-1) / torch.log(torch.tensor(2.0))
+        share = self.share / self.share.sum(-1, keepdim=True)
+        return torch.special.entr(share).sum(-1) / torch.log(torch.tensor(2.0))
 
     @torch.no_grad()
     def revive(self, quantizer: ResidualVectorQuantizer, z: torch.Tensor, below: float) -> int:

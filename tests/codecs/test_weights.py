@@ -12,6 +12,7 @@ import torch
 from nac_cli.errors import ModelError
 from nac_cli.models import weights, zoo
 from tests.models import TINY, write_tiny_model
+from tests.reference.spectral_decoder import SpectralDecoder
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +78,14 @@ def test_weights_that_do_not_fit_their_config_are_an_error(path, tmp_path):
     strange = dataclasses.replace(file, spec=dataclasses.replace(file.spec, family="martian"))
     with pytest.raises(ModelError, match="martian"):
         zoo.load(strange)
+
+
+def test_a_decoder_written_from_the_specification_makes_the_same_sound(path):
+    model = zoo.load(weights.describe(path))
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 64, (4, 30))
+    codes[2:, 10:] = -1
+    codes[:, 20:23] = -1
+    ours = model.decode(tuple(torch.from_numpy(plane)[None] for plane in codes))[0, 0].numpy()
+    theirs = SpectralDecoder(path).decode(codes)
+    assert np.abs(ours - theirs).max() < 1e-4 * np.abs(theirs).max()
