@@ -17,7 +17,7 @@ import torch
 
 from nac_cli.audio import LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
 from nac_cli.models.codec import Codec
-from nac_cli.pipelines.stages import with_next
+from nac_cli.pipelines.stages import device_of, pair_starts, whole_context, with_next
 from nac_cli.values import Framing, StreamInfo
 
 SILENCE = 1e-5
@@ -83,7 +83,7 @@ def _resampled(blocks: Iterable[np.ndarray], resampler: Resampler) -> Iterator[n
 
 def rotate_pairs(chunks: Iterable[Stretch], groups: tuple[int, ...]) -> Iterator[Stretch]:
     """Turn each pair into principal and residual. The angle at a boundary is that of both chunks around it."""
-    firsts = [sum(groups[:i]) for i, size in enumerate(groups) if size == 2]
+    firsts = pair_starts(groups)
     start = None
     for chunk, following in with_next(chunks):
         around = chunk.samples if following is None else np.concatenate((chunk.samples, following.samples), axis=1)
@@ -136,7 +136,7 @@ def encode(chunks: Iterable[Stretch], framing: Framing, model: Codec) -> Iterato
     """Codes and distortion of each chunk, the channels as one batch, with the neighbours' samples as context."""
     hop = model.spec.hop_length
     strides = model.spec.strides
-    context = -(-model.encode_context // max(strides)) * max(strides) * hop
+    context = whole_context(model.encode_context, strides) * hop
     before = np.zeros((0, 0), np.float32)
     for chunk, following in with_next(chunks):
         channels, length = chunk.samples.shape
@@ -144,7 +144,7 @@ def encode(chunks: Iterable[Stretch], framing: Framing, model: Codec) -> Iterato
         after = np.zeros((channels, 0), np.float32) if following is None else following.samples[:, :context]
         wav = np.concatenate((before, chunk.samples, after), axis=1, dtype=np.float32)
         with torch.inference_mode():
-            encoded = model.encode(torch.from_numpy(wav).unsqueeze(1).to(_device(model)))
+            encoded = model.encode(torch.from_numpy(wav).unsqueeze(1).to(device_of(model)))
         first, count = before.shape[1] // hop, length // hop
         codes = tuple(
             plane[:, first // stride : -(-(first + count) // stride)].cpu().numpy().astype(np.uint16)
@@ -155,7 +155,3 @@ def encode(chunks: Iterable[Stretch], framing: Framing, model: Codec) -> Iterato
         distortion = np.add.reduceat(lost, starts, axis=2)
         yield Analysed(count, chunk.angles, chunk.gains, codes, distortion, chunk.silent)
         before = np.concatenate((before, chunk.samples), axis=1)[:, -context:]
-
-
-def _device(model: Codec) -> torch.device:
-    return next(model.parameters()).device
