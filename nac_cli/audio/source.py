@@ -29,7 +29,7 @@ class Source:
 
 
 def open_source(source: str | os.PathLike | BinaryIO | Source) -> Source:
-    """Open a path or take a binary file object, read from its start; what is open stays the caller's to close.
+    """Open a path, or take what is open already: it is read from its start and stays the caller's to close.
 
     Whatever cannot seek (standard input, a named pipe) is first copied to an unnamed temporary file: nearly
     every format needs to look back, and memory stays bounded. `TMPDIR` decides where that file lies.

@@ -56,7 +56,7 @@ def read_open_tags(file: BinaryIO, name: str, warn: Warn) -> Tags:
 
 
 def _more_items(file: BinaryIO, keys: set[str]) -> tuple[tuple[str, str], ...]:
-    """What RIFF INFO and the like add to the `keys` of an ID3 chunk; all that FFmpeg knows if there are none."""
+    """What RIFF INFO and the like add to the `keys` of an ID3 chunk; without keys all that FFmpeg knows."""
     file.seek(0)
     if keys and file.read(4) not in (b"RIFF", b"FORM"):
         return ()

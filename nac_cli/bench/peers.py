@@ -28,7 +28,7 @@ LONG_PAGES = {"page_duration": "20000000", "fflags": "+bitexact"}
 @dataclass(frozen=True)
 class OpusSetting:
     """What to choose beside the bitrate: `lowdelay` always codes by transform (CELT), `audio` and `voip`
-    choose by rate and content; `frame_duration` in ms; `vbr` is on, constrained or off."""
+    choose by rate and content; `frame_duration` in ms (2.5 to 120); `vbr` is on, constrained or off."""
 
     application: str = "audio"
     frame_duration: int = 60
@@ -49,11 +49,12 @@ class PeerResult:
 
 
 OPUS_SETTINGS = tuple(
-    OpusSetting(application, frame_duration, vbr)
-    for application in ("audio", "voip", "lowdelay")
-    for frame_duration in (20, 40, 60)
-    for vbr in ("on", "constrained", "off")
+    OpusSetting(application, frame_duration)
+    for frame_duration in (60, 120)
+    for application in ("lowdelay", "audio", "voip")
 )
+"""Of 36 settings tried on four clips at 6 to 16 kbit/s (20 and 40 ms, constrained and constant rate too) these six
+reach the best one's means within 0.02 in ViSQOL, 0.1 in Zimtohrli and 0.02 in mel distance."""
 JUDGES = ("visqol", "zimtohrli", "mel")
 
 

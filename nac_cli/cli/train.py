@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 PRESET = "nac-44k"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 CHECKPOINT_HINT = "a run is there already; go on with it by --resume, or choose another folder"
+
+
+def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not NAME.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no model name; use 1 to 32 letters, digits, '.', '_' and '-'.")
+    return value
 
 
 @click.group("train", short_help="Train a model of your own.")
@@ -125,16 +133,17 @@ def codec(corpus, run, preset, steps, batch_size, time_limit, resume, device, th
 @click.argument("target", metavar="OUT.safetensors", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--corpus", required=True, metavar="CORPUS", type=FOLDER,
               help="Prepared corpus on which the entropy coder's tables are counted.")
+@click.option("--name", callback=_checked_name, help="What the model is called, up to 32 characters.  [default: the preset's]")
 @options.device_option
 @options.threads_option
 @options.force_option
 @options.json_option
 @options.quiet_option
-def export(run, target, corpus, device, threads, force, as_json, quiet) -> None:
+def export(run, target, corpus, name, device, threads, force, as_json, quiet) -> None:
     """Write the model of a RUN to a weight file.
 
     \b
-    nac train export run/ mine.safetensors --corpus corpus/
+    nac train export run/ mine.safetensors --corpus corpus/ --name mine
     nac compress song.wav --model mine.safetensors
     """
     if target.suffix != ".safetensors":
@@ -144,7 +153,7 @@ def export(run, target, corpus, device, threads, force, as_json, quiet) -> None:
     check_output(target, force)
     from nac_cli.train.export import export as write_weights
 
-    file = write_weights(run, target, corpus, _device(device, threads))
+    file = write_weights(run, target, corpus, _device(device, threads), name)
     out = Output(as_json, quiet)
     out.say(f"{target}: {file.spec.name}, id {file.spec.model_id.hex()}, {file.num_parameters:,} parameters")
     out.record({

@@ -18,10 +18,16 @@ TABLE_EXCERPTS = 1500
 BATCH = 10
 
 
-def export(run: Path, target: Path, corpus: Path, device: str = "cpu") -> weights.WeightFile:
-    """Write the run's averaged weights to `target`, with `static` tables counted on excerpts of `corpus`."""
+def export(
+    run: Path, target: Path, corpus: Path, device: str = "cpu", name: str | None = None
+) -> weights.WeightFile:
+    """Write the run's averaged weights to `target`, with `static` tables counted on excerpts of `corpus`.
+
+    The model is called `name`, or as the run's config says.
+    """
     trainer = Trainer.resume(run, device)
     model = trainer.ema_model()
+    model.spec = dataclasses.replace(model.spec, name=name or model.spec.name)
     for parameter in model.parameters():
         parameter.data = parameter.data.half().float()  # the tables belong to the weights as they are stored
     tables = count_tables(model.to(device), corpus, trainer.config)
