@@ -53,7 +53,8 @@ class Names(click.ParamType):
 @click.option("--mono", is_flag=True, help="Mix every clip down to mono first.")
 @click.option("--judges", type=Names(), default=",".join(JUDGES), show_default=True,
               help="Metrics whose mean rank chooses Opus' best setting per clip.")
-@click.option("--columns", type=Names(), default=",".join(COLUMNS), show_default=True, help="What to measure.")
+@click.option("--columns", type=Names(), default=",".join(COLUMNS), show_default=True,
+              help="What to measure.")
 @click.option("-o", "--output", type=click.Path(path_type=Path),
               help="Where to write, without suffix: .csv and .json are added.  [default: CSV on stdout]")
 def main(inputs, rates, opus_rates, codecs, mono, judges, columns, output) -> None:

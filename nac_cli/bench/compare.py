@@ -36,22 +36,25 @@ def compare(
     Opus is matched to the size of nac's file at each of `rates` (to the rate itself where nac takes no part)
     and runs once more at each of `opus_rates`, each time in its best setting for the clip by `judges`. `mono`
     mixes channels down first. A file that fails is reported to `warn` and left out; without `warn` its error
-    is raised.
+    is raised. Raises UsageError for unknown names and where a metric's package is missing.
     """
     _check_names("codec", codecs, CODECS)
-    _check_names("metric", [*columns, *judges], METRICS)
+    _check_metrics([*columns, *judges])
     rows: list[Row] = []
     for path in files:
+        of_clip: list[Row] = []
         try:
             waveform = read_clip(path, mono)
             for codec, target, result in _results(waveform, codecs, rates, opus_rates, judges):
-                rows.append(_row(path.stem, codec, target, result, waveform, columns))
+                of_clip.append(_row(path.stem, codec, target, result, waveform, columns))
                 if progress:
-                    progress(rows[-1])
+                    progress(of_clip[-1])
         except NacError as error:
             if warn is None:
                 raise
             warn(f"{path}: {error}")
+        else:
+            rows += of_clip
     return rows
 
 
@@ -130,6 +133,12 @@ def _row(
     pair = waveform.samples, result.decoded, waveform.sample_rate
     scores = {name: METRICS[name].measure(*pair) for name in columns}
     return Row(clip, codec, target, result.bitrate, result.file_bytes, result.setting, scores)
+
+
+def _check_metrics(names: Sequence[str]) -> None:
+    _check_names("metric", names, METRICS)
+    for name in names:  # a sample is enough to find out, before hours of work, that a package is missing
+        METRICS[name].measure(np.ones(1), np.ones(1), 48_000)
 
 
 def _check_names(kind: str, names: Sequence[str], known: Collection[str]) -> None:

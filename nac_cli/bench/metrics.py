@@ -45,7 +45,7 @@ def mel_distance(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) 
     total = 0.0
     for window, num_mels in MEL_SCALES:
         filters = mel_filters(sample_rate, window, num_mels).T
-        total += _mean_gap(reference, degraded, window, lambda a, b: _log_gap(a @ filters, b @ filters))
+        total += _mean_gap(reference, degraded, window, lambda a, b, mel=filters: _log_gap(a @ mel, b @ mel))
     return total
 
 

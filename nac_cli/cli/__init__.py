@@ -1,1 +1,1 @@
-"""The command line: the only place that prints, and the only one that knows exit codes. Sub-commands load lazily."""
+"""The command line: the only place that prints and that sets exit codes. Sub-commands are imported lazily."""

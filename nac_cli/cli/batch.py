@@ -24,7 +24,9 @@ class Outcome:
     error: NacError | None = None
 
 
-def run_each(items: Sequence[Item], name: Callable[[Item], str], action: Callable[[Item], Outcome], output: Output) -> None:
+def run_each(
+    items: Sequence[Item], name: Callable[[Item], str], action: Callable[[Item], Outcome], output: Output
+) -> None:
     """Do `action` for each item and report it.
 
     A single item's failure is the command's own. Of several, each failure is reported where it happens, and

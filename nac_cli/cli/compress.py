@@ -20,12 +20,25 @@ if TYPE_CHECKING:
 @click.command("compress", short_help="Sound files to .nac files.")
 @options.inputs_argument
 @options.output_option
-@click.option("-b", "--bitrate", type=Bitrate(),
-              help="Bitrate of the whole file, tags aside, such as 6kbps, 1.5kbps or 6000 (bit/s; k is 1000).  "
-                   "[default: 6kbps, for each pair of channels if there are more than 2]")
-@click.option("-q", "--planes", type=click.IntRange(1, 64), metavar="N",
-              help="Constant depth instead of a bitrate: N codebooks a frame, 1 to what the model has.")
-@click.option("--model", metavar="MODEL", help="Name or id of a model (see nac models), or a weight file.  [default: nac-44k]")
+@click.option(
+    "-b",
+    "--bitrate",
+    type=Bitrate(),
+    help="Bitrate of the whole file, tags aside, such as 6kbps, 1.5kbps or 6000 (bit/s; k is 1000).  "
+    "[default: 6kbps; beyond stereo, that for each pair or single channel]",
+)
+@click.option(
+    "-q",
+    "--planes",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Constant depth instead of a bitrate: N codebooks a frame, 1 to what the model has.",
+)
+@click.option(
+    "--model",
+    metavar="MODEL",
+    help="Name or id of a model (see nac models), or a weight file.  [default: nac-44k]",
+)
 @options.device_option
 @options.threads_option
 @options.force_option
@@ -33,7 +46,9 @@ if TYPE_CHECKING:
 @options.tags_option
 @options.json_option
 @options.quiet_option
-def command(inputs, output, bitrate, planes, model, device, threads, force, check, tags, as_json, quiet) -> None:
+def command(
+    inputs, output, bitrate, planes, model, device, threads, force, check, no_tags, as_json, quiet
+) -> None:
     """Compress sound files into .nac files.
 
     IN is anything with sound in it (WAV, FLAC, MP3, M4A, Opus, video ...), or - for standard input.
@@ -53,7 +68,9 @@ def command(inputs, output, bitrate, planes, model, device, threads, force, chec
 
     weights = zoo.find(model or zoo.DEFAULT)  # once, before a long batch begins
     if planes is not None and planes > weights.spec.num_codebooks:
-        raise click.UsageError(f"{weights.spec.name} has 1 to {weights.spec.num_codebooks} planes, not {planes}.")
+        raise click.UsageError(
+            f"{weights.spec.name} has 1 to {weights.spec.num_codebooks} planes, not {planes}."
+        )
 
     def compress_one(job: Job) -> Outcome:
         job.refuse_existing(force)
@@ -61,8 +78,17 @@ def command(inputs, output, bitrate, planes, model, device, threads, force, chec
 
         with out.progress(job.name) as progress:
             report = compress(
-                job.open_source(), job.open_target(), bitrate=bitrate, planes=planes, model=weights.path, device=device,
-                threads=threads, tags=tags, force=force, check=check, progress=progress,
+                job.open_source(),
+                job.open_target(),
+                bitrate=bitrate,
+                planes=planes,
+                model=weights.path,
+                device=device,
+                threads=threads,
+                tags=not no_tags,
+                force=force,
+                check=check,
+                progress=progress,
             )
         for message in report.messages:
             out.warn(f"{job.name}: {message}")

@@ -24,11 +24,18 @@ FORMATS = ("wav", "flac", "ogg")
 @click.command("decompress", short_help="Sound files back from .nac files.")
 @options.inputs_argument
 @options.output_option
-@click.option("--start", type=Timestamp(), help="Decode from here: 83.5 (seconds), 1:23.5 or 0:01:23.5.  [default: 0]")
+@click.option(
+    "--start", type=Timestamp(), help="Decode from here: 83.5 (seconds), 1:23.5 or 0:01:23.5.  [default: 0]"
+)
 @click.option("--end", type=Timestamp(), help="Decode up to here.  [default: the end]")
-@click.option("--format", type=click.Choice(FORMATS), help="Output format.  [default: by the name of OUT, else wav]")
-@click.option("--bits", type=click.Choice(["16", "24", "32"]),
-              help="Sample width; 32 is float, for WAV only.  [default: 16, or 24 if the source had more than 16]")
+@click.option(
+    "--format", type=click.Choice(FORMATS), help="Output format.  [default: by the name of OUT, else wav]"
+)
+@click.option(
+    "--bits",
+    type=click.Choice(["16", "24", "32"]),
+    help="Sample width; 32 is float, for WAV only.  [default: 16, or 24 if the source had more than 16]",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first damaged place, without output.")
 @options.tags_option
 @options.device_option
@@ -36,11 +43,13 @@ FORMATS = ("wav", "flac", "ogg")
 @options.force_option
 @options.json_option
 @options.quiet_option
-def command(inputs, output, start, end, format, bits, strict, tags, device, threads, force, as_json, quiet) -> None:
+def command(
+    inputs, output, start, end, format, bits, strict, no_tags, device, threads, force, as_json, quiet
+) -> None:
     """Decode .nac files into WAV, FLAC or Ogg Vorbis files.
 
-    Damaged places become silence, are named on stderr, and the exit code is 4 (8 if the bytes are intact but decode
-    to other codes here).
+    Damaged places become silence, are named on stderr, and the exit code is 4 (8 if the bytes are intact but
+    decode to other codes here).
 
     \b
     nac decompress song.nac                         makes song.wav
@@ -61,8 +70,18 @@ def command(inputs, output, start, end, format, bits, strict, tags, device, thre
 
         with out.progress(job.name) as progress:
             report = decompress(
-                job.open_source(), job.open_target(), start=start, end=end, format=format, bits=bits and int(bits),
-                tags=tags, strict=strict, device=device, threads=threads, force=force, progress=progress,
+                job.open_source(),
+                job.open_target(),
+                start=start,
+                end=end,
+                format=format,
+                bits=bits and int(bits),
+                tags=not no_tags,
+                strict=strict,
+                device=device,
+                threads=threads,
+                force=force,
+                progress=progress,
             )
         for message in report.messages:
             out.warn(f"{job.name}: {message}")
@@ -83,11 +102,13 @@ def _what_is_lost(job: Job, report: DecompressReport) -> NacError | None:
         return None
     mismatch = all(isinstance(loss.error, TokenMismatch) for loss in report.losses) and not report.damage
     kind = TokenMismatch if mismatch else PartlyDecoded
-    return kind(f"{job.name} is damaged, the rest is in {job.target_name}: {'; '.join(lost)}")
+    return kind(f"{job.name} is damaged, what could be decoded was written: {'; '.join(lost)}")
 
 
 def _refuse_other_suffix(target: Path | None, format: str | None) -> None:
     """`-o song.flac --format wav` is more likely a slip than a wish."""
     suffix = target.suffix.lower().lstrip(".") if target else ""
     if format and suffix in FORMATS and suffix != format:
-        raise click.UsageError(f"--format {format} and the output's name {printable(target.name)} contradict each other.")
+        raise click.UsageError(
+            f"--format {format} and the output's name {printable(target.name)} contradict each other."
+        )

@@ -1,14 +1,20 @@
 """Where an error becomes a message and an exit code.
 
-| code | meaning                                     | code | meaning                                         |
-|------|---------------------------------------------|------|-------------------------------------------------|
-| 0    | done                                        | 7    | model missing or damaged                        |
-| 1    | internal error, memory, a package missing   | 8    | tokens mismatch                                 |
-| 2    | usage                                       | 9    | output exists                                   |
-| 3    | a file cannot be read or written            | 10   | limit exceeded                                  |
-| 4    | damaged, partly decoded                     | 11   | a batch finished, some of its inputs failed     |
-| 5    | not a nac file, or one for a newer nac      | 130  | interrupted                                     |
-| 6    | corrupt: structure or checksum              | 141  | the reader of a pipe went away (nothing is said)|
+code  meaning
+0     done
+1     internal error, out of memory, a package is missing
+2     wrong usage
+3     a file cannot be read or written
+4     damaged, partly decoded
+5     not a nac file, or one for a newer nac
+6     corrupt: structure or checksum
+7     model missing or damaged
+8     tokens mismatch
+9     output exists
+10    limit exceeded
+11    a batch finished, some of its inputs failed
+130   interrupted
+141   the reader of a pipe went away; nothing is said
 """
 
 from __future__ import annotations
@@ -27,7 +33,12 @@ CLOSED_PIPE = 141
 """What a shell reports for a program that SIGPIPE ended."""
 
 EXTRAS = {
-    "scipy": "bench", "visqol": "bench", "zimtohrli": "bench", "tensorboard": "train", "ray": "archive", "fsspec": "archive",
+    "scipy": "bench",
+    "visqol": "bench",
+    "zimtohrli": "bench",
+    "tensorboard": "train",
+    "ray": "archive",
+    "fsspec": "archive",
 }
 
 
@@ -55,13 +66,16 @@ def explain(error: BaseException) -> Failure:
         return Failure(_missing_package(error.name.partition(".")[0]), INTERNAL)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return Failure(f"{where}{error.strerror}; check the path, its permissions and the free space", AudioError.exit_code)
-    said = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's, for CUDA
-        return Failure(f"out of memory ({said or 'no details'}); free some, or try --device cpu", INTERNAL)
+        return Failure(
+            f"{where}{error.strerror}; check the path, its permissions and the free space",
+            AudioError.exit_code,
+        )
+    said = " ".join(str(error).split()) or "no details"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, on a GPU
+        return Failure(f"out of memory ({said}); free some, or try --device cpu", INTERNAL)
     return Failure(
-        f"internal error, {type(error).__name__}: {said or 'no details'}; this is a bug in nac, please report it "
-        "with the command that led here and what NAC_DEBUG=1 makes it print",
+        f"internal error, {type(error).__name__}: {said}; this is a bug in nac, please report it with the "
+        "command that led here and what NAC_DEBUG=1 makes it print",
         INTERNAL,
     )
 

@@ -52,20 +52,30 @@ def command(files, as_json, quiet) -> None:
 
 def _rows(found: FileInfo) -> list[tuple[str, str]]:
     stream, codec = found.stream, found.stream.codec
-    length = "unknown" if stream.duration is None else f"{clock(stream.duration)} ({stream.num_samples} samples)"
+    length = (
+        "unknown" if stream.duration is None else f"{clock(stream.duration)} ({stream.num_samples} samples)"
+    )
     source = f", {stream.source_bits} bits" if stream.source_bits else ""
+    missing = "" if found.installed else ", NOT INSTALLED"
+    modes = ", ".join(f"{count} {mode}" for mode, count in found.modes.items())
     rows = [
         ("Duration", length),
         ("Sound", f"{layout(stream.channels)}, {kilohertz(stream.sample_rate)}{source}"),
         ("Size", size(found.file_bytes)),
         ("Bitrate", "unknown" if found.bitrate is None else kilobits(found.bitrate)),
-        ("Model", f"{codec.name} ({codec.family}, id {codec.model_id.hex()}){'' if found.installed else ', NOT INSTALLED'}"),
-        ("Planes", f"{', '.join(f'{depth:g}' for depth in found.depths)} of {codec.num_codebooks} on average"),
-        ("Chunks", f"{found.chunks} ({', '.join(f'{count} {mode}' for mode, count in found.modes.items()) or 'none'})"),
+        ("Model", f"{codec.name} ({codec.family}, id {codec.model_id.hex()}){missing}"),
+        (
+            "Planes",
+            f"{', '.join(f'{depth:g}' for depth in found.depths)} of {codec.num_codebooks} on average",
+        ),
+        ("Chunks", f"{found.chunks} ({modes})" if modes else "0"),
         ("Bytes", ", ".join(f"{kind} {count}" for kind, count in found.bytes_by_kind.items())),
         ("Format", ".".join(map(str, found.version))),
     ]
-    rows += [(key, value if len(value) <= LONGEST_TAG else f"{value[:LONGEST_TAG]}…") for key, value in found.tags.items]
+    rows += [
+        (key, value if len(value) <= LONGEST_TAG else f"{value[:LONGEST_TAG]}…")
+        for key, value in found.tags.items
+    ]
     rows += [("Picture", f"type {p.type}, {p.mime}, {size(len(p.data))}") for p in found.tags.pictures]
     if found.damage:
         rows.append(("Damage", counted(len(found.damage), "place")))

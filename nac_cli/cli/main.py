@@ -1,4 +1,4 @@
-"""`nac`: finds the sub-command, loads it only then, and turns whatever went wrong into a message and an exit code."""
+"""`nac`: finds and imports the sub-command, and turns what went wrong into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Nac(click.Group):
 
 @click.group(
     cls=Nac, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)  # fmt: skip
+)
 @click.version_option(__version__, prog_name="nac", message="%(prog)s %(version)s")
 def main() -> None:
     """A neural audio codec for files: music and speech at 1.5 to 16 kbit/s.
@@ -64,6 +64,8 @@ def main() -> None:
     nac decompress song.nac             makes song.wav
     nac info song.nac                   says what it holds
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a name that stdout's encoding lacks is no reason to fail
 
 
 def _report(error: BaseException, output: Output) -> int:

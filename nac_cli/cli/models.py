@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nac_cli.models.weights import WeightFile
 
-COLUMNS = ("NAME", "ID", "FAMILY", "RATE", "PLANES", "BITRATE A CHANNEL", "PARAMETERS", "FILE")
+COLUMNS = ("NAME", "ID", "FAMILY", "RATE", "PLANES", "KBIT/S A CHANNEL", "PARAMETERS")
 model_argument = click.argument("model", metavar="NAME")
 
 
@@ -61,30 +61,41 @@ def show(model: str, as_json: bool) -> None:
     from nac_cli.models import zoo
 
     out, file = Output(as_json), zoo.find(model)
-    low, high = _bitrates(file)
     out.record(_record(file) | {"config": file.config, "training": file.training})
-    out.table([
-        ("Name", file.spec.name),
-        ("Id", file.spec.model_id.hex()),
-        ("Family", file.spec.family),
-        ("Sample rate", kilohertz(file.spec.sample_rate)),
-        ("Frames", f"{file.spec.frame_rate:.2f} a second, {file.spec.hop_length} samples each"),
-        ("Planes", f"{file.spec.num_codebooks} of {', '.join(map(str, sorted(set(file.spec.codebook_sizes))))} codes"),
+    out.table(_details(file))
+
+
+def _details(file: WeightFile) -> list[tuple[str, str]]:
+    spec, card = file.spec, _card(file)
+    low, high = _bitrates(file)
+    sizes = ", ".join(map(str, sorted(set(spec.codebook_sizes))))
+    steps = file.training.get("steps")
+    return [
+        ("Name", spec.name),
+        ("Id", spec.model_id.hex()),
+        ("Family", spec.family),
+        ("Sample rate", kilohertz(spec.sample_rate)),
+        ("Frames", f"{spec.frame_rate:.2f} a second, {spec.hop_length} samples each"),
+        ("Planes", f"{spec.num_codebooks} of {sizes} codes"),
         ("Bitrate", f"{kilobits(low)} to {kilobits(high)} a channel before entropy coding"),
         ("Parameters", f"{file.num_parameters:,}"),
-        ("Trained for", counted(file.training["steps"], "step") if "steps" in file.training else "not recorded"),
-        ("Licence", file.training.get("licence", "see the card") if _card(file) else "not recorded"),
-        ("Card", str(_card(file) or "none beside the weight file")),
+        ("Trained for", "not recorded" if steps is None else counted(steps, "step")),
+        ("Licence", file.training.get("licence") or ("see the card" if card else "not recorded")),
+        ("Card", str(card or "none beside the weight file")),
         ("File", str(file.path)),
-    ])  # fmt: skip
+    ]
 
 
 def _row(file: WeightFile) -> tuple[str, ...]:
     low, high = _bitrates(file)
     return (
-        file.spec.name, file.spec.model_id.hex(), file.spec.family, kilohertz(file.spec.sample_rate),
-        str(file.spec.num_codebooks), f"{low / 1000:.2f} to {kilobits(high)}", f"{file.num_parameters / 1e6:.1f} M",
-        str(file.path),
+        file.spec.name,
+        file.spec.model_id.hex(),
+        file.spec.family,
+        kilohertz(file.spec.sample_rate),
+        str(file.spec.num_codebooks),
+        f"{low / 1000:.2f} to {high / 1000:.2f}",
+        f"{file.num_parameters / 1e6:.1f} M",
     )
 
 
@@ -94,12 +105,21 @@ def _record(file: WeightFile) -> dict:
     low, high = _bitrates(file)
     card = _card(file)
     return {
-        "name": file.spec.name, "id": file.spec.model_id.hex(), "family": file.spec.family,
-        "default": file.spec.name == zoo.DEFAULT, "sample_rate": file.spec.sample_rate,
-        "hop_length": file.spec.hop_length, "planes": file.spec.num_codebooks,
-        "codebook_sizes": list(file.spec.codebook_sizes), "strides": list(file.spec.strides),
-        "channel_bitrate_min": round(low, 1), "channel_bitrate_max": round(high, 1), "parameters": file.num_parameters,
-        "path": str(file.path), "card": card and str(card), "exit_code": 0,
+        "name": file.spec.name,
+        "id": file.spec.model_id.hex(),
+        "family": file.spec.family,
+        "default": file.spec.name == zoo.DEFAULT,
+        "sample_rate": file.spec.sample_rate,
+        "hop_length": file.spec.hop_length,
+        "planes": file.spec.num_codebooks,
+        "codebook_sizes": list(file.spec.codebook_sizes),
+        "strides": list(file.spec.strides),
+        "channel_bitrate_min": round(low, 1),
+        "channel_bitrate_max": round(high, 1),
+        "parameters": file.num_parameters,
+        "path": str(file.path),
+        "card": card and str(card),
+        "exit_code": 0,
     }
 
 

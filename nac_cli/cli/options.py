@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import click
 
+
+def _usable(ctx: click.Context, param: click.Parameter, device: str) -> str:
+    """Refuses a GPU that is not there once, not for every input."""
+    if device == "cuda" and not ctx.resilient_parsing:
+        from nac_cli.pipelines.runtime import choose_device
+
+        choose_device(device)
+    return device
+
+
 FILE = click.Path(allow_dash=True)
 
 inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=FILE)
 files_argument = click.argument("files", nargs=-1, required=True, metavar="FILE...", type=FILE)
 
 output_option = click.option(
-    "-o", "--output", metavar="OUT", type=FILE,
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=FILE,
     help="A file; a folder (one that exists, or a name ending in /, made if needed); or - for stdout.  "
-         "[default: beside IN, or stdout if IN is -]",
-)  # fmt: skip
+    "[default: beside IN, or stdout if IN is -]",
+)
 force_option = click.option("-f", "--force", is_flag=True, help="Replace outputs that exist.")
-tags_option = click.option("--no-tags", "tags", flag_value=False, default=True, help="Leave tags and pictures out.")
+tags_option = click.option("--no-tags", is_flag=True, help="Leave tags and pictures out.")
 device_option = click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    callback=_usable,
     help="Where the model runs; auto takes a GPU if there is one.",
-)  # fmt: skip
-threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]")
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout, an object for each input.")
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]"
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="JSON lines on stdout, an object for each input."
+)
 quiet_option = click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors.")

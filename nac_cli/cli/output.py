@@ -55,7 +55,7 @@ class Output:
             click.echo(f"Warning: {printable(text)}", err=True)
 
     def failed(self, error: BaseException, **values: object) -> int:
-        """Tell of an error on stderr, and on stdout in JSON beside `values` (`file`: the input); its exit code."""
+        """Tell of an error on stderr, in JSON also on stdout beside `values` (`file`: the input); its code."""
         failure = explain(error)
         if failure.exit_code == CLOSED_PIPE:
             return CLOSED_PIPE
@@ -69,25 +69,39 @@ class Output:
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable[[float, float | None], None]]:
-        """A bar on stderr if that is a terminal; the function takes seconds done and seconds there are, if known."""
+        """A bar on stderr, in a terminal; the function takes seconds done and seconds there are, if known."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda done, whole: None
             return
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=_console(stderr=True), transient=True, redirect_stdout=False) as bars:
             task = bars.add_task(printable(title), total=None)
             yield lambda done, whole: bars.update(task, completed=done, total=whole)
 
-    def table(self, rows: Sequence[Sequence[str]], header: Sequence[str] | None = None, title: str | None = None) -> None:
-        """Aligned columns on stdout, unless JSON is wanted; in a terminal the rows are fitted to its width."""
+    def table(
+        self, rows: Sequence[Sequence[str]], header: Sequence[str] | None = None, title: str | None = None
+    ) -> None:
+        """Aligned columns on stdout, unless JSON is wanted; a terminal's width is kept to."""
         if self.json:
             return
         from rich.table import Table
 
-        table = Table(title=title and printable(title), title_justify="left", title_style="bold", box=None,
-                      show_header=header is not None, padding=(0, 2, 0, 0), pad_edge=False)  # fmt: skip
+        table = Table(
+            title=title and printable(title),
+            title_justify="left",
+            title_style="bold",
+            box=None,
+            show_header=header is not None,
+            padding=(0, 2, 0, 0),
+            pad_edge=False,
+        )
         for name in header or [""] * len(rows[0]):
             table.add_column(name, overflow="fold")
         for row in rows:

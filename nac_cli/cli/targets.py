@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from nac_cli.pipelines.atomic import check_output
 
 PIPE = "-"
 _SUFFIX = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}")
-"""What counts as a file name's suffix: `.flac` and `.mp3`, but not the end of `Symphony No. 5` or `take 1.5`."""
+"""What counts as a suffix: `.flac` and `.mp3`, but not the end of `Symphony No. 5` or `take 1.5`."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Job:
         return PIPE if self.target is None else str(self.target)
 
     def refuse_existing(self, force: bool) -> None:
-        """Say at once what the pipeline would say after loading the model: that the output cannot be written."""
+        """Say at once what the pipeline would say once it is loaded: that the output cannot be written."""
         if self.target is not None:
             check_output(self.target, force)
 
@@ -43,26 +44,34 @@ class Job:
         return standard_input() if self.source is None else self.source
 
     def open_target(self) -> Path | BinaryIO:
-        return click.get_binary_stream("stdout") if self.target is None else self.target
+        return sys.stdout.buffer if self.target is None else self.target
 
 
 def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
     """A job for each input; `suffix` (".nac") is that of outputs without a name of their own.
 
-    Makes the output folder if it is missing. Raises click.UsageError if two jobs would write the same file, an
-    output is an input, one file is to hold several results, or binary data would go to a terminal.
+    Makes the output folder if it is missing. Raises click.UsageError if two jobs would write the same file,
+    an output is an input, one file is to hold several results, or binary data would go to a terminal.
     """
     refuse_repeated_pipe(inputs)
-    folder = output is not None and output != PIPE and (output.endswith(("/", os.sep)) or os.path.isdir(output))
+    folder = (
+        output is not None and output != PIPE and (output.endswith(("/", os.sep)) or os.path.isdir(output))
+    )
     if len(inputs) > 1 and output is not None and not folder:
-        hint = "write each to a file" if output == PIPE else f"end the name with / if {output!r} is to be a folder"
+        hint = (
+            "write each to a file"
+            if output == PIPE
+            else f"end the name with / if {output!r} is to be a folder"
+        )
         raise click.UsageError(f"{len(inputs)} inputs do not go into one output; {hint}.")
     if len(inputs) > 1 and PIPE in inputs:
         raise click.UsageError("standard input (-) cannot be one of several inputs.")
     jobs = [Job(_path(name), _target(name, output, folder, suffix)) for name in inputs]
     _refuse_clashes(jobs)
-    if any(job.target is None for job in jobs) and click.get_binary_stream("stdout").isatty():
-        raise click.UsageError("binary data does not belong on a terminal; name a file with -o, or use a pipe.")
+    if any(job.target is None for job in jobs) and sys.stdout.isatty():
+        raise click.UsageError(
+            "binary data does not belong on a terminal; name a file with -o, or use a pipe."
+        )
     if folder:
         Path(output).mkdir(parents=True, exist_ok=True)
     return jobs
@@ -82,10 +91,9 @@ def refuse_repeated_pipe(inputs: Sequence[str]) -> None:
 
 def standard_input() -> BinaryIO:
     """Raises click.UsageError where a person would have to type binary data."""
-    stream = click.get_binary_stream("stdin")
-    if stream.isatty():
+    if sys.stdin.isatty():
         raise click.UsageError("standard input is a terminal; pipe a file into nac, or name one.")
-    return stream
+    return sys.stdin.buffer
 
 
 def _path(name: str) -> Path | None:
@@ -105,20 +113,18 @@ def _target(name: str, output: str | None, folder: bool, suffix: str) -> Path | 
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> None:
-    sources = {_identity(job.source): job.source for job in jobs if job.source is not None}
+    sources = {_identity(job.source) for job in jobs if job.source is not None}
     taken: dict[str, Job] = {}
     for job in jobs:
         if job.target is None:
             continue
-        key = _identity(job.target)
+        name, key = printable(job.target_name), _identity(job.target)
         if key in sources:
-            raise click.UsageError(
-                f"{printable(str(job.target))} is an input and would be replaced by its own result; name another with -o."
-            )
+            raise click.UsageError(f"{name} is an input and would be replaced; name another output with -o.")
         if key in taken:
             both = f"{printable(taken[key].name)} and {printable(job.name)}"
             raise click.UsageError(
-                f"{both} would both become {printable(str(job.target))}; put the outputs into different folders."
+                f"{both} would both become {name}; put the outputs into different folders."
             )
         taken[key] = job
 

@@ -10,7 +10,7 @@ _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
-    """`text` as one line for a terminal: harmful characters and undecodable bytes become `�`, line breaks spaces."""
+    """`text` as one line for a terminal: harmful characters and undecodable bytes become `�`."""
     legible = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return _HARMFUL.sub("�", " ".join(re.split(r"[\t\n\r]+", legible)))
 

@@ -30,7 +30,9 @@ CHECKPOINT_HINT = "a run is there already; go on with it by --resume, or choose 
 
 def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not NAME.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is no model name; use 1 to 32 letters, digits, '.', '_' and '-'.")
+        raise click.BadParameter(
+            f"{value!r} is no model name; use 1 to 32 letters, digits, '.', '_' and '-'."
+        )
     return value
 
 
@@ -48,16 +50,24 @@ def command() -> None:
 @command.command("prepare")
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...", type=FOLDER)
 @click.argument("target", metavar="DST", type=NEW_FOLDER)
-@click.option("--sample-rate", type=click.IntRange(8000, 192_000), default=44_100, show_default=True, metavar="HZ",
-              help="Rate of the corpus: that of the model to train.")
-@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, metavar="N", help="Processes.")
+@click.option(
+    "--sample-rate",
+    type=click.IntRange(8000, 192_000),
+    default=44_100,
+    show_default=True,
+    metavar="HZ",
+    help="Rate of the corpus: that of the model to train.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=2, show_default=True, metavar="N", help="Processes."
+)
 @click.option("-f", "--force", is_flag=True, help="Replace a corpus in DST.")
 @options.json_option
 @options.quiet_option
 def prepare(sources, target, sample_rate, jobs, force, as_json, quiet) -> None:
     """Decode all sound under the folders SRC into a corpus in the folder DST.
 
-    The first folder below SRC names the domain: music, speech, env and instrument are those that presets balance.
+    The first folder below SRC names the domain; presets balance music, speech, env and instrument.
 
     \b
     nac train prepare sounds/ corpus/       reads sounds/music/..., sounds/speech/...
@@ -76,28 +86,51 @@ def prepare(sources, target, sample_rate, jobs, force, as_json, quiet) -> None:
     for message in left_out:
         out.warn(f"left out: {message}")
     if not items:
-        raise AudioError(f"none of {counted(len(files), 'file')} is of use, so there is no corpus in {target}")
+        raise AudioError(
+            f"none of {counted(len(files), 'file')} is of use, so there is no corpus in {target}"
+        )
     seconds = {domain: 0.0 for domain in sorted({item.domain for item in items})}
     for item in items:
         seconds[item.domain] += item.seconds
     shares = ", ".join(f"{domain} {clock(length)}" for domain, length in seconds.items())
     out.say(f"{target}: {counted(len(items), 'file')}, {clock(sum(seconds.values()))} ({shares})")
-    out.record({"target": str(target), "files": len(items), "left_out": left_out, "seconds": seconds, "exit_code": 0})
+    out.record(
+        {"target": str(target), "files": len(items), "left_out": left_out, "seconds": seconds, "exit_code": 0}
+    )
 
 
 @command.command("codec")
 @click.argument("corpus", type=FOLDER)
-@click.option("--out", "run", required=True, metavar="RUN", type=NEW_FOLDER, help="Folder of checkpoint and log.")
-@click.option("--preset", metavar="NAME", help=f"Network and schedule: nac-44k, nac-44k-tiny.  [default: {PRESET}]")
-@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Updates in all.  [default: the preset's]")
-@click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Excerpts an update.  [default: the preset's]")
-@click.option("--time-limit", type=Duration(), help="Stop after this long, such as 9m or 1h30m.  [default: none]")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in RUN, with its preset; --steps may move the end.")
+@click.option(
+    "--out", "run", required=True, metavar="RUN", type=NEW_FOLDER, help="Folder of checkpoint and log."
+)
+@click.option(
+    "--preset", metavar="NAME", help=f"Network and schedule: nac-44k, nac-44k-tiny.  [default: {PRESET}]"
+)
+@click.option(
+    "--steps", type=click.IntRange(min=1), metavar="N", help="Updates in all.  [default: the preset's]"
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Excerpts an update.  [default: the preset's]",
+)
+@click.option(
+    "--time-limit", type=Duration(), help="Stop after this long, such as 9m or 1h30m.  [default: none]"
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on from the checkpoint in RUN, with its preset; --steps may move the end.",
+)
 @options.device_option
 @options.threads_option
 @options.json_option
 @options.quiet_option
-def codec(corpus, run, preset, steps, batch_size, time_limit, resume, device, threads, as_json, quiet) -> None:
+def codec(
+    corpus, run, preset, steps, batch_size, time_limit, resume, device, threads, as_json, quiet
+) -> None:
     """Train a codec on CORPUS, a folder made by `nac train prepare`.
 
     Ctrl-C saves a checkpoint first.
@@ -106,11 +139,15 @@ def codec(corpus, run, preset, steps, batch_size, time_limit, resume, device, th
     nac train codec corpus/ --out run/ --preset nac-44k --time-limit 8h
     """
     if resume and (preset or batch_size):
-        raise click.UsageError("a run that is resumed keeps its preset and batch size; leave those options out.")
+        raise click.UsageError(
+            "a run that is resumed keeps its preset and batch size; leave those options out."
+        )
     from nac_cli.train import loop
 
     out = Output(as_json, quiet)
-    trainer = _trainer(corpus, run, preset or PRESET, steps, batch_size, resume, _device(device, threads), out)
+    trainer = _trainer(
+        corpus, run, preset or PRESET, steps, batch_size, resume, _device(device, threads), out
+    )
     with held() as stopped, training_progress(trainer.config.steps, quiet) as show:
 
         def progress(step: int, losses: dict[str, float]) -> None:
@@ -131,9 +168,18 @@ def codec(corpus, run, preset, steps, batch_size, time_limit, resume, device, th
 @command.command("export")
 @click.argument("run", type=FOLDER)
 @click.argument("target", metavar="OUT.safetensors", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--corpus", required=True, metavar="CORPUS", type=FOLDER,
-              help="Prepared corpus on which the entropy coder's tables are counted.")
-@click.option("--name", callback=_checked_name, help="What the model is called, up to 32 characters.  [default: the preset's]")
+@click.option(
+    "--corpus",
+    required=True,
+    metavar="CORPUS",
+    type=FOLDER,
+    help="Prepared corpus on which the entropy coder's tables are counted.",
+)
+@click.option(
+    "--name",
+    callback=_checked_name,
+    help="What the model is called, up to 32 characters.  [default: the preset's]",
+)
 @options.device_option
 @options.threads_option
 @options.force_option
@@ -156,10 +202,15 @@ def export(run, target, corpus, name, device, threads, force, as_json, quiet) ->
     file = write_weights(run, target, corpus, _device(device, threads), name)
     out = Output(as_json, quiet)
     out.say(f"{target}: {file.spec.name}, id {file.spec.model_id.hex()}, {file.num_parameters:,} parameters")
-    out.record({
-        "target": str(target), "name": file.spec.name, "id": file.spec.model_id.hex(),
-        "parameters": file.num_parameters, "exit_code": 0,
-    })  # fmt: skip
+    out.record(
+        {
+            "target": str(target),
+            "name": file.spec.name,
+            "id": file.spec.model_id.hex(),
+            "parameters": file.num_parameters,
+            "exit_code": 0,
+        }
+    )
 
 
 def _device(device: str, threads: int | None) -> str:
@@ -168,7 +219,9 @@ def _device(device: str, threads: int | None) -> str:
     return choose_device(device, threads)
 
 
-def _trainer(corpus: Path, run: Path, preset: str, steps, batch_size, resume: bool, device: str, out: Output) -> Trainer:
+def _trainer(
+    corpus: Path, run: Path, preset: str, steps, batch_size, resume: bool, device: str, out: Output
+) -> Trainer:
     """A new run in `run`, or the one that is there."""
     from nac_cli.train.config import PRESETS, override
     from nac_cli.train.loop import CHECKPOINT, Trainer

@@ -18,16 +18,25 @@ if TYPE_CHECKING:
     from nac_cli import VerifyReport
 
 VERDICTS = {
-    3: "unreadable", 5: "not a nac file, or a newer one", 6: "corrupt", 7: "not checked, its model is missing",
-    8: "tokens mismatch", 10: "beyond the limits",
-}  # fmt: skip
+    3: "unreadable",
+    5: "not a nac file, or a newer one",
+    6: "corrupt",
+    7: "not checked, its model is missing",
+    8: "tokens mismatch",
+    10: "beyond the limits",
+}
 """What stdout says of a file, by exit code; stderr has the reasons."""
 
 
 @click.command("verify", short_help="Whether .nac files are sound.")
 @options.files_argument
-@click.option("--level", type=click.Choice(["structure", "tokens", "full"]), default="full", show_default=True,
-              help="How deep: blocks and checksums (no model needed); the codes too; or a decode to sound.")
+@click.option(
+    "--level",
+    type=click.Choice(["structure", "tokens", "full"]),
+    default="full",
+    show_default=True,
+    help="How deep: blocks and checksums (no model needed); the codes too; or a decode to sound.",
+)
 @options.device_option
 @options.threads_option
 @options.json_option

@@ -20,7 +20,7 @@ from nac_cli.errors import UsageError
 from nac_cli.models import zoo
 from nac_cli.pipelines.analysis import analyse
 from nac_cli.pipelines.atomic import atomic_path, check_output
-from nac_cli.pipelines.fitting import fit_bitrate, fit_planes
+from nac_cli.pipelines.fitting import fit_bitrate, fit_default, fit_planes
 from nac_cli.pipelines.runtime import open_model, open_tables
 from nac_cli.pipelines.verify import verify
 from nac_cli.values import StreamInfo, Tags, Waveform
@@ -28,6 +28,8 @@ from nac_cli.values import StreamInfo, Tags, Waveform
 BLOCK_SAMPLES = 1 << 16
 GROUPS = {1: (1,), 2: (2,), 3: (2, 1), 4: (2, 2), 5: (2, 1, 2), 6: (2, 1, 1, 2), 7: (2, 1, 1, 1, 2), 8: (2, 1, 1, 2, 2)}
 """Channel groups in the usual orders (L R, C, LFE, surround pairs): pairs that belong together are rotated."""
+DEFAULT_BITRATE = 6000
+"""bit/s of each stereo pair or single channel when nothing is asked for."""
 TAG_PADDING = 512
 """Zero bytes after the tags of a file that has any, so that they can be edited in place."""
 
@@ -78,7 +80,8 @@ def compress(
     """Compress a sound file, an open file or a `Waveform` into a `.nac` stream.
 
     Give a `bitrate` in bit/s, which the whole file (tags aside) keeps to, or a constant depth of `planes`; with
-    neither, 6000 bit/s a channel pair or single channel. `check` decodes the result before it takes its place.
+    neither, 6000 bit/s a channel pair or single channel, and what the container takes on top where a sound is too
+    short for that. `check` decodes the result before it takes its place.
 
     Raises AudioError (input unreadable, output not writable), UsageError (a bitrate out of range), OutputExists,
     ModelError.
@@ -106,8 +109,10 @@ def compress(
     info = replace(info, num_samples=counter.num_samples)
     if planes is not None:
         records = fit_planes(chunks, info, tables, planes)
+    elif bitrate is not None:
+        records = fit_bitrate(chunks, info, tables, bitrate)
     else:
-        records = fit_bitrate(chunks, info, tables, bitrate or 6000 * len(info.groups))
+        records = fit_default(chunks, info, tables, DEFAULT_BITRATE * len(info.groups))
     padding = TAG_PADDING if sound.tags.items or sound.tags.pictures else 0
     with _output(target, force) as (file, written):
         writer = ContainerWriter(file, info, sound.tags, padding)

@@ -115,8 +115,8 @@ def decompress(
         source=str(getattr(source, "name", source)), target=str(getattr(target, "name", target)),
         model=reader.info.codec.name, sample_rate=reader.info.sample_rate, channels=reader.info.channels,
         num_samples=writer.num_samples, seconds=writer.num_samples / reader.info.sample_rate,
-        losses=tuple(decoder.losses), clipped=writer.clipped, damage=damage, messages=tuple(messages),
-        elapsed=time.monotonic() - started,
+        losses=tuple(loss for loss in decoder.losses if _overlaps(loss, first, stop, reader.info)),
+        clipped=writer.clipped, damage=damage, messages=tuple(messages), elapsed=time.monotonic() - started,
     )
 
 
@@ -212,6 +212,11 @@ def _sample_range(info: StreamInfo, start: float | None, end: float | None) -> t
     if first < 0 or (stop is not None and stop < first):
         raise UsageError(f"there is nothing from {start or 0} s to {end} s: give 0 <= start <= end")
     return first, stop
+
+
+def _overlaps(loss: Loss, first: int, stop: int | None, info: StreamInfo) -> bool:
+    """Whether a loss touches samples [first, stop); chunks around them are decoded too, as context."""
+    return loss.stop * info.sample_rate > first and (stop is None or loss.start * info.sample_rate < stop)
 
 
 def _check_duration(info: StreamInfo, max_seconds: float) -> None:

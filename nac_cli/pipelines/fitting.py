@@ -32,12 +32,39 @@ def fit_bitrate(
 ) -> list[ChunkRecord]:
     """Depths such that the whole stream, tags aside, has at most `bitrate` bit/s and as near to it as the codes allow.
 
-    `info.num_samples` must be known. Prices are nearly exact, so a few rounds of packing and correcting the budget
-    by what was off suffice. Raises UsageError naming the range when the target cannot be met.
+    `info.num_samples` must be known. Raises UsageError naming the range when the target cannot be met.
     """
     if not info.num_samples:
         return []
-    target = int(bitrate * info.num_samples / info.sample_rate / 8)
+    records = _fit(chunks, info, tables, _target_bytes(bitrate, info))
+    if records is None or bitrate > _nominal_bitrate(info):
+        raise UsageError(_out_of_range(chunks, info, tables, bitrate))
+    return records
+
+
+def fit_default(
+    chunks: Sequence[Analysed], info: StreamInfo, tables: FrequencyTables | None, bitrate: int
+) -> list[ChunkRecord]:
+    """As `fit_bitrate`, for a bitrate that nobody asked for: a sound so short that the container alone takes too much
+    of it gets the codes of that bitrate and the container on top, and at least one plane."""
+    if not info.num_samples:
+        return []
+    target = _target_bytes(bitrate, info)
+    records = _fit(chunks, info, tables, target) or _fit(chunks, info, tables, target + int(_fixed_bits(chunks, info) / 8))
+    return records or fit_planes(chunks, info, tables, 1)
+
+
+def _target_bytes(bitrate: int, info: StreamInfo) -> int:
+    return int(bitrate * info.num_samples / info.sample_rate / 8)
+
+
+def _fit(
+    chunks: Sequence[Analysed], info: StreamInfo, tables: FrequencyTables | None, target: int
+) -> list[ChunkRecord] | None:
+    """The records of a stream of at most `target` bytes, None when even the least depths take more.
+
+    Prices are nearly exact, so a few rounds of packing and correcting the budget by what was off suffice.
+    """
     choices = _choices(chunks, info, tables)
     budget, best, best_bytes = 8.0 * target - _fixed_bits(chunks, info), None, -1
     for _ in range(ATTEMPTS):
@@ -51,8 +78,6 @@ def fit_bitrate(
         elif total <= target:
             break  # a corrected budget brought nothing more
         budget += 8.0 * (target - total) - (total > target)
-    if best is None or bitrate > _nominal_bitrate(info):
-        raise UsageError(_out_of_range(chunks, info, tables, bitrate))
     return best
 
 

@@ -22,11 +22,11 @@ def white(seed: int = 0, seconds: float = 1.0, rate: int = RATE, level: float = 
     return level * np.random.default_rng(seed).standard_normal(int(seconds * rate))
 
 
-def melody(rate: int, seconds: float = 2.0) -> np.ndarray:
+def melody(rate: int, seconds: float = 1.5) -> np.ndarray:
     """Three notes with overtones, decaying, over a little noise: enough for the perceptual metrics."""
     t = np.arange(int(seconds * rate)) / rate
     notes = [np.where(t >= start, np.exp(-3 * (t - start)), 0) * np.sin(2 * np.pi * f * k * t) / k
-             for start, f in ((0, 220), (0.6, 330), (1.2, 440)) for k in range(1, 9)]
+             for start, f in ((0, 220), (0.4, 330), (0.8, 440)) for k in range(1, 9)]
     return 0.15 * sum(notes) + 0.002 * white(7, seconds, rate, 1.0)
 
 
@@ -55,7 +55,7 @@ def test_ten_times_the_gain_moves_the_power_spectrum_by_two_decades_per_window()
 
 
 def test_mel_and_stft_distance_equal_descript_audiotools():
-    """What audiotools 0.7.2 (MelSpectrogramLoss as in DAC, MultiScaleSTFTLoss) gives for these two signals."""
+    """What audiotools 0.7.2 (MelSpectrogramLoss as in DAC, MultiScaleSTFTLoss) gives for these signals."""
     t = np.arange(RATE) / RATE
     reference = 0.3 * np.sin(2 * np.pi * 500 * t * (1 + t)) * np.exp(-2 * t)
     degraded = np.convolve(reference, [0.5, 0.3, 0.2], "same") + 1e-3 * np.sin(2 * np.pi * 9000 * t)
@@ -116,7 +116,7 @@ def test_short_signals_have_a_figure_and_no_error(measure, length):
     assert not math.isnan(measure(white(1)[:length] + 1, white(2)[:length], RATE)) or length == 1
 
 
-@pytest.mark.parametrize("shapes", [((100,), (101,)), ((1, 100), (100,)), ((0,), (0,)), ((1, 1, 9), (1, 1, 9))])
+@pytest.mark.parametrize("shapes", [((9,), (10,)), ((1, 9), (9,)), ((0,), (0,)), ((1, 1, 9), (1, 1, 9))])
 def test_pairs_that_do_not_match_are_refused(shapes):
     with pytest.raises(UsageError, match="one shape"):
         mel_distance(np.zeros(shapes[0]), np.zeros(shapes[1]), RATE)
@@ -150,7 +150,7 @@ def test_visqol_of_stored_signals(rate):
     signal = melody(rate)
     dull = np.convolve(signal, np.ones(24) / 24, "same")
     assert visqol(signal, signal, rate) == pytest.approx(4.732, abs=0.01)
-    assert visqol(signal, dull, rate) == pytest.approx(1.49 if rate == 48_000 else 1.47, abs=0.05)
+    assert visqol(signal, dull, rate) == pytest.approx(1.52 if rate == 48_000 else 1.45, abs=0.05)
 
 
 @pytest.mark.parametrize("rate", [48_000, 44_100])
@@ -159,7 +159,7 @@ def test_zimtohrli_of_stored_signals(rate):
     signal = melody(rate)
     dull = np.convolve(signal, np.ones(24) / 24, "same")
     assert zimtohrli(signal, signal, rate) == 5
-    assert zimtohrli(signal, dull, rate) == pytest.approx(3.79 if rate == 48_000 else 3.72, abs=0.05)
+    assert zimtohrli(signal, dull, rate) == pytest.approx(3.79 if rate == 48_000 else 3.71, abs=0.05)
 
 
 @pytest.mark.parametrize("module, seconds", [("visqol", 0.9), ("zimtohrli", 0.01)])

@@ -18,7 +18,8 @@ def chirps(rate: int, seconds: float = 2.0, channels: int = 1) -> np.ndarray:
     """Sweeps at different speeds per channel, over a little noise."""
     t = np.arange(int(seconds * rate)) / rate
     tones = [0.3 * np.sin(2 * np.pi * (200 + 900 * (1 + c) * t) * t) for c in range(channels)]
-    return (np.stack(tones) + 0.01 * np.random.default_rng(5).standard_normal((channels, len(t)))).astype("f4")
+    noise = 0.01 * np.random.default_rng(5).standard_normal((channels, len(t)))
+    return (np.stack(tones) + noise).astype(np.float32)
 
 
 @pytest.mark.parametrize("rate", [8000, 44_100, 48_000, 96_000])
@@ -76,12 +77,13 @@ def test_the_whole_file_meets_the_target(target, vbr):
 
 def test_a_matched_file_is_a_file_that_others_read():
     audio = chirps(48_000, 3.0, 2)
-    with av.open(io.BytesIO(peers._file_of_bitrate(audio, 9000, OpusSetting()))) as container:
+    with av.open(io.BytesIO(peers._file_of_size(audio, 9000, OpusSetting()))) as container:
         assert (container.format.name, container.streams.audio[0].channels) == ("ogg", 2)
 
 
 def test_under_its_floor_opus_says_what_it_needed():
-    result = opus_matched(chirps(44_100), 44_100, 500, [OpusSetting("audio", 20), OpusSetting("lowdelay", 60)])
+    settings = [OpusSetting("audio", 20), OpusSetting("lowdelay", 60)]
+    result = opus_matched(chirps(44_100), 44_100, 500, settings)
     assert 750 < result.bitrate < 1500
     assert result.setting == "lowdelay 60 ms vbr on"
 

@@ -46,6 +46,15 @@ def test_a_bitrate_out_of_range_names_the_range(tiny, bitrate):
         assert 0.95 * possible <= 8 * len(data) / sound.duration <= possible
 
 
+@pytest.mark.parametrize("length", [1, 100, 2000, 20_000])
+def test_a_very_short_sound_needs_no_bitrate_but_can_miss_one(tiny, length):
+    sound = noise(1, length)
+    assert len(compressed(sound, tiny, planes=None)) < 200 + 2 * sound.duration * 6000 / 8
+    if length <= 2000:
+        with pytest.raises(UsageError, match="cannot be met"):
+            compressed(sound, tiny, planes=None, bitrate=1500)
+
+
 def test_more_planes_than_there_are_is_an_error(tiny):
     with pytest.raises(UsageError, match="1 to 4 planes"):
         compressed(noise(1, 44_100), tiny, planes=5)

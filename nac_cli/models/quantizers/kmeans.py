@@ -38,7 +38,7 @@ def _spherical_means(points: torch.Tensor, count: int, iterations: int) -> torch
     """Centres `[count, d]` of `points` `[M, d]`, clustered by direction; a centre is the mean of its points."""
     centres = points[torch.randperm(len(points))[:count]].clone()
     if len(centres) < count:
-        centres = centres[torch.arange(count) % len(centres)] * (1 + 1e-3 * torch.randn(count, 1))
+        centres = centres[torch.arange(count) % len(centres)] * (1 + 1e-3 * torch.randn(count, 1, device=points.device))
     for _ in range(iterations):
         nearest = (points @ functional.normalize(centres, dim=-1).T).argmax(-1)
         sizes = torch.bincount(nearest, minlength=count)

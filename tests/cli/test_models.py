@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import lines
+from tests.models import TINY
+
+
+def test_the_list_names_what_is_installed(nac):
+    result = nac("models")
+    assert result.exit_code == 0
+    assert TINY in result.stdout and "spectral" in result.stdout and "44.1 kHz" in result.stdout
+
+
+def test_json_has_a_line_for_each_model(nac, models):
+    tiny = next(line for line in lines(nac("models", "--json")) if line["name"] == TINY)
+    assert tiny["path"] == str(models / f"{TINY}.safetensors")
+    assert tiny["planes"] == 4 and tiny["parameters"] > 100_000 and len(tiny["id"]) == 16
+    frame_rate = 44_100 / 512
+    assert abs(tiny["channel_bitrate_min"] - 6 * frame_rate) < 0.1
+    assert abs(tiny["channel_bitrate_max"] - 24 * frame_rate) < 0.1
+
+
+def test_path_can_be_used_by_a_script(nac, models):
+    assert Path(nac("models", "path", TINY).stdout.rstrip("\n")) == models / f"{TINY}.safetensors"
+
+
+def test_show(nac, models, tmp_path):
+    result = nac("models", "show", TINY)
+    assert result.exit_code == 0
+    assert "none beside the weight file" in result.stdout
+    (record,) = lines(nac("models", "show", TINY, "--json"))
+    assert record["config"]["num_codebooks"] == 4 and record["training"] == {"steps": 0}
+
+
+def test_the_card_beside_the_weights_is_shown(nac, models, tmp_path):
+    weights = tmp_path / "mine.safetensors"
+    weights.write_bytes((models / f"{TINY}.safetensors").read_bytes())
+    (tmp_path / "mine.md").write_text("# card")
+    assert str(tmp_path / "mine.md") in nac("models", "show", weights).stdout
+
+
+def test_an_unknown_model(nac):
+    for command in ("path", "show"):
+        result = nac("models", command, "nonsense")
+        assert result.exit_code == 7
+        assert TINY in result.stderr
+
+
+def test_a_file_that_is_no_model(nac, tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"garbage")
+    assert nac("models", "show", tmp_path / "x.safetensors").exit_code == 7

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+
+import nac_cli
+from tests.cli.conftest import lines
+from tests.cli.sounds import write_sound
+from tests.models import TINY
+
+STEPS = 25
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sources")
+    for domain in ("music", "speech"):
+        (folder / domain).mkdir()
+        write_sound(folder / domain / "a.flac", seconds=3.0)
+    (folder / "music" / "broken.wav").write_bytes(b"no sound in here")
+    return folder
+
+
+@pytest.fixture
+def corpus(nac, sources, tmp_path):
+    assert nac("train", "prepare", sources, tmp_path / "corpus", "--jobs", 1, "--quiet").exit_code == 0
+    return tmp_path / "corpus"
+
+
+def train(nac, corpus, run, *options):
+    return nac("train", "codec", corpus, "--out", run, "--threads", 1, *options)
+
+
+TINY_RUN = ("--preset", TINY, "--batch-size", 2, "--steps", STEPS)
+
+
+def test_from_sounds_to_a_model_in_use(nac, corpus, wav, tmp_path, monkeypatch):
+    from nac_cli.train import export
+
+    monkeypatch.setattr(export, "TABLE_EXCERPTS", 20)
+    trained = train(nac, corpus, tmp_path / "run", *TINY_RUN)
+    assert trained.exit_code == 0, trained.output
+    assert f"step {STEPS}, stopped by steps" in trained.stderr and "mel/loss" in trained.stderr
+    weights = tmp_path / "mine.safetensors"
+    exported = nac("train", "export", tmp_path / "run", weights, "--corpus", corpus, "--name", "mine")
+    assert exported.exit_code == 0, exported.output
+    assert nac("compress", wav, "--model", weights, "-q", 2).exit_code == 0
+    assert nac_cli.info(tmp_path / "song.nac").stream.codec.name == "mine"
+    assert nac("train", "export", tmp_path / "run", weights, "--corpus", corpus).exit_code == 9
+    monkeypatch.setenv("NAC_MODELS", str(tmp_path))
+    assert nac("decompress", tmp_path / "song.nac", "-f").exit_code == 0
+
+
+def test_prepare_reports_what_it_took_and_what_not(nac, sources, tmp_path):
+    result = nac("train", "prepare", sources, tmp_path / "corpus", "--jobs", 1, "--json")
+    (record,) = lines(result)
+    assert record["files"] == 2 and record["seconds"] == {"music": 3.0, "speech": 3.0}
+    assert "broken.wav" in record["left_out"][0] and "broken.wav" in result.stderr
+
+
+def test_a_corpus_is_replaced_only_by_force(nac, sources, corpus):
+    assert nac("train", "prepare", sources, corpus).exit_code == 9
+    assert nac("train", "prepare", sources, corpus, "--force", "--jobs", 1).exit_code == 0
+
+
+def test_folders_without_sound(nac, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert nac("train", "prepare", tmp_path / "empty", tmp_path / "corpus").exit_code == 3
+    assert train(nac, tmp_path / "empty", tmp_path / "run").exit_code == 3
+
+
+def test_a_time_limit_and_going_on(nac, corpus, tmp_path):
+    (first,) = lines(train(nac, corpus, tmp_path / "run", *TINY_RUN, "--time-limit", "0.01s", "--json"))
+    assert first["stopped_by"] == "time limit" and first["step"] < STEPS
+    assert train(nac, corpus, tmp_path / "run", *TINY_RUN).exit_code == 9
+    assert train(nac, corpus, tmp_path / "run", "--resume", "--batch-size", 3).exit_code == 2
+    (second,) = lines(
+        train(nac, corpus, tmp_path / "run", "--resume", "--steps", first["step"] + 2, "--json")
+    )
+    assert second["step"] == first["step"] + 2 and second["stopped_by"] == "steps"
+    assert second["losses"]["loss"] > 0
+
+
+def test_an_interrupted_run_saves_where_it_was(nac, corpus, tmp_path, monkeypatch):
+    import os
+    import signal
+
+    from nac_cli.train import loop
+
+    step = loop.Trainer.train_step
+
+    def interrupting(self, batch):
+        if self.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, batch)
+
+    monkeypatch.setattr(loop.Trainer, "train_step", interrupting)
+    assert train(nac, corpus, tmp_path / "run", *TINY_RUN).exit_code == 130
+    monkeypatch.undo()
+    assert loop.Trainer.resume(tmp_path / "run", "cpu").step == 4
+
+
+def test_a_corpus_without_known_domains_is_drawn_alike(nac, tmp_path):
+    (tmp_path / "flat").mkdir()
+    write_sound(tmp_path / "flat" / "a.wav", seconds=2.0)
+    nac("train", "prepare", tmp_path / "flat", tmp_path / "corpus", "--jobs", 1)
+    result = train(nac, tmp_path / "corpus", tmp_path / "run", "--preset", TINY, "--steps", 1)
+    assert result.exit_code == 0, result.output
+    assert "drawn alike" in result.stderr
+
+
+@pytest.mark.parametrize("options", [["--preset", "nonsense"], ["--time-limit", "soon"], ["--steps", "0"]])
+def test_wrong_usage(nac, corpus, tmp_path, options):
+    assert train(nac, corpus, tmp_path / "run", *options).exit_code == 2
+
+
+def test_resuming_nothing(nac, corpus, tmp_path):
+    assert train(nac, corpus, tmp_path / "run", "--resume").exit_code == 7
+
+
+@pytest.mark.parametrize(
+    "args", [["weights.pt"], ["w.safetensors", "--name", "no/slash"], ["w.safetensors", "--name", "x" * 33]]
+)
+def test_export_is_picky_about_names(nac, corpus, tmp_path, args):
+    assert nac("train", "export", tmp_path, *args, "--corpus", corpus).exit_code == 2
