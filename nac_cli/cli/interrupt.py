@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP become a KeyboardInterrupt that is not lost, and that cleaning up is safe from."""
+"""Ctrl-C, SIGTERM and SIGHUP become a KeyboardInterrupt that is not lost and spares the cleaning up."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ REMIND_SECONDS = 0.02
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Inside, a signal raises KeyboardInterrupt, whichever it is, so that partial files are removed. More of them
-    do not disturb that. Signals that the caller ignores (nohup) stay ignored."""
+    """Inside, a signal raises KeyboardInterrupt, whichever it is, so that partial files are removed. More of
+    them do not disturb that. Signals that the caller ignores (nohup) stay ignored."""
     with _handled_by(_Interruption()):
         yield
 
@@ -36,7 +36,7 @@ def held() -> Iterator[Callable[[], bool]]:
 class _Interruption:
     """A signal handler that raises KeyboardInterrupt until that has got through.
 
-    One exception is not enough: libsndfile's callbacks and modules that are just being imported may drop it. So
+    One exception is not enough: libsndfile's callbacks drop it, and so may modules being imported. So
     the signal is sent again and again, and raises again unless the stack is unwinding already.
     """
 

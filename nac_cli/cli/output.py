@@ -55,7 +55,7 @@ class Output:
             click.echo(f"Warning: {printable(text)}", err=True)
 
     def failed(self, error: BaseException, **values: object) -> int:
-        """Tell of an error on stderr, in JSON also on stdout beside `values` (`file`: the input); its code."""
+        """Tell of an error on stderr, in JSON on stdout too beside `values` (`file`: the input); its code."""
         failure = explain(error)
         if failure.exit_code == CLOSED_PIPE:
             return CLOSED_PIPE

@@ -89,8 +89,11 @@ def save(path: Path, model: Codec, config: dict, tables: np.ndarray | None, trai
     if tables is not None:
         tensors[TABLES] = torch.from_numpy(np.ascontiguousarray(tables, dtype=np.int32))
     beside = path.with_name(path.name + ".part")
-    save_file(tensors, beside, metadata)
-    beside.replace(path)
+    try:
+        save_file(tensors, beside, metadata)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
     return describe(path)
 
 

@@ -60,7 +60,7 @@ def prepare(
     jobs = [(file, target / f"{number:06d}.wav") for number, file in enumerate(files)]
     items = []
     with ProcessPoolExecutor(workers) as pool:
-        results = pool.map(_prepare_one, jobs, repeat(sample_rate), repeat(max_seconds), chunksize=8)
+        results = pool.map(_prepare_one, jobs, repeat(sample_rate), repeat(max_seconds))
         for (file, _), result in zip(jobs, results, strict=True):
             if isinstance(result, str):
                 report(f"{file.path}: {result}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -61,6 +62,7 @@ def process(models) -> Callable[..., subprocess.Popen]:
         "PYTHONIOENCODING": "utf-8",
     }
     started = []
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
     def start(*args: object, **options: object) -> subprocess.Popen:
         pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
@@ -72,6 +74,7 @@ def process(models) -> Callable[..., subprocess.Popen]:
     for running in started:
         running.kill()
         running.communicate()
+    signal.signal(signal.SIGINT, ignored)
 
 
 @pytest.fixture
