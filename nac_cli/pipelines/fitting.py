@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nac_cli.audio import DECIBEL_OFFSET
 from nac_cli.container import ChunkRecord, stream_bytes
 from nac_cli.entropy import FrequencyTables, pack_smallest, token_checksum
 from nac_cli.entropy.costs import plane_costs, side_bits
@@ -17,6 +16,8 @@ from nac_cli.values import ABSENT, ChunkCodes, StreamInfo, present
 
 ATTEMPTS = 8
 CLOSE_ENOUGH = 0.998
+LEAST_GAIN = 1e-4
+"""Share of a step's whole distortion that any further plane is worth."""
 
 
 def fit_planes(chunks: Sequence[Analysed], info: StreamInfo, tables: FrequencyTables | None, planes: int) -> list[ChunkRecord]:
@@ -86,22 +87,28 @@ def _choices(chunks: Sequence[Analysed], info: StreamInfo, tables: FrequencyTabl
     bits, distortion, least = [], [], []
     secondary = _secondary_channels(info)
     for chunk in chunks:
+        weights = np.where(chunk.silent, 0.0, _level_weights(chunk.gains, chunk.num_frames, info))
         for channel in range(info.channels):
             codes = [plane[channel] for plane in chunk.codes]
             costs = plane_costs(codes, info.codec, info.framing, chunk.num_frames, tables)
             bits.append(np.concatenate((np.zeros((1, costs.shape[1])), costs.cumsum(axis=0))).T)
-            weight = np.where(chunk.silent[channel], 0.0, _level_weights(chunk.gains[channel], chunk.num_frames, info))
-            distortion.append(np.minimum.accumulate(chunk.distortion[channel], axis=0).T * weight[:, None])
+            distortion.append(_falling(chunk.distortion[channel]).T * weights[channel, :, None])
             least.append(np.where(chunk.silent[channel] | secondary[channel], 0, 1))
     return DepthChoices(np.concatenate(bits), np.concatenate(distortion), np.concatenate(least))
 
 
+def _falling(distortion: np.ndarray) -> np.ndarray:
+    """`[K + 1, S]` made to fall from plane to plane, by LEAST_GAIN at least: a budget is there to be spent."""
+    depths = np.arange(len(distortion))[:, None]
+    return np.minimum.accumulate(distortion, axis=0) + LEAST_GAIN * distortion[:1] * (len(distortion) - 1 - depths)
+
+
 def _level_weights(gains: np.ndarray, num_frames: int, info: StreamInfo) -> np.ndarray:
-    """Weight of each step's distortion `[S]` from the level at its middle."""
+    """Weight of each step's distortion `[C, S]` from the levels at its middle, the loudest channel's being 1."""
     framing = info.framing
     middles = (np.arange(framing.steps(num_frames)) + 0.5) * framing.step_frames / framing.node_frames
-    level_db = np.interp(middles, np.arange(len(gains)), gains - float(DECIBEL_OFFSET))
-    return 10.0 ** (LEVEL_EXPONENT * level_db / 20)
+    decibels = np.stack([np.interp(middles, np.arange(len(nodes)), nodes) for nodes in gains.astype(float)])
+    return 10.0 ** (LEVEL_EXPONENT * (decibels - decibels.max(axis=0)) / 20)
 
 
 def _secondary_channels(info: StreamInfo) -> list[bool]:

@@ -50,12 +50,21 @@ class ResidualVectorQuantizer(nn.Module):
         return ResidualQuantized(z_q, torch.stack(codes, 1), commitment, codebook)
 
     def encode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """`[B, F, D]` -> codes `[B, K, F]` and `distortion` `[B, K + 1, F]`, the squared residual after 0..K planes."""
-        residual, codes, distortion = z, [], [z.square().sum(-1)]
+        """`[B, F, D]` -> codes `[B, K, F]` and `distortion` `[B, K + 1, F]`: the squared distance of the first 0..K planes
+        to all of them.
+
+        Not to z: later planes go on improving the sound where they no longer come nearer to z, since the decoder
+        is trained on sums of planes alone.
+        """
+        residual, codes, planes = z, [], []
         for quantizer in self.planes:
             codes.append(quantizer.encode(residual))
-            residual = residual - quantizer.decode(codes[-1])
-            distortion.append(residual.square().sum(-1))
+            planes.append(quantizer.decode(codes[-1]))
+            residual = residual - planes[-1]
+        distortion, missing = [torch.zeros_like(z[..., 0])], 0
+        for plane in reversed(planes):
+            missing = missing + plane
+            distortion.insert(0, missing.square().sum(-1))
         return torch.stack(codes, 1), torch.stack(distortion, 1)
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
