@@ -17,7 +17,7 @@ class TrainConfig:
 
     name: str = "nac-44k"
     model: SpectralConfig = field(default_factory=SpectralConfig)
-    steps: int = 10_000
+    steps: int = 8_500
     batch_size: int = 12
     excerpt_frames: int = 86
     seed: int = 0
@@ -30,7 +30,7 @@ class TrainConfig:
     adam_rate: float = 8e-4
     weight_decay: float = 1e-2
     warmup_steps: int = 200
-    cooldown_share: float = 0.3
+    cooldown_share: float = 0.7
     gradient_clip: float = 5.0
     ema_decay: float = 0.999
 
@@ -42,8 +42,8 @@ class TrainConfig:
     loss_level: float = 0.1
     mel_weight: float = 15.0
     mel_scales_per_step: int = 3
-    stft_weight: float = 20.0
-    waveform_weight: float = 2.0
+    stft_weight: float = 150.0
+    waveform_weight: float = 20.0
     codebook_weight: float = 1.0
     commitment_weight: float = 0.25
 
