@@ -15,7 +15,6 @@ from nac_cli.models import zoo
 from nac_cli.pipelines.decoding import Loss, decode_records
 from nac_cli.pipelines.opening import open_stream
 from nac_cli.pipelines.runtime import open_model, open_tables
-from nac_cli.pipelines.synthesis import synthesise
 from nac_cli.values import StreamInfo
 
 LEVELS = ("structure", "tokens", "full")
@@ -73,6 +72,8 @@ def verify(
         else:
             chunks = decode_records(reader.chunks(), reader.info, open_tables(weight_file), losses)
             if level == "full":
+                from nac_cli.pipelines.synthesis import synthesise  # brings torch, which the other levels do without
+
                 chunks = synthesise(chunks, reader.info, open_model(weight_file, device, threads))
             frames = 0
             for chunk in chunks:
