@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.random import PCG64, Generator
 
 DITHER_SEED = 0x6E6163
 
@@ -17,7 +18,7 @@ class Quantizer:
 
     def __init__(self, bits: int, dither: bool):
         self._scale = float(1 << (bits - 1))
-        self._noise = np.random.Generator(np.random.PCG64(DITHER_SEED)) if dither else None
+        self._noise = Generator(PCG64(DITHER_SEED)) if dither else None
         self.clipped = 0
         """Samples so far that lay beyond full scale."""
 

@@ -14,6 +14,10 @@ from tests.models import TINY
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
+INTERRUPTED = (130, -signal.SIGINT)
+"""Where an extension module that is being imported swallows a KeyboardInterrupt, Python ends itself by SIGINT at its
+exit, whatever the exit code; a shell reports 130 either way."""
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_decompress_leaves_no_partial_file(process, long_stream, tmp_path, number):
@@ -25,7 +29,7 @@ def test_decompress_leaves_no_partial_file(process, long_stream, tmp_path, numbe
         time.sleep(0.01)
     assert os.listdir(tmp_path)[0].endswith(".part")
     running.send_signal(number)
-    assert running.wait(timeout=PATIENCE) == 130
+    assert running.wait(timeout=PATIENCE) in INTERRUPTED
     assert b"interrupted" in running.stderr.read()
     assert os.listdir(tmp_path) == []
 
@@ -35,7 +39,7 @@ def test_compress_waiting_for_a_pipe(process, tmp_path):
     running.stdin.write(bytes(1 << 20))  # more than a pipe holds, so nac is reading when this is over
     running.stdin.flush()
     running.send_signal(signal.SIGTERM)
-    assert running.wait(timeout=PATIENCE) == 130
+    assert running.wait(timeout=PATIENCE) in INTERRUPTED
     assert os.listdir(tmp_path) == []
 
 
