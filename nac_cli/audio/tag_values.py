@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-
 FRONT_COVER = 3
 """ID3v2's picture type of what is usually meant by a cover."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nac_cli.container import limits
-from nac_cli.container.fields import FieldReader, pack_text, pack_varint
+from nac_cli.container.fields import FieldReader, pack_varint
 from nac_cli.errors import LimitExceeded, UsageError
 from nac_cli.values import Picture
 

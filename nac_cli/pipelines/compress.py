@@ -21,6 +21,7 @@ from nac_cli.models import zoo
 from nac_cli.pipelines.analysis import analyse
 from nac_cli.pipelines.atomic import atomic_path, check_output
 from nac_cli.pipelines.fitting import fit_bitrate, fit_default, fit_planes
+from nac_cli.pipelines.opening import name_of
 from nac_cli.pipelines.runtime import open_model, open_tables
 from nac_cli.pipelines.verify import verify
 from nac_cli.values import StreamInfo, Tags, Waveform
@@ -124,7 +125,7 @@ def compress(
     seconds = info.num_samples / info.sample_rate
     per_second = 8 / seconds if seconds else 0.0
     return CompressReport(
-        source=_name(source), target=_name(target), model=info.codec.name, sample_rate=info.sample_rate,
+        source=name_of(source), target=name_of(target), model=info.codec.name, sample_rate=info.sample_rate,
         channels=info.channels, num_samples=info.num_samples, seconds=seconds, source_bytes=_size(source),
         file_bytes=counts.total, tag_bytes=counts.tags, overhead_bytes=counts.overhead - counts.tags,
         bitrate=(counts.total - counts.tags) * per_second, file_bitrate=counts.total * per_second,
@@ -202,12 +203,6 @@ def _output(target: str | os.PathLike | BinaryIO, force: bool) -> Iterator[tuple
 def _mean_depth(records: list[ChunkRecord], info: StreamInfo) -> float:
     depths = [unpack_side(record.payload, record.num_frames, info).depths for record in records]
     return float(np.concatenate([d.ravel() for d in depths]).mean()) if depths else 0.0
-
-
-def _name(place: object) -> str:
-    if isinstance(place, Waveform):
-        return "waveform"
-    return str(place) if isinstance(place, (str, os.PathLike)) else str(getattr(place, "name", "stream"))
 
 
 def _size(source: object) -> int | None:

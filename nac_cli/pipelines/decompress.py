@@ -20,7 +20,7 @@ from nac_cli.models import zoo
 from nac_cli.pipelines.atomic import atomic_path, check_output
 from nac_cli.pipelines.compress import Progress
 from nac_cli.pipelines.decoding import Loss, decode_records, each_chunk
-from nac_cli.pipelines.opening import open_stream
+from nac_cli.pipelines.opening import name_of, open_stream
 from nac_cli.pipelines.runtime import open_model, open_tables
 from nac_cli.pipelines.synthesis import synthesise
 from nac_cli.values import StreamInfo, Tags, Waveform
@@ -110,9 +110,9 @@ def decompress(
                     writer.write(block)
         if writer.clipped:
             messages.append(f"{writer.clipped} samples beyond full scale were clipped; 32-bit WAV keeps them")
-        damage = () if decoder.losses else tuple(f"byte {place.start}: {place.reason}" for place in reader.damage)
+        damage = () if decoder.losses else tuple(f"byte {lost.start}: {lost.reason}" for lost in reader.damage)
     return DecompressReport(
-        source=str(getattr(source, "name", source)), target=str(getattr(target, "name", target)),
+        source=name_of(source), target=name_of(target),
         model=reader.info.codec.name, sample_rate=reader.info.sample_rate, channels=reader.info.channels,
         num_samples=writer.num_samples, seconds=writer.num_samples / reader.info.sample_rate,
         losses=tuple(loss for loss in decoder.losses if _overlaps(loss, first, stop, reader.info)),

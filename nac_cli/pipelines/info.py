@@ -13,7 +13,7 @@ from nac_cli.container import MODES, ChunkRecord, ContainerReader
 from nac_cli.entropy import unpack_side
 from nac_cli.errors import CorruptStream, ModelError
 from nac_cli.models import zoo
-from nac_cli.pipelines.opening import open_stream
+from nac_cli.pipelines.opening import name_of, open_stream
 from nac_cli.values import StreamInfo, Tags
 
 
@@ -90,7 +90,7 @@ def info(source: str | os.PathLike | BinaryIO) -> FileInfo:
     stream, total = reader.info, sum(sizes.values())
     mean = np.concatenate(depths, axis=1).mean(axis=1) if depths else np.zeros(stream.channels)
     return FileInfo(
-        name=str(source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "stream")),
+        name=name_of(source),
         stream=stream, version=tuple(reader.version), file_bytes=total,
         bitrate=8 * total / stream.duration if stream.duration else None,
         chunks=sum(modes.values()), modes=dict(modes), depths=tuple(float(round(d, 3)) for d in mean),

@@ -1,4 +1,4 @@
-"""Opening a `.nac` input, whatever it comes as."""
+"""Opening a `.nac` input, whatever it comes as, and what reports call a source or a target."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from nac_cli.errors import AudioError
+from nac_cli.values import Waveform
 
 
 @contextmanager
@@ -22,3 +23,10 @@ def open_stream(source: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
         raise AudioError(f"{source}: cannot be read ({error.strerror}); check the path and its permissions") from error
     with file:
         yield file
+
+
+def name_of(place: object) -> str:
+    """What a report calls a path (in full), an open file (by its name) or a `Waveform`."""
+    if isinstance(place, Waveform):
+        return "waveform"
+    return str(place) if isinstance(place, (str, os.PathLike)) else str(getattr(place, "name", "stream"))

@@ -13,7 +13,7 @@ from nac_cli.container import ContainerReader
 from nac_cli.errors import CorruptStream, NacError, TokenMismatch
 from nac_cli.models import zoo
 from nac_cli.pipelines.decoding import Loss, decode_records
-from nac_cli.pipelines.opening import open_stream
+from nac_cli.pipelines.opening import name_of, open_stream
 from nac_cli.pipelines.runtime import open_model, open_tables
 from nac_cli.values import StreamInfo
 
@@ -87,5 +87,4 @@ def verify(
             if reader.info.num_samples is not None and frames != reader.info.frames_for(reader.info.num_samples):
                 damage.append(f"{frames} frames do not make {reader.info.num_samples} samples")
     damage = [f"byte {d.start}: {d.reason}" for d in reader.damage] + damage
-    name = str(source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "stream"))
-    return VerifyReport(name, level, reader.info, tuple(losses), tuple(damage))
+    return VerifyReport(name_of(source), level, reader.info, tuple(losses), tuple(damage))

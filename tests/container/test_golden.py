@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from nac_cli.container import ContainerReader
 from nac_cli.container.chunk import MODES
 from nac_cli.errors import FormatError
 from tests.container.golden_cases import CASES, STATIC_TABLES, readme

@@ -14,9 +14,9 @@ from nac_cli import errors
 from nac_cli.container import MODES, READABLE_MODES, ContainerReader, limits
 from nac_cli.container.blocks import crc8
 from nac_cli.container.fields import pack_varint
-from nac_cli.entropy import FrequencyTables, token_checksum, unpack
+from nac_cli.entropy import token_checksum, unpack
 from nac_cli.errors import NacError
-from tests.container.streams import stream_info, write_stream
+from tests.container.streams import write_stream
 from tests.reference.file_decoder import decode_file, read_blocks, read_tags
 from tests.reference.payload_decoder import Layout, decode_payload
 from tests.reference.range_decoder import RangeDecoder

@@ -9,10 +9,10 @@ import torch
 
 import nac_cli
 from nac_cli.container import ContainerReader
+from nac_cli.models import zoo
 from nac_cli.pipelines.analysis import Stretch, cut, encode, level, rotate_pairs
 from nac_cli.pipelines.decoding import decode_records
 from nac_cli.pipelines.runtime import open_tables
-from nac_cli.models import zoo
 from nac_cli.values import Framing, StreamInfo
 from tests.pipelines.sounds import HOP, compressed, decoded, noise
 
