@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -9,22 +10,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nac_cli.cli import options
+from nac_cli.cli import options, train_build, train_corpus
 from nac_cli.cli.interrupt import held
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted
 from nac_cli.cli.training_progress import training_progress
-from nac_cli.cli.units import Duration
-from nac_cli.errors import AudioError, OutputExists
+from nac_cli.cli.units import ByteSize, Duration
+from nac_cli.errors import OutputExists
 
 if TYPE_CHECKING:
-    from nac_cli.train.config import TrainConfig
-    from nac_cli.train.loop import Trainer
+    from nac_cli.train.loop import Trainer, TrainReport
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 PRESET = "nac-44k"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+BOARD_EVERY = 20
 CHECKPOINT_HINT = "a run is there already; go on with it by --resume, or choose another folder"
 
 
@@ -47,65 +48,25 @@ def command() -> None:
     """
 
 
-@command.command("prepare")
-@click.argument("sources", nargs=-1, required=True, metavar="SRC...", type=FOLDER)
-@click.argument("target", metavar="DST", type=NEW_FOLDER)
-@click.option(
-    "--sample-rate",
-    type=click.IntRange(8000, 192_000),
-    default=44_100,
-    show_default=True,
-    metavar="HZ",
-    help="Rate of the corpus: that of the model to train.",
-)
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=2, show_default=True, metavar="N", help="Processes."
-)
-@click.option("-f", "--force", is_flag=True, help="Replace a corpus in DST.")
-@options.json_option
-@options.quiet_option
-def prepare(sources, target, sample_rate, jobs, force, as_json, quiet) -> None:
-    """Decode all sound under the folders SRC into a corpus in the folder DST.
-
-    The first folder below SRC names the domain; presets balance music, speech, env and instrument.
-
-    \b
-    nac train prepare sounds/ corpus/       reads sounds/music/..., sounds/speech/...
-    """
-    from nac_cli.train import corpus
-
-    out = Output(as_json, quiet)
-    if (target / corpus.MANIFEST).exists() and not force:
-        raise OutputExists(f"{target}: holds a corpus already; use --force to replace it")
-    files = [file for source in sources for file in corpus.find_audio(source)]
-    if not files:
-        raise AudioError(f"no sound files in {', '.join(map(str, sources))}")
-    out.say(f"preparing {counted(len(files), 'file')}")
-    left_out: list[str] = []
-    items = corpus.prepare(files, target, sample_rate, workers=jobs, report=left_out.append)
-    for message in left_out:
-        out.warn(f"left out: {message}")
-    if not items:
-        raise AudioError(
-            f"none of {counted(len(files), 'file')} is of use, so there is no corpus in {target}"
-        )
-    seconds = {domain: 0.0 for domain in sorted({item.domain for item in items})}
-    for item in items:
-        seconds[item.domain] += item.seconds
-    shares = ", ".join(f"{domain} {clock(length)}" for domain, length in seconds.items())
-    out.say(f"{target}: {counted(len(items), 'file')}, {clock(sum(seconds.values()))} ({shares})")
-    out.record(
-        {"target": str(target), "files": len(items), "left_out": left_out, "seconds": seconds, "exit_code": 0}
-    )
+for corpus_command in (train_corpus.prepare, train_build.corpus, train_corpus.scan, train_corpus.pack):
+    command.add_command(corpus_command)
 
 
 @command.command("codec")
 @click.argument("corpus", type=FOLDER)
 @click.option(
-    "--out", "run", required=True, metavar="RUN", type=NEW_FOLDER, help="Folder of checkpoint and log."
+    "--out", "run", required=True, metavar="RUN", type=NEW_FOLDER, help="Folder of checkpoint, log and model."
+)
+@click.option("--preset", metavar="NAME", help=f"Network and schedule (`nac train presets`).  [default: {PRESET}]")
+@click.option(
+    "--config",
+    "changes",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON with the preset's values to change, as `nac train presets NAME` prints them.",
 )
 @click.option(
-    "--preset", metavar="NAME", help=f"Network and schedule: nac-44k, nac-44k-tiny.  [default: {PRESET}]"
+    "--from", "source", metavar="RUN", type=FOLDER, help="Start from the averaged weights of another run."
 )
 @click.option(
     "--steps", type=click.IntRange(min=1), metavar="N", help="Updates in all.  [default: the preset's]"
@@ -114,7 +75,7 @@ def prepare(sources, target, sample_rate, jobs, force, as_json, quiet) -> None:
     "--batch-size",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Excerpts an update.  [default: the preset's]",
+    help="Excerpts an update and process.  [default: the preset's]",
 )
 @click.option(
     "--time-limit", type=Duration(), help="Stop after this long, such as 9m or 1h30m.  [default: none]"
@@ -124,45 +85,123 @@ def prepare(sources, target, sample_rate, jobs, force, as_json, quiet) -> None:
     is_flag=True,
     help="Go on from the checkpoint in RUN, with its preset; --steps may move the end.",
 )
+@click.option(
+    "--validation",
+    metavar="DIR",
+    type=FOLDER,
+    help="Measure on these recordings, coded at 6 kbit/s, as the training goes on.",
+)
+@click.option(
+    "--validate-every", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Steps."
+)
+@click.option("--tensorboard", is_flag=True, help="Write losses, validation sounds and pictures to RUN/board.")
+@click.option(
+    "--part-size", type=ByteSize(), metavar="SIZE", help="Split checkpoints into files of at most this size."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Processes that read ahead; 0 reads in a thread, which is enough for a CPU.",
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile the networks; slow to start, fast on a GPU.")
 @options.device_option
 @options.threads_option
 @options.json_option
 @options.quiet_option
 def codec(
-    corpus, run, preset, steps, batch_size, time_limit, resume, device, threads, as_json, quiet
-) -> None:
-    """Train a codec on CORPUS, a folder made by `nac train prepare`.
+    corpus, run, preset, changes, source, steps, batch_size, time_limit, resume, validation, validate_every,
+    tensorboard, part_size, workers, compiled, device, threads, as_json, quiet,
+) -> None:  # fmt: skip
+    """Train a codec on CORPUS: a folder made by `nac train prepare`, or any folder of recordings.
 
-    Ctrl-C saves a checkpoint first.
+    When all steps are made, the model is written to RUN as well. Ctrl-C saves a checkpoint first. `torchrun -m nac_cli
+    train codec ...` trains on several GPUs.
 
     \b
+    nac train codec recordings/ --out run/ --preset nac-44k-tiny
     nac train codec corpus/ --out run/ --preset nac-44k --time-limit 8h
+    nac train codec corpus/ --out finish/ --preset nac-44k-finish --from run/
     """
-    if resume and (preset or batch_size):
+    if resume and (preset or batch_size or changes or source):
         raise click.UsageError(
-            "a run that is resumed keeps its preset and batch size; leave those options out."
+            "a run that is resumed keeps its config; leave out --preset, --config, --from and --batch-size."
         )
     from nac_cli.train import loop
 
     out = Output(as_json, quiet)
-    trainer = _trainer(
-        corpus, run, preset or PRESET, steps, batch_size, resume, _device(device, threads), out
-    )
-    with held() as stopped, training_progress(trainer.config.steps, quiet) as show:
+    device = _device(device, threads)
+    trainer = _trainer(run, preset or PRESET, changes, source, steps, batch_size, resume, compiled, device)
+    corpus = _prepared(corpus, run, trainer, out)
+    watch = _Watch(trainer, validation, run / "board" if tensorboard else None)
+    with held() as stopped, training_progress(trainer.config.steps, quiet or trainer.processes.rank > 0) as show:
 
         def progress(step: int, losses: dict[str, float]) -> None:
             show(step, losses)
+            watch.losses(step, losses)
             if stopped():
-                trainer.save()
+                trainer.save(part_size=part_size)
                 raise KeyboardInterrupt
 
-        report = loop.train(trainer, corpus, time_limit, progress=progress)
-    losses = ", ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
-    out.say(
-        f"{run}: step {report.step}, stopped by {report.stopped_by}; {clock(report.seconds)} for "
-        f"{counted(report.steps_run, 'step')} on {clock(report.audio_seconds)} of sound; {losses}"
-    )
-    out.record({"run": str(run), **asdict(report), "exit_code": 0})
+        report = loop.train(
+            trainer, corpus, time_limit, part_size=part_size, progress=progress,
+            validate=watch.validate if validation else None, validate_every=validate_every, workers=workers,
+        )  # fmt: skip
+    if trainer.processes.rank:
+        return
+    _tell(run, report, out)
+    model = _finished(run, corpus, trainer, out) if report.stopped_by == "steps" else None
+    out.record({"run": str(run), **asdict(report), "model": model and str(model), "exit_code": 0})
+
+
+@command.command("presets")
+@click.argument("name", required=False)
+@options.json_option
+def presets(name, as_json) -> None:
+    """List the presets, or print all values of one as JSON.
+
+    \b
+    nac train presets
+    nac train presets nac-44k > mine.json       edit it, then: nac train codec --config mine.json
+    """
+    from nac_cli.train.config import PRESETS, to_json
+
+    if name is not None and name not in PRESETS:
+        raise click.UsageError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
+    if name is not None:
+        click.echo(json.dumps(json.loads(to_json(PRESETS[name])), indent=1))
+        return
+    for preset, config in PRESETS.items():
+        if as_json:
+            click.echo(json.dumps({"name": preset, **json.loads(to_json(config))}))
+        else:
+            click.echo(f"{preset:24}{config.about}")
+
+
+@command.command("checkpoint")
+@click.argument("run", type=FOLDER)
+@click.argument("target", metavar="OUT", type=NEW_FOLDER)
+@click.option("--light", is_flag=True, help="Averaged weights and discriminators only: enough for --from.")
+@click.option("--part-size", type=ByteSize(), metavar="SIZE", help="Split it into files of at most this size.")
+@options.force_option
+def checkpoint_command(run, target, light, part_size, force) -> None:
+    """Copy the checkpoint of RUN into the folder OUT: lighter, or in parts for a way that limits the size of files.
+
+    \b
+    nac train checkpoint run/ parts/ --light --part-size 16MB
+    nac train codec corpus/ --out next/ --from parts/
+    """
+    from nac_cli.train import checkpoint
+    from nac_cli.train.loop import CHECKPOINT, LIGHT
+
+    if checkpoint.exists(target / CHECKPOINT) and not force:
+        raise OutputExists(f"{target}: {CHECKPOINT_HINT}")
+    state = checkpoint.load(run / CHECKPOINT)
+    target.mkdir(parents=True, exist_ok=True)
+    kept = {name: value for name, value in state.items() if name in LIGHT or not light}
+    checkpoint.save(target / CHECKPOINT, kept, part_size)
 
 
 @command.command("export")
@@ -220,30 +259,85 @@ def _device(device: str, threads: int | None) -> str:
 
 
 def _trainer(
-    corpus: Path, run: Path, preset: str, steps, batch_size, resume: bool, device: str, out: Output
-) -> Trainer:
+    run: Path, preset: str, changes: Path | None, source: Path | None, steps, batch_size, resume: bool, compiled: bool,
+    device: str,
+) -> Trainer:  # fmt: skip
     """A new run in `run`, or the one that is there."""
-    from nac_cli.train.config import PRESETS, override
+    from nac_cli.train import checkpoint
+    from nac_cli.train.config import PRESETS, merged, override
     from nac_cli.train.loop import CHECKPOINT, Trainer
 
     if resume:
-        return Trainer.resume(run, device, steps)
+        return Trainer.resume(run, device, steps, compiled)
     if preset not in PRESETS:
         raise click.UsageError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}.")
-    if (run / CHECKPOINT).exists():
+    if checkpoint.exists(run / CHECKPOINT):
         raise OutputExists(f"{run}: {CHECKPOINT_HINT}")
-    config = _fitted_to(corpus, override(PRESETS[preset], steps=steps, batch_size=batch_size), out)
+    config = PRESETS[preset] if changes is None else merged(PRESETS[preset], changes.read_text(encoding="utf-8"))
+    config = override(config, steps=steps, batch_size=batch_size)
     run.mkdir(parents=True, exist_ok=True)
-    return Trainer(config, run, device)
+    trainer = Trainer(config, run, device, compiled)
+    if source is not None:
+        trainer.start_from(source)
+    return trainer
 
 
-def _fitted_to(corpus: Path, config: TrainConfig, out: Output) -> TrainConfig:
-    """The config, or one that draws all domains alike where it knows none of the corpus'."""
-    from nac_cli.train.config import override
-    from nac_cli.train.corpus import read_manifest
+def _prepared(corpus: Path, run: Path, trainer: Trainer, out: Output) -> Path:
+    """`corpus` if it is one; else the corpus in RUN that is made of the recordings in it."""
+    from nac_cli.train.corpus import MANIFEST
 
-    domains = sorted({item.domain for item in read_manifest(corpus)})
-    if any(config.domain_weights.get(domain) for domain in domains):
-        return config
-    out.warn(f"the preset has no weights for {', '.join(domains)}: they are drawn alike")
-    return override(config, domain_weights={})
+    if (corpus / MANIFEST).is_file():
+        return corpus
+    target = run / "corpus"
+    if not (target / MANIFEST).is_file() and not trainer.processes.rank:
+        train_corpus.prepare_sources([corpus], target, trainer.config.model.sample_rate, 2, out)
+    trainer.processes.wait()
+    return target
+
+
+class _Watch:
+    """Validation and TensorBoard, where they are wanted."""
+
+    def __init__(self, trainer: Trainer, validation: Path | None, board: Path | None):
+        self.validation = self.board = None
+        if validation:
+            from nac_cli.train.validation import Validation
+
+            self.validation = Validation(validation)
+        if board and not trainer.processes.rank:
+            from nac_cli.train.board import Board
+
+            self.board = Board(board)
+
+    def losses(self, step: int, losses: dict[str, float]) -> None:
+        if self.board and step % BOARD_EVERY == 0:
+            self.board.scalars(step, losses)
+
+    def validate(self, trainer: Trainer) -> dict[str, float]:
+        model = trainer.ema_model()
+        figures = self.validation(model)
+        if self.board:
+            self.board.scalars(trainer.step, {f"valid/{name}": value for name, value in figures.items()})
+            self.board.clips(trainer.step, self.validation.last, model.spec.sample_rate)
+        return figures
+
+
+def _tell(run: Path, report: TrainReport, out: Output) -> None:
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in report.shares.items())
+    speed = report.audio_seconds / max(report.seconds, 1e-9)
+    out.say(
+        f"{run}: step {report.step}, stopped by {report.stopped_by}; {clock(report.seconds)} for "
+        f"{counted(report.steps_run, 'step')} on {clock(report.audio_seconds)} of sound, {speed:.1f} s of sound a "
+        f"second ({shares}); {losses}"
+    )
+
+
+def _finished(run: Path, corpus: Path, trainer: Trainer, out: Output) -> Path:
+    """The model of a run that has made all its steps, as a weight file in RUN."""
+    from nac_cli.train.export import export as write_weights
+
+    target = run / f"{trainer.config.name}.safetensors"
+    file = write_weights(run, target, corpus, str(trainer.device))
+    out.say(f"{target}: id {file.spec.model_id.hex()}; try: nac compress SONG.wav --model {target}")
+    return target

@@ -1,4 +1,4 @@
-"""What people write on a command line for bitrates, places in time and lengths of time."""
+"""What people write on a command line for bitrates, places in time, lengths of time and sizes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _FACTORS = (
     {"": 1, "k": 1000, "kbit": 1000} | {unit: 1 for unit in _BITS} | {f"k{unit}": 1000 for unit in _BITS}
 )
 _AMBIGUOUS_BELOW = 100
+_SIZE = re.compile(rf"({_NUMBER})\s*(|[KMGT]i?)B?", re.IGNORECASE)
 
 
 class Bitrate(click.ParamType):
@@ -73,3 +74,19 @@ class Duration(click.ParamType):
             self.fail(f"{value!r} is not a length of time; write it like 90s, 9m or 1h30m.", param, ctx)
         hours, minutes, seconds = (Decimal(part or 0) for part in match.groups())
         return float(3600 * hours + 60 * minutes + seconds)
+
+
+class ByteSize(click.ParamType):
+    """`60MiB`, `60M`, `1.5 GB`, `65536` as bytes; MB is 10^6, MiB 2^20."""
+
+    name = "SIZE"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = _SIZE.fullmatch(value.strip())
+        if match is None:
+            self.fail(f"{value!r} is not a size; write it like 60MiB or 60MB.", param, ctx)
+        prefix = match[2].lower()
+        base = 1024 if prefix.endswith("i") else 1000
+        return round(Decimal(match[1]) * base ** " kmgt".index(prefix[:1] or " "))

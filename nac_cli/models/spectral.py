@@ -2,7 +2,7 @@
 
     wav -> STFT, power-compressed -> ConvNeXt blocks at `frames_per_latent` x the frame rate -> stride -> blocks -> z
     z -> residual quantizer -> z_q
-    z_q -> blocks -> upsampling -> blocks -> log-magnitude and phase of each bin -> inverse STFT -> wav_hat
+    z_q -> blocks -> upsampling -> noise and blocks -> log-magnitude and phase of each bin -> inverse STFT -> wav_hat
 
 Nearly all of the work happens at 86 frames a second instead of 44,100 samples, which makes the codec about
 a hundred times cheaper than convolutions on the waveform. The inverse-STFT head is that of Vocos
@@ -18,6 +18,7 @@ from torch import nn
 
 from nac_cli.models.codec import Codec, Encoded
 from nac_cli.models.layers.convnext import ConvNeXtBlock
+from nac_cli.models.layers.noise import NoiseBlock, code_noise, random_noise
 from nac_cli.models.layers.spectrum import Spectrum, compress
 from nac_cli.models.quantizers.rvq import ResidualQuantized, ResidualVectorQuantizer
 from nac_cli.values import CodecSpec
@@ -26,7 +27,8 @@ from nac_cli.values import CodecSpec
 @dataclass(frozen=True)
 class SpectralConfig:
     """Everything that shapes the network. Widths and block counts: `fine` at the STFT's frame rate, `coarse` at the
-    latent's. `hop_length` must be a multiple of `stft_hop`."""
+    latent's. `hop_length` must be a multiple of `stft_hop`. With `noise`, every fine block of the decoder is preceded
+    by a noise block."""
 
     sample_rate: int = 44_100
     hop_length: int = 512
@@ -43,6 +45,7 @@ class SpectralConfig:
     num_codebooks: int = 16
     codebook_size: int = 1024
     codebook_dim: int = 8
+    noise: bool = False
 
     @property
     def frames_per_latent(self) -> int:
@@ -51,6 +54,11 @@ class SpectralConfig:
     @property
     def num_bins(self) -> int:
         return self.n_fft // 2 + 1
+
+    @property
+    def noise_per_frame(self) -> int:
+        """Random numbers that the decoder takes for each latent frame."""
+        return self.frames_per_latent * self.decoder_fine_blocks * self.fine_width if self.noise else 0
 
 
 def _blocks(count: int, width: int, config: SpectralConfig) -> nn.Sequential:
@@ -79,7 +87,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """z_q `[B, F, D]` -> wav_hat `[B, F * hop_length]`."""
+    """z_q `[B, F, D]` and noise `[B, F, noise_per_frame]` -> wav_hat `[B, F * hop_length]`."""
 
     def __init__(self, config: SpectralConfig):
         super().__init__()
@@ -87,23 +95,27 @@ class Decoder(nn.Module):
         self.coarse = _blocks(config.decoder_coarse_blocks, config.coarse_width, config)
         self.stride = nn.Linear(config.coarse_width, config.frames_per_latent * config.fine_width)
         self.fine = _blocks(config.decoder_fine_blocks, config.fine_width, config)
+        self.noise = nn.ModuleList(NoiseBlock(config.fine_width) for _ in self.fine if config.noise)
         self.norm = nn.LayerNorm(config.fine_width, eps=1e-6)
         self.head = nn.Linear(config.fine_width, 2 * config.num_bins)
         self.spectrum = Spectrum(config.n_fft, config.stft_hop)
         with torch.no_grad():
             self.head.bias[: config.num_bins].fill_(-3.0)
 
-    def forward(self, z_q: torch.Tensor) -> torch.Tensor:
+    def forward(self, z_q: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         x = self.coarse(self.from_latent(z_q))
-        x = self.stride(x)
-        x = self.fine(x.reshape(x.shape[0], -1, self.norm.normalized_shape[0]))
+        x = self.stride(x).reshape(x.shape[0], -1, self.norm.normalized_shape[0])
+        noise = noise.reshape(*x.shape[:2], len(self.noise), x.shape[2])
+        for number, block in enumerate(self.fine):
+            x = block(self.noise[number](x, noise[:, :, number]) if self.noise else x)
         log_magnitude, phase = self.head(self.norm(x)).float().chunk(2, dim=-1)
         spectrum = torch.polar(log_magnitude.clamp_max(6.0).exp(), phase)
         return self.spectrum.inverse(spectrum)
 
 
 class SpectralCodec(Codec):
-    """See the module. `forward` is the training pass; `encode` and `decode` are the contract."""
+    """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and `decode` are the
+    contract."""
 
     def __init__(self, config: SpectralConfig, name: str, model_id: bytes = bytes(8)):
         super().__init__()
@@ -120,17 +132,23 @@ class SpectralCodec(Codec):
         self.encode_context = _context(self.encoder, config)
         self.decode_context = _context(self.decoder, config)
 
-    def forward(self, wav: torch.Tensor, depths: torch.Tensor) -> tuple[torch.Tensor, ResidualQuantized]:
-        """`wav` `[B, 1, T]` and `depths` `[B, F]` -> wav_hat `[B, 1, T]` and what the quantizer did."""
-        quantized = self.quantizer(self.encoder(wav[:, 0]), depths)
-        return self.decoder(quantized.z_q).unsqueeze(1), quantized
+    def quantize(self, wav: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
+        """The first half of training: `wav` `[B, 1, T]`, frame f of item b with its first `depths[b, f]` planes."""
+        return self.quantizer(self.encoder(wav[:, 0]), depths)
+
+    def synthesise(self, z_q: torch.Tensor) -> torch.Tensor:
+        """The second half: z_q `[B, F, D]` -> wav_hat `[B, 1, T]`, with noise drawn anew each time."""
+        noise = random_noise((*z_q.shape[:2], self.config.noise_per_frame), z_q.device)
+        return self.decoder(z_q, noise).unsqueeze(1)
 
     def encode(self, wav: torch.Tensor) -> Encoded:
         codes, distortion = self.quantizer.encode(self.encoder(wav[:, 0]))
         return Encoded(codes.unbind(1), distortion)
 
     def decode(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        return self.decoder(self.quantizer.decode(torch.stack(codes, 1))).unsqueeze(1)
+        stacked = torch.stack(codes, 1)
+        noise = code_noise(stacked, self.config.noise_per_frame)
+        return self.decoder(self.quantizer.decode(stacked), noise).unsqueeze(1)
 
 
 def _context(half: Encoder | Decoder, config: SpectralConfig) -> int:

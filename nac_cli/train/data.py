@@ -1,14 +1,18 @@
-"""Training batches: excerpts drawn from a prepared corpus, balanced over its domains."""
+"""Training batches: excerpts drawn from a prepared corpus, balanced over its domains and augmented."""
 
 from __future__ import annotations
 
+import itertools
 import queue
+import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 
 from nac_cli.errors import AudioError
 from nac_cli.train.corpus import Item, read_manifest
@@ -19,17 +23,36 @@ FLOOR_RMS = 1e-3
 JITTER_DB = 4.0
 
 
+NARROW_RATES = (16_000, 22_050, 24_000, 32_000)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How often an excerpt is changed: `mix` with a second, quieter one; `narrow`ed in band by resampling; turned in
+    `phase` by one random angle at all frequencies. The level, the polarity and the choice of left, right, mid or side
+    are always random."""
+
+    mix: float = 0.1
+    narrow: float = 0.05
+    phase: float = 0.3
+
+
 class Excerpts:
     """Draws mono excerpts `[length]` float32 at about unit RMS.
 
-    Domains are drawn with the given weights, files by the square root of their length (a long file counts more,
-    but not in proportion), `full_band_share` of the draws from full-band files only. Of a stereo file the left,
-    right, mid or side signal is taken, since the codec meets all four.
+    Domains are drawn with the given weights (all alike when there are none), files by the square root of their length
+    (a long file counts more, but not in proportion), `full_band_share` of the draws from full-band files only. Of a
+    stereo file the left, right, mid or side signal is taken, since the codec meets all four.
     """
 
-    def __init__(self, corpus: Path, length: int, domain_weights: dict[str, float], full_band_share: float):
+    def __init__(
+        self, corpus: Path, length: int, domain_weights: dict[str, float], full_band_share: float,
+        augmentation: Augmentation = Augmentation(0.0, 0.0, 0.0),
+    ):
         items = read_manifest(corpus)
-        self.corpus, self.length = corpus, length
+        self.corpus, self.length, self.augmentation = corpus, length, augmentation
+        with soundfile.SoundFile(corpus / items[0].path) as sound:
+            self.sample_rate = sound.samplerate
         self.pools = {}
         for domain in sorted({item.domain for item in items}):
             for only_full_band in (False, True):
@@ -44,15 +67,33 @@ class Excerpts:
         self.weights = weights / weights.sum()
         self.full_band_share = full_band_share
 
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """One excerpt; silent places are drawn again."""
+    def draw(self, rng: np.random.Generator, full_band: bool = False) -> np.ndarray:
+        """One excerpt `[length]`, augmented; with `full_band` from a full-band file, if one has a weight."""
+        augmentation = self.augmentation
+        excerpt = self._plain(rng, full_band)
+        if rng.random() < augmentation.mix:
+            excerpt = excerpt + self._plain(rng) * np.float32(10 ** (rng.uniform(-15, 0) / 20))
+        if not full_band and rng.random() < augmentation.narrow:
+            excerpt = _narrowed(excerpt, self.sample_rate, int(rng.choice(NARROW_RATES)))
+        if rng.random() < augmentation.phase:
+            excerpt = _turned(excerpt, rng.uniform(-np.pi, np.pi))
+        level = 10 ** (rng.uniform(-JITTER_DB, JITTER_DB) / 20) * rng.choice((-1, 1))
+        return excerpt * np.float32(level)
+
+    def _plain(self, rng: np.random.Generator, full_band: bool = False) -> np.ndarray:
+        """One excerpt at about unit RMS; silent places are drawn again."""
         while True:
             domain = self.domains[rng.choice(len(self.domains), p=self.weights)]
-            wanted = domain, bool(rng.random() < self.full_band_share)
+            wanted = domain, bool(full_band or rng.random() < self.full_band_share)
+            if full_band and wanted not in self.pools and self._any_full_band():
+                continue
             pool, odds = self.pools.get(wanted) or self.pools[domain, False]
             excerpt = self._read(pool[rng.choice(len(pool), p=odds)], rng)
             if excerpt is not None:
                 return excerpt
+
+    def _any_full_band(self) -> bool:
+        return any(w > 0 and (domain, True) in self.pools for domain, w in zip(self.domains, self.weights, strict=True))
 
     def _read(self, item: Item, rng: np.random.Generator) -> np.ndarray | None:
         with soundfile.SoundFile(self.corpus / item.path) as sound:
@@ -68,8 +109,23 @@ class Excerpts:
         excerpt = np.zeros(self.length, np.float32)
         part = mono[max(start - first, 0) :][: self.length - max(-start, 0)]
         excerpt[max(-start, 0) : max(-start, 0) + len(part)] = part
-        gain = 10 ** (rng.uniform(-JITTER_DB, JITTER_DB) / 20) / rms
-        return excerpt * np.float32(gain * rng.choice((-1, 1)))
+        return excerpt / np.float32(rms)
+
+
+def _narrowed(excerpt: np.ndarray, sample_rate: int, rate: int) -> np.ndarray:
+    """As if recorded at `rate` Hz."""
+    if rate >= sample_rate:
+        return excerpt
+    there_and_back = soxr.resample(soxr.resample(excerpt, sample_rate, rate), rate, sample_rate)
+    narrowed = np.zeros_like(excerpt)
+    narrowed[: len(there_and_back)] = there_and_back[: len(excerpt)]
+    return narrowed
+
+
+def _turned(excerpt: np.ndarray, angle: float) -> np.ndarray:
+    """Every frequency's phase turned by `angle` radians. Sounds alike, and is another waveform to predict."""
+    spectrum = np.fft.rfft(excerpt)
+    return np.fft.irfft(spectrum * np.exp(1j * angle), len(excerpt)).astype(np.float32)
 
 
 def _one_signal(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -83,18 +139,39 @@ def _one_signal(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (left + right) / 2 if choice < 0.6 else left if choice < 0.8 else right
 
 
-def batches(excerpts: Excerpts, batch_size: int, seed: int, start: int) -> Iterator[np.ndarray]:
-    """Endless batches `[B, 1, length]`, read ahead in a thread. Batch n depends on (seed, n) alone, so that a resumed
-    run sees what an uninterrupted one would have."""
+def batches(excerpts: Excerpts, items: range, seed: int, start: int, workers: int = 0) -> Iterator[np.ndarray]:
+    """Endless batches `[len(items), 1, length]`, read ahead in a thread, or in as many processes as `workers` says.
+
+    Item i of batch n depends on (seed, n, i) alone: a resumed run sees what an uninterrupted one would have, and
+    parallel processes that take different `items` see together what a single one would have.
+    """
+    numbered = _Numbered(excerpts, items, seed)
+    if not workers:
+        yield from _read_ahead(numbered, start)
+    from torch.utils.data import DataLoader
+
+    options = {"num_workers": workers, "prefetch_factor": 4, "worker_init_fn": _leave_interrupts}
+    yield from DataLoader(numbered, batch_size=None, sampler=itertools.count(start), collate_fn=_as_it_is, **options)
+
+
+class _Numbered:
+    """Batches by number."""
+
+    def __init__(self, excerpts: Excerpts, items: range, seed: int):
+        self.excerpts, self.items, self.seed = excerpts, items, seed
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        draws = (self.excerpts.draw(np.random.default_rng((self.seed, number, i)), i == 0) for i in self.items)
+        return np.stack(list(draws))[:, None]
+
+
+def _read_ahead(numbered: _Numbered, start: int) -> Iterator[np.ndarray]:
     ready: queue.Queue = queue.Queue(maxsize=4)
 
     def fill() -> None:
-        number = start
         try:
-            while True:
-                rng = np.random.default_rng((seed, number))
-                ready.put(np.stack([excerpts.draw(rng) for _ in range(batch_size)])[:, None])
-                number += 1
+            for number in itertools.count(start):
+                ready.put(numbered[number])
         except Exception as error:  # handed to the consumer, which raises it where a person sees it
             ready.put(error)
 
@@ -104,3 +181,12 @@ def batches(excerpts: Excerpts, batch_size: int, seed: int, start: int) -> Itera
         if isinstance(batch, Exception):
             raise batch
         yield batch
+
+
+def _as_it_is(batch: np.ndarray) -> np.ndarray:
+    return batch
+
+
+def _leave_interrupts(worker: int) -> None:
+    """Ctrl-C is the trainer's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -39,7 +39,7 @@ def export(
 def count_tables(model: SpectralCodec, corpus: Path, config) -> np.ndarray:
     """Integer frequency tables `[K, N]` of the codes of TABLE_EXCERPTS random excerpts, drawn as in training."""
     length = config.excerpt_frames * config.model.hop_length
-    excerpts = Excerpts(corpus, length, config.domain_weights, config.full_band_share)
+    excerpts = Excerpts(corpus, length, config.domain_weights, config.full_band_share, config.augmentation)
     counts = np.zeros((config.model.num_codebooks, config.model.codebook_size), np.int64)
     rng = np.random.default_rng(config.seed + 1)
     device = next(model.parameters()).device

@@ -1,4 +1,4 @@
-"""Reconstruction losses on waveforms `[B, 1, T]`, each a pure function of (wav_hat, wav)."""
+"""Distances of waveforms `[B, 1, T]`, each a pure function of (wav_hat, wav)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from functools import cache
 
 import torch
 
+from nac_cli.audio.mel import mel_filters
 from nac_cli.models.layers.spectrum import compress
-from nac_cli.train.mel import mel_filters
 
 MEL_SCALES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (2048, 320))
 """(window, mels) of the multi-scale mel loss; hop is a quarter of the window (Improved RVQGAN, section 3.4)."""
@@ -15,21 +15,38 @@ MEL_SCALES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (
 STFT_WINDOWS = (2048, 1024, 512, 256)
 
 
-def mel_loss(wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int, window: int, mels: int) -> torch.Tensor:
-    """Mean L1 distance of log10 mel magnitudes, clamped at 1e-5, at one scale (Improved RVQGAN, section 3.4)."""
+def mel_loss(
+    wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int, window: int, mels: int, above: float = 0.0
+) -> torch.Tensor:
+    """Mean L1 distance of log10 mel magnitudes, clamped at 1e-5, at one scale (Improved RVQGAN, section 3.4).
+
+    Bands below `above` Hz count as zero distance.
+    """
     filters = _filters(sample_rate, window, mels).to(wav.device)
 
     def log_mel(x: torch.Tensor) -> torch.Tensor:
         magnitude = _magnitude(_stft(x, window))
         return (filters @ magnitude).clamp_min(1e-5).log10()
 
-    return (log_mel(wav_hat) - log_mel(wav)).abs().mean()
+    distance = (log_mel(wav_hat) - log_mel(wav)).abs()
+    if above:
+        distance = distance * _ramp(_centres(sample_rate, window, mels), above).to(wav.device)
+    return distance.mean()
 
 
-def complex_stft_loss(wav_hat: torch.Tensor, wav: torch.Tensor, window: int) -> torch.Tensor:
-    """Mean L1 distance of power-compressed complex bins: magnitude and phase together, quiet bins heard as well."""
+def complex_stft_loss(
+    wav_hat: torch.Tensor, wav: torch.Tensor, window: int, sample_rate: int = 0, above: float = 0.0
+) -> torch.Tensor:
+    """Mean L1 distance of power-compressed complex bins: magnitude and phase together, quiet bins heard as well.
+
+    Bins below `above` Hz count as zero distance.
+    """
     scale = (window * 0.375) ** -0.5  # a Hann window's energy: white noise of unit power gets unit bins
-    return (compress(_stft(wav_hat, window) * scale) - compress(_stft(wav, window) * scale)).abs().mean()
+    distance = (compress(_stft(wav_hat, window) * scale) - compress(_stft(wav, window) * scale)).abs()
+    if above:
+        frequencies = torch.linspace(0, sample_rate / 2, window // 2 + 1)
+        distance = distance * _ramp(frequencies, above).unsqueeze(-1).to(wav.device)
+    return distance.mean()
 
 
 def waveform_loss(wav_hat: torch.Tensor, wav: torch.Tensor) -> torch.Tensor:
@@ -53,3 +70,16 @@ def _hann(window: int) -> torch.Tensor:
 @cache
 def _filters(sample_rate: int, window: int, mels: int) -> torch.Tensor:
     return torch.from_numpy(mel_filters(sample_rate, window, mels)).float()
+
+
+@cache
+def _centres(sample_rate: int, window: int, mels: int) -> torch.Tensor:
+    """Centre of gravity of each mel filter in Hz; a filter narrower than a bin is empty and counts as 0 Hz."""
+    filters = _filters(sample_rate, window, mels)
+    frequencies = torch.linspace(0, sample_rate / 2, window // 2 + 1)
+    return (filters @ frequencies) / filters.sum(1).clamp_min(1e-9)
+
+
+def _ramp(frequencies: torch.Tensor, edge: float) -> torch.Tensor:
+    """0 below 0.8 edges, 1 above 1.2 edges, as a column `[bins, 1]` for frequencies `[bins]`."""
+    return ((frequencies - 0.8 * edge) / (0.4 * edge)).clamp(0, 1).unsqueeze(-1)

@@ -13,9 +13,13 @@ def build(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
     codebooks, input and output layers, convolutions and vectors are AdamW's."""
     matrices, others = [], []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         hidden = parameter.ndim == 2 and ("fine." in name or "coarse." in name)
         (matrices if hidden else others).append(parameter)
-    adam = torch.optim.AdamW(others, lr=config.adam_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
+    adam = torch.optim.AdamW(
+        others, lr=config.adam_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True
+    )
     if config.muon_rate == 0:
         adam.add_param_group({"params": matrices})
         return [adam]

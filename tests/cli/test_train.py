@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import nac_cli
@@ -26,6 +28,13 @@ def corpus(nac, sources, tmp_path):
     return tmp_path / "corpus"
 
 
+@pytest.fixture(autouse=True)
+def quick_tables(monkeypatch):
+    from nac_cli.train import export
+
+    monkeypatch.setattr(export, "TABLE_EXCERPTS", 20)
+
+
 def train(nac, corpus, run, *options):
     return nac("train", "codec", corpus, "--out", run, "--threads", 1, *options)
 
@@ -34,9 +43,6 @@ TINY_RUN = ("--preset", TINY, "--batch-size", 2, "--steps", STEPS)
 
 
 def test_from_sounds_to_a_model_in_use(nac, corpus, wav, tmp_path, monkeypatch):
-    from nac_cli.train import export
-
-    monkeypatch.setattr(export, "TABLE_EXCERPTS", 20)
     trained = train(nac, corpus, tmp_path / "run", *TINY_RUN)
     assert trained.exit_code == 0, trained.output
     assert f"step {STEPS}, stopped by steps" in trained.stderr and "mel/loss" in trained.stderr
@@ -99,13 +105,60 @@ def test_an_interrupted_run_saves_where_it_was(nac, corpus, tmp_path, monkeypatc
     assert loop.Trainer.resume(tmp_path / "run", "cpu").step == 4
 
 
-def test_a_corpus_without_known_domains_is_drawn_alike(nac, tmp_path):
-    (tmp_path / "flat").mkdir()
-    write_sound(tmp_path / "flat" / "a.wav", seconds=2.0)
-    nac("train", "prepare", tmp_path / "flat", tmp_path / "corpus", "--jobs", 1)
-    result = train(nac, tmp_path / "corpus", tmp_path / "run", "--preset", TINY, "--steps", 1)
+def test_one_command_from_a_folder_of_recordings_to_a_model(nac, wav, tmp_path, monkeypatch):
+    (tmp_path / "recordings").mkdir()
+    for number in range(3):
+        write_sound(tmp_path / "recordings" / f"{number}.wav", seconds=2.0)
+    run = tmp_path / "run"
+    result = train(nac, tmp_path / "recordings", run, "--preset", TINY, "--steps", 30, "--json")
     assert result.exit_code == 0, result.output
-    assert "drawn alike" in result.stderr
+    (record,) = lines(result)
+    assert sum(record["shares"].values()) == pytest.approx(1, abs=0.01)
+    assert record["model"] == str(run / f"{TINY}.safetensors")
+    assert nac("compress", wav, "--model", record["model"]).exit_code == 0
+    monkeypatch.setenv("NAC_MODELS", str(run))
+    assert nac("decompress", tmp_path / "song.nac", "-f").exit_code == 0
+
+
+def test_a_run_starts_from_a_light_copy_of_another(nac, corpus, tmp_path):
+    assert train(nac, corpus, tmp_path / "run", *TINY_RUN).exit_code == 0
+    parts, whole = tmp_path / "parts", tmp_path / "run" / "checkpoint.pt"
+    assert nac("train", "checkpoint", tmp_path / "run", parts, "--light", "--part-size", "100kB").exit_code == 0
+    assert nac("train", "checkpoint", tmp_path / "run", parts).exit_code == 9
+    sizes = [path.stat().st_size for path in parts.iterdir()]
+    assert max(sizes) <= 100_000 and sum(sizes) < 0.5 * whole.stat().st_size
+    assert train(nac, corpus, parts, "--resume").exit_code == 7
+    changes = tmp_path / "finish.json"
+    changes.write_text('{"train_encoder": false, "energy_weight": 0.5, "model": {"noise": true}}')
+    second = train(nac, corpus, tmp_path / "next", *TINY_RUN, "--from", parts, "--config", changes)
+    assert second.exit_code == 0, second.output
+    assert "mel/repulsion" in second.stderr
+
+
+def test_presets_can_be_listed_printed_and_changed(nac, corpus, tmp_path):
+    assert TINY in nac("train", "presets").stdout
+    printed = nac("train", "presets", TINY).stdout
+    (tmp_path / "mine.json").write_text(printed.replace('"seed": 0', '"seed": 5'))
+    started = train(nac, corpus, tmp_path / "run", *TINY_RUN, "--config", tmp_path / "mine.json")
+    assert started.exit_code == 0, started.output
+    (tmp_path / "mine.json").write_text('{"sede": 5}')
+    result = train(nac, corpus, tmp_path / "other", *TINY_RUN, "--config", tmp_path / "mine.json")
+    assert result.exit_code == 2 and "sede" in result.stderr
+    assert nac("train", "presets", "nonsense").exit_code == 2
+
+
+def test_validation_is_logged_and_shown(nac, sources, corpus, tmp_path):
+    pytest.importorskip("tensorboard")
+    run = tmp_path / "run"
+    watch = ("--validation", sources / "music", "--validate-every", 10, "--tensorboard")
+    (sources / "music" / "broken.wav").unlink()
+    result = train(nac, corpus, run, *TINY_RUN, *watch)
+    assert result.exit_code == 0, result.output
+    entries = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    figures = [entry for entry in entries if "valid/mel" in entry]
+    assert [entry["step"] for entry in figures] == [10, 20]
+    assert figures[0]["valid/mel"] > figures[1]["valid/mel"] > 0 and "valid/lines" in figures[0]
+    assert sum(path.stat().st_size for path in (run / "board").iterdir()) > 100_000
 
 
 @pytest.mark.parametrize("options", [["--preset", "nonsense"], ["--time-limit", "soon"], ["--steps", "0"]])

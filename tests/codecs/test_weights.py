@@ -80,7 +80,9 @@ def test_weights_that_do_not_fit_their_config_are_an_error(path, tmp_path):
         zoo.load(strange)
 
 
-def test_a_decoder_written_from_the_specification_makes_the_same_sound(path):
+@pytest.mark.parametrize("noise", [False, True])
+def test_a_decoder_written_from_the_specification_makes_the_same_sound(tmp_path, noise):
+    path = write_tiny_model(tmp_path, noise=noise)
     model = zoo.load(weights.describe(path))
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 64, (4, 30))

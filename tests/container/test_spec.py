@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+import torch
 
 from nac_cli import errors
 from nac_cli.container import MODES, READABLE_MODES, ContainerReader, limits
@@ -16,10 +17,12 @@ from nac_cli.container.blocks import crc8
 from nac_cli.container.fields import pack_varint
 from nac_cli.entropy import token_checksum, unpack
 from nac_cli.errors import NacError
+from nac_cli.models.layers.noise import code_noise
 from tests.container.streams import write_stream
 from tests.reference.file_decoder import decode_file, read_blocks, read_tags
 from tests.reference.payload_decoder import Layout, decode_payload
 from tests.reference.range_decoder import RangeDecoder
+from tests.reference.spectral_decoder import MULTIPLIERS, SEED, STEP, frame_noise, frame_states, frame_words
 
 SPEC = (Path(__file__).parents[2] / "format_spec.md").read_text(encoding="utf-8")
 
@@ -147,6 +150,28 @@ def test_range_coder_trace():
             assert ((coder.point - coder.lower) % 2**64) // scale == int(quantile, 16)
             assert coder.decode(frequencies) == int(code)
         assert [f"{value:016X}" for value in (coder.lower, coder.range, coder.point)] == after
+
+
+def test_noise_constants():
+    constants = re.findall("0x([0-9A-F]{8})", SPEC[SPEC.index("### A.3") :])
+    assert [int(constant, 16) for constant in constants] == [*MULTIPLIERS, SEED, STEP]
+
+
+def test_noise_trace():
+    start, *planes = table("### 17.4")
+    words = table("| word | state + word")
+    codes = [int(code) for _, code, _, _ in planes]
+    states = frame_states(codes)
+    assert [int(after, 16) for *_, after in (start, *planes)] == states
+    assert [int(before, 16) for _, _, before, _ in planes] == [s ^ (c + 2) for s, c in zip(states, codes)]
+    ours = code_noise(torch.tensor(codes)[None, :, None], 4 * len(words))[0, 0].reshape(-1, 4).tolist()
+    theirs = frame_noise(codes, len(words))
+    for j, (number, before, mixed, data, numbers) in enumerate(words):
+        assert (int(number), int(before, 16)) == (j, (states[-1] + j * STEP) % 2**32)
+        assert int(mixed, 16) == frame_words(codes, j + 1)[j]
+        assert bytes.fromhex(data) == int(mixed, 16).to_bytes(4, "little")
+        assert numbers == ", ".join(f"{value:.6f}" for value in ours[j])
+        assert numbers == ", ".join(f"{value:.6f}" for value in theirs[4 * j : 4 * j + 4])
 
 
 def test_contents_lead_somewhere():

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+SEED, STEP = 0x6E616331, 0x9E3779B1
+MULTIPLIERS = 0x21F0AAAD, 0x735A2D97
+
 erf = np.vectorize(math.erf)
 
 
@@ -38,11 +41,22 @@ class SpectralDecoder:
         for i in range(config["decoder_coarse_blocks"]):
             x = self.block(f"decoder.coarse.{i}", x)
         x = self.linear("decoder.stride", x).reshape(-1, config["fine_width"])
+        noise = self.noise(codes) if config.get("noise", False) else None
         for i in range(config["decoder_fine_blocks"]):
+            if noise is not None:
+                x = x + noise[:, i] * self.linear(f"decoder.noise.{i}.gate", x)
             x = self.block(f"decoder.fine.{i}", x)
         head = self.linear("decoder.head", self.norm("decoder.norm", x))
         bins = config["n_fft"] // 2 + 1
         return self.sound(np.exp(np.minimum(head[:, :bins], 6) + 1j * head[:, bins:]))
+
+    def noise(self, codes: np.ndarray) -> np.ndarray:
+        """Noise `[fine frames, blocks, entries]`."""
+        config = self.config
+        blocks, width = config["decoder_fine_blocks"], config["fine_width"]
+        count = config["hop_length"] // config["stft_hop"] * blocks * width
+        numbers = [frame_noise(frame, count // 4) for frame in codes.T.tolist()]
+        return np.reshape(numbers, (-1, blocks, width))
 
     def linear(self, name: str, x: np.ndarray) -> np.ndarray:
         return x @ self.tensors[f"{name}.weight"].T + self.tensors[f"{name}.bias"]
@@ -71,3 +85,27 @@ class SpectralDecoder:
             total[1, span] += window**2
         first = (n_fft - hop) // 2
         return (total[0] / np.maximum(total[1], 1e-8))[first : first + len(spectrum) * hop]
+
+
+def mix(x: int) -> int:
+    x = (x ^ (x >> 16)) * MULTIPLIERS[0] % 2**32
+    x = (x ^ (x >> 15)) * MULTIPLIERS[1] % 2**32
+    return x ^ (x >> 15)
+
+
+def frame_states(codes: list[int]) -> list[int]:
+    """The state at the start and after each plane; absent codes are -1."""
+    states = [SEED]
+    for code in codes:
+        states.append(mix(states[-1] ^ (code + 2)))
+    return states
+
+
+def frame_words(codes: list[int], count: int) -> list[int]:
+    state = frame_states(codes)[-1]
+    return [mix((state + j * STEP) % 2**32) for j in range(count)]
+
+
+def frame_noise(codes: list[int], words: int) -> list[float]:
+    """The numbers of a frame's first words."""
+    return [(byte - 127.5) / 73.9 for word in frame_words(codes, words) for byte in word.to_bytes(4, "little")]

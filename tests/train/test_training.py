@@ -13,12 +13,13 @@ import torch
 
 import nac_cli
 from nac_cli.errors import AudioError, ModelError, NacError, UsageError
-from nac_cli.train.config import PRESETS, from_json, override, to_json
+from nac_cli.train.config import PRESETS, AdversaryConfig, from_json, merged, override, to_json
 from nac_cli.train.corpus import find_audio, prepare, read_manifest
 from nac_cli.train.data import Excerpts, batches
 from nac_cli.train.export import export
 from nac_cli.train.loop import LOG, Trainer, train
 from nac_cli.train.losses import MEL_SCALES, complex_stft_loss, mel_loss, waveform_loss
+from nac_cli.train.objective import energy_score
 
 TINY = PRESETS["nac-44k-tiny"]
 RATE = 44_100
@@ -58,8 +59,8 @@ def test_a_folder_without_manifest_is_a_clear_error(tmp_path):
 
 def test_batches_are_level_and_depend_on_seed_and_number_alone(corpus):
     excerpts = Excerpts(corpus, 24 * 512, {}, 0.5)
-    first = [batch for batch, _ in zip(batches(excerpts, 4, 7, 0), range(3))]
-    later = next(iter(batches(excerpts, 4, 7, 2)))
+    first = [batch for batch, _ in zip(batches(excerpts, range(4), 7, 0), range(3))]
+    later = next(iter(batches(excerpts, range(4), 7, 2)))
     assert first[0].shape == (4, 1, 24 * 512) and first[0].dtype == np.float32
     assert (first[2] == later).all()
     rms = np.sqrt((np.concatenate(first) ** 2).mean(axis=2))
@@ -75,7 +76,7 @@ def test_a_domain_without_weight_is_never_drawn(corpus):
 
 def mel_distance_of(model, corpus, config) -> float:
     """Over all scales, on the same excerpts each time, with all planes."""
-    batch = torch.from_numpy(next(iter(batches(_excerpts(corpus, config), 8, 99, 0))))
+    batch = torch.from_numpy(next(iter(batches(_excerpts(corpus, config), range(8), 99, 0))))
     with torch.inference_mode():
         wav_hat = model.decode(model.encode(batch).codes)
     return sum(mel_loss(wav_hat * 0.1, batch * 0.1, RATE, *scale).item() for scale in MEL_SCALES)
@@ -94,29 +95,90 @@ def test_training_brings_the_sound_nearer(corpus, tmp_path):
     assert line["step"] == 100 and len(line["entropy"]) == 4
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(corpus, tmp_path):
-    config = override(TINY, steps=12)
-    config = replace(config, quantizer_start=3, warmup_steps=2, revive_every=4)
+NOISY = replace(TINY, model=replace(TINY.model, noise=True))
+GAME = AdversaryConfig(kinds=("stft", "golden"), windows=(512, 334), channels=4, warmup_steps=2, probability=0.7)
+VARIANTS = {
+    "reconstruction": TINY,
+    "energy": replace(NOISY, energy_weight=1.0),
+    "adversarial": replace(NOISY, adversary=GAME),
+    "balanced": replace(
+        TINY, adversary=GAME, balance={"mel/loss": 1, "stft/complex": 1, "waveform/loss": 0.1, "adv/gen": 3, "adv/feature": 3}
+    ),
+}
+
+
+@pytest.mark.parametrize("stop", [2, 7], ids=["before the codebooks", "after"])
+@pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS.keys())
+def test_a_resumed_run_equals_an_uninterrupted_one(corpus, tmp_path, config, stop):
+    config = replace(config, steps=12, quantizer_start=3, warmup_steps=2, revive_every=4)
     whole, first = tmp_path / "whole", tmp_path / "first"
     for folder in (whole, first):
         folder.mkdir()
     run = Trainer(config, whole, "cpu")
     train(run, corpus)
     part = Trainer(config, first, "cpu")
-    for number, batch in zip(range(7), batches(_excerpts(corpus, config), config.batch_size, config.seed, 0)):
+    items = range(config.batch_size)
+    for _, batch in zip(range(stop), batches(_excerpts(corpus, config), items, config.seed, 0)):
         part.train_step(batch)
-    part.save()
+    part.save(part_size=100_000)
     resumed = Trainer.resume(first, "cpu")
-    assert resumed.step == 7
+    assert resumed.step == stop
     train(resumed, corpus)
     for name, value in run.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
     assert all(torch.equal(a, b) for a, b in zip(run.ema, resumed.ema))
+    if run.adversary:
+        pairs = zip(run.adversary.discriminators.parameters(), resumed.adversary.discriminators.parameters())
+        assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_frozen_encoder_keeps_its_codes_while_the_decoder_learns(corpus, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    start = Trainer(replace(TINY, steps=30), first, "cpu")
+    train(start, corpus)
+    finish = Trainer(replace(NOISY, steps=20, train_encoder=False, energy_weight=0.5), second, "cpu")
+    finish.start_from(first)
+    train(finish, corpus)
+    wav = torch.from_numpy(next(iter(batches(_excerpts(corpus, TINY), range(2), 5, 0))))
+    before, after = start.ema_model(), finish.ema_model()
+    codes = before.encode(wav).codes
+    assert all(torch.equal(a, b) for a, b in zip(codes, after.encode(wav).codes))
+    assert not torch.equal(before.decode(codes), after.decode(codes))
+
+
+def test_the_energy_score_rewards_spread_where_the_median_is_blind():
+    """Two decodes of noise are further from a recording of noise than its median, silence, is; the score turns that
+    round. Below its edge it does not."""
+    torch.manual_seed(0)
+    wav, first, second = torch.randn(3, 4, 1, 44 * 1024)
+    silence = torch.zeros_like(wav)
+    config = replace(NOISY, energy_weight=1.0, energy_from=1.0, mel_scales_per_step=7)
+
+    def score(a, b, config):
+        torch.manual_seed(1)
+        parts = energy_score(a, b, wav, config)
+        return (parts["stft/complex"] + parts.get("stft/repulsion", 0)).item()
+
+    assert score(first, second, config) < score(silence, silence, config)
+    assert score(first, second, replace(config, energy_weight=0.0)) > score(silence, silence, config)
+    high = replace(config, energy_from=18_000.0)
+    assert score(first, second, high) > score(silence, silence, high)
+
+
+def test_another_network_is_no_start(corpus, tmp_path):
+    first = tmp_path / "first"
+    first.mkdir()
+    Trainer(TINY, first, "cpu").save()
+    wider = replace(TINY, model=replace(TINY.model, coarse_width=64))
+    with pytest.raises(ModelError, match="other sizes"):
+        Trainer(wider, tmp_path, "cpu").start_from(first)
 
 
 def _excerpts(corpus, config):
     length = config.excerpt_frames * config.model.hop_length
-    return Excerpts(corpus, length, config.domain_weights, config.full_band_share)
+    return Excerpts(corpus, length, config.domain_weights, config.full_band_share, config.augmentation)
 
 
 def test_a_time_limit_stops_cleanly_with_a_checkpoint(corpus, tmp_path):
@@ -154,6 +216,12 @@ def test_a_config_survives_json_and_rejects_what_it_does_not_know():
         from_json('{"steps": "many"}')
     with pytest.raises(NacError):
         override(config, steps=0)
+    changed = merged(config, '{"steps": 7, "model": {"hop_length": 1024}, "domain_weights": {"music": 1.0}}')
+    assert (changed.steps, changed.model.hop_length, changed.model.n_fft) == (7, 1024, 1024)
+    assert changed.domain_weights == {"music": 1.0}
+    for wrong in ("[]", "steps", '{"model": {"hops": 3}}', '{"energy_weight": 1.0}'):
+        with pytest.raises(UsageError):
+            merged(config, wrong)
 
 
 @pytest.mark.parametrize("loss", [
