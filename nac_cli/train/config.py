@@ -31,7 +31,7 @@ class TrainConfig:
     """How a codec is trained. Lengths in latent frames, rates per step; `model` is the network's own config.
 
     `energy_weight` is the share of the repulsion in the energy score: 0 compares one decode with the recording, 1 is
-    the proper score of two decodes with different noise, which repel each other above `energy_from` Hz.
+    the proper score of two decodes with different noise, whose phases repel each other above `energy_from` Hz.
     `balance`, if not empty, holds the weights of EnCodec's balancer by loss name and replaces the `..._weight`s.
     """
 
@@ -92,7 +92,7 @@ TINY_MODEL = SpectralConfig(
 )
 FINISH = dict(
     batch_size=6, train_encoder=False, warmup_steps=50, cooldown_share=0.4, muon_rate=9e-4, adam_rate=5e-4,
-    ema_decay=0.995, energy_weight=0.8,
+    ema_decay=0.995, energy_weight=1.0,
 )
 """What the finishing presets share: the encoder and the codes stay, the decoder learns to draw what it cannot know."""
 
@@ -103,9 +103,15 @@ PRESETS = {
         model=SpectralConfig(noise=True), steps=6_000, **FINISH,
     ),
     "nac-44k-adversarial": TrainConfig(
-        about="the same by discriminators, small ones for a CPU",
-        model=SpectralConfig(noise=True), steps=6_000, **FINISH | {"energy_weight": 0.0},
-        adversary=AdversaryConfig(kinds=("stft",), windows=(1024, 512, 256), channels=16, rate=2e-3),
+        about="from a run of nac-44k, with the discriminators of Improved RVQGAN; for a GPU",
+        model=SpectralConfig(noise=True), adversary=AdversaryConfig(kinds=("bands", "period"), rate=2e-4),
+        steps=50_000, batch_size=32, warmup_steps=500, cooldown_share=0.4, muon_rate=5e-4, adam_rate=2e-4,
+    ),
+    "nac-44k-adversarial-cpu": TrainConfig(
+        about="as nac-44k-finish, with three small discriminators instead; for a CPU",
+        model=SpectralConfig(noise=True), steps=6_000, **FINISH | {"energy_weight": 0.0, "batch_size": 4},
+        adversary=AdversaryConfig(kinds=("stft",), windows=(1024, 512, 256), channels=8, rate=4e-3),
+        excerpt_frames=43,
     ),
     "nac-44k-tiny": TrainConfig(
         name="nac-44k-tiny", about="a small network that learns in minutes", model=TINY_MODEL,

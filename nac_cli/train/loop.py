@@ -6,7 +6,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -100,8 +100,9 @@ class Trainer:
         return trainer
 
     def start_from(self, folder: Path) -> None:
-        """Take the averaged weights of another run, and its discriminators if they are of the same sizes. Noise blocks
-        that the other run did not have stay as they are. Raises ModelError if the networks do not fit otherwise."""
+        """Take the averaged weights of another run, codebooks included, and its discriminators if they are of the same
+        sizes. Noise blocks that the other run did not have stay as they are. Raises ModelError if the networks do not
+        fit otherwise."""
         state = checkpoint.load(folder / CHECKPOINT)
         names = self.model.state_dict().keys()
         missing = sorted(set(names) - set(state["averaged"]))
@@ -115,7 +116,7 @@ class Trainer:
         known = state.get("discriminators", {})
         if self.adversary and known.keys() == self.adversary.discriminators.state_dict().keys():
             self.adversary.discriminators.load_state_dict(known)
-        self.step = 0
+        self.config = replace(self.config, quantizer_start=0, quantizer_from_data=False)
 
     def save(self, part_size: int | None = None) -> None:
         """Write a checkpoint, in parts of at most `part_size` bytes; of parallel processes the first does."""

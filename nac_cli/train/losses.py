@@ -15,23 +15,15 @@ MEL_SCALES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (
 STFT_WINDOWS = (2048, 1024, 512, 256)
 
 
-def mel_loss(
-    wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int, window: int, mels: int, above: float = 0.0
-) -> torch.Tensor:
-    """Mean L1 distance of log10 mel magnitudes, clamped at 1e-5, at one scale (Improved RVQGAN, section 3.4).
-
-    Bands below `above` Hz count as zero distance.
-    """
+def mel_loss(wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int, window: int, mels: int) -> torch.Tensor:
+    """Mean L1 distance of log10 mel magnitudes, clamped at 1e-5, at one scale (Improved RVQGAN, section 3.4)."""
     filters = _filters(sample_rate, window, mels).to(wav.device)
 
     def log_mel(x: torch.Tensor) -> torch.Tensor:
         magnitude = _magnitude(_stft(x, window))
         return (filters @ magnitude).clamp_min(1e-5).log10()
 
-    distance = (log_mel(wav_hat) - log_mel(wav)).abs()
-    if above:
-        distance = distance * _ramp(_centres(sample_rate, window, mels), above).to(wav.device)
-    return distance.mean()
+    return (log_mel(wav_hat) - log_mel(wav)).abs().mean()
 
 
 def complex_stft_loss(
@@ -39,7 +31,7 @@ def complex_stft_loss(
 ) -> torch.Tensor:
     """Mean L1 distance of power-compressed complex bins: magnitude and phase together, quiet bins heard as well.
 
-    Bins below `above` Hz count as zero distance.
+    Bins below `above` Hz, with a soft edge, count as zero distance.
     """
     scale = (window * 0.375) ** -0.5  # a Hann window's energy: white noise of unit power gets unit bins
     distance = (compress(_stft(wav_hat, window) * scale) - compress(_stft(wav, window) * scale)).abs()
@@ -70,14 +62,6 @@ def _hann(window: int) -> torch.Tensor:
 @cache
 def _filters(sample_rate: int, window: int, mels: int) -> torch.Tensor:
     return torch.from_numpy(mel_filters(sample_rate, window, mels)).float()
-
-
-@cache
-def _centres(sample_rate: int, window: int, mels: int) -> torch.Tensor:
-    """Centre of gravity of each mel filter in Hz; a filter narrower than a bin is empty and counts as 0 Hz."""
-    filters = _filters(sample_rate, window, mels)
-    frequencies = torch.linspace(0, sample_rate / 2, window // 2 + 1)
-    return (filters @ frequencies) / filters.sum(1).clamp_min(1e-9)
 
 
 def _ramp(frequencies: torch.Tensor, edge: float) -> torch.Tensor:

@@ -132,7 +132,7 @@ def test_a_run_starts_from_a_light_copy_of_another(nac, corpus, tmp_path):
     changes.write_text('{"train_encoder": false, "energy_weight": 0.5, "model": {"noise": true}}')
     second = train(nac, corpus, tmp_path / "next", *TINY_RUN, "--from", parts, "--config", changes)
     assert second.exit_code == 0, second.output
-    assert "mel/repulsion" in second.stderr
+    assert "stft/repulsion" in second.stderr
 
 
 def test_presets_can_be_listed_printed_and_changed(nac, corpus, tmp_path):

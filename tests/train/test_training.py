@@ -148,6 +148,21 @@ def test_a_frozen_encoder_keeps_its_codes_while_the_decoder_learns(corpus, tmp_p
     assert not torch.equal(before.decode(codes), after.decode(codes))
 
 
+def test_a_start_from_another_run_keeps_its_codebooks(corpus, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    start = Trainer(replace(TINY, steps=30), first, "cpu")
+    train(start, corpus)
+    nearly_still = replace(TINY, steps=3, muon_rate=1e-9, adam_rate=1e-9, quantizer_start=2, revive_every=100)
+    further = Trainer(nearly_still, second, "cpu")
+    further.start_from(first)
+    train(further, corpus)
+    before, after = start.ema_model().state_dict(), further.ema_model().state_dict()
+    assert all(torch.allclose(value, after[name], atol=1e-5) for name, value in before.items())
+    assert Trainer.resume(second, "cpu").config.quantizer_start == 0
+
+
 def test_the_energy_score_rewards_spread_where_the_median_is_blind():
     """Two decodes of noise are further from a recording of noise than its median, silence, is; the score turns that
     round. Below its edge it does not."""
