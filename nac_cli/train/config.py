@@ -66,6 +66,7 @@ class TrainConfig:
     mel_weight: float = 15.0
     mel_scales_per_step: int = 3
     stft_weight: float = 150.0
+    log_stft_weight: float = 0.0
     waveform_weight: float = 20.0
     codebook_weight: float = 1.0
     commitment_weight: float = 0.25
@@ -92,7 +93,7 @@ TINY_MODEL = SpectralConfig(
 )
 FINISH = dict(
     batch_size=6, train_encoder=False, warmup_steps=50, cooldown_share=0.4, muon_rate=9e-4, adam_rate=5e-4,
-    ema_decay=0.995, energy_weight=1.0,
+    ema_decay=0.995, energy_weight=1.0, log_stft_weight=15.0,
 )
 """What the finishing presets share: the encoder and the codes stay, the decoder learns to draw what it cannot know."""
 

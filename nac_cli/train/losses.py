@@ -14,6 +14,9 @@ MEL_SCALES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (
 
 STFT_WINDOWS = (2048, 1024, 512, 256)
 
+LONG_WINDOWS = (4096, 2048)
+"""Windows that resolve the lines which a pattern repeated at the decoder's frame rate has in its spectrum."""
+
 
 def mel_loss(wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int, window: int, mels: int) -> torch.Tensor:
     """Mean L1 distance of log10 mel magnitudes, clamped at 1e-5, at one scale (Improved RVQGAN, section 3.4)."""
@@ -39,6 +42,16 @@ def complex_stft_loss(
         frequencies = torch.linspace(0, sample_rate / 2, window // 2 + 1)
         distance = distance * _ramp(frequencies, above).unsqueeze(-1).to(wav.device)
     return distance.mean()
+
+
+def log_stft_loss(wav_hat: torch.Tensor, wav: torch.Tensor, window: int) -> torch.Tensor:
+    """Mean L1 distance of log10 magnitudes of single bins, clamped at 1e-5: what mel bands are too wide to see."""
+    scale = (window * 0.375) ** -0.5
+
+    def log_magnitude(x: torch.Tensor) -> torch.Tensor:
+        return (_magnitude(_stft(x, window)) * scale).clamp_min(1e-5).log10()
+
+    return (log_magnitude(wav_hat) - log_magnitude(wav)).abs().mean()
 
 
 def waveform_loss(wav_hat: torch.Tensor, wav: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from nac_cli.train.config import TrainConfig
 def reconstruction(wav_hat: torch.Tensor, wav: torch.Tensor, config: TrainConfig) -> dict[str, torch.Tensor]:
     """Weighted distances of `wav_hat` and `wav` `[B, 1, T]`, by name. A few scales are drawn each step, weighted so
     that the expectation is that of all."""
-    return _distances(wav_hat, wav, _draw_mels(config), _draw_window(), config)
+    return _distances(wav_hat, wav, _draw_mels(config), _drawn(losses.STFT_WINDOWS), config)
 
 
 def energy_score(
@@ -28,7 +28,7 @@ def energy_score(
     and below `energy_from` Hz phases are known well enough for the median to sound best: a decode that draws
     magnitudes too, or low frequencies, measured worse in everything (the model card of nac-44k has the figures).
     """
-    window = _draw_window()
+    window = _drawn(losses.STFT_WINDOWS)
     both = torch.cat([first, second]), torch.cat([wav, wav])
     parts = _distances(*both, _draw_mels(config), window, config)
     apart = losses.complex_stft_loss(first, second, window, config.model.sample_rate, config.energy_from)
@@ -40,8 +40,8 @@ def _draw_mels(config: TrainConfig) -> list[tuple[int, int]]:
     return [losses.MEL_SCALES[i] for i in chosen]
 
 
-def _draw_window() -> int:
-    return losses.STFT_WINDOWS[int(torch.randint(len(losses.STFT_WINDOWS), ()))]
+def _drawn(windows: tuple[int, ...]) -> int:
+    return windows[int(torch.randint(len(windows), ()))]
 
 
 def _distances(
@@ -51,8 +51,12 @@ def _distances(
     rate = config.model.sample_rate
     level = config.loss_level  # the mel clamp is absolute, so it is applied at an ordinary listening level
     mel = sum(losses.mel_loss(wav_hat * level, wav * level, rate, *scale) for scale in mels)
-    return {
+    parts = {
         "mel/loss": config.mel_weight * mel * len(losses.MEL_SCALES) / len(mels),
         "stft/complex": config.stft_weight * losses.complex_stft_loss(wav_hat, wav, window),
         "waveform/loss": config.waveform_weight * losses.waveform_loss(wav_hat, wav),
     }
+    if config.log_stft_weight:
+        long = _drawn(losses.LONG_WINDOWS)
+        parts["stft/log"] = config.log_stft_weight * losses.log_stft_loss(wav_hat * level, wav * level, long)
+    return parts

@@ -18,7 +18,7 @@ from nac_cli.train.corpus import find_audio, prepare, read_manifest
 from nac_cli.train.data import Excerpts, batches
 from nac_cli.train.export import export
 from nac_cli.train.loop import LOG, Trainer, train
-from nac_cli.train.losses import MEL_SCALES, complex_stft_loss, mel_loss, waveform_loss
+from nac_cli.train.losses import MEL_SCALES, complex_stft_loss, log_stft_loss, mel_loss, waveform_loss
 from nac_cli.train.objective import energy_score
 
 TINY = PRESETS["nac-44k-tiny"]
@@ -241,12 +241,23 @@ def test_a_config_survives_json_and_rejects_what_it_does_not_know():
 
 @pytest.mark.parametrize("loss", [
     lambda a, b: mel_loss(a, b, RATE, *MEL_SCALES[5]), lambda a, b: complex_stft_loss(a, b, 512), waveform_loss,
+    lambda a, b: log_stft_loss(a, b, 4096),
 ])  # fmt: skip
 def test_losses_are_zero_for_the_same_sound_and_grow_with_the_error(loss):
     torch.manual_seed(0)
     wav, noise = torch.randn(2, 1, RATE), torch.randn(2, 1, RATE)
     assert loss(wav, wav).item() == 0
     assert 0 < loss(wav + 0.01 * noise, wav) < loss(wav + 0.3 * noise, wav)
+
+
+def test_long_windows_see_a_buzz_that_short_ones_do_not():
+    """The buzz is noise that repeats with every 256 samples; windows as short as that take it for any other noise."""
+    torch.manual_seed(0)
+    wav, other = torch.randn(2, 1, 1, 172 * 256)
+    buzz = torch.randn(1, 1, 256).repeat(1, 1, 172)
+    seen = log_stft_loss(buzz, wav, 4096) / log_stft_loss(other, wav, 4096)
+    mel = mel_loss(buzz, wav, RATE, 256, 40) / mel_loss(other, wav, RATE, 256, 40)
+    assert seen > 5 and mel < 1.1
 
 
 def test_ten_times_the_level_is_one_off_in_the_mel_loss():
