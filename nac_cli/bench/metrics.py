@@ -17,9 +17,9 @@ from scipy.fft import rfft
 from scipy.ndimage import median_filter
 from scipy.signal import get_window
 
+from nac_cli.audio.mel import mel_filters
 from nac_cli.bench.channels import Measure, per_channel
 from nac_cli.bench.perceptual import visqol, zimtohrli
-from nac_cli.audio.mel import mel_filters
 
 MEL_SCALES = tuple((32 << k, 5 << k) for k in range(7))
 """(window, number of mels) of DAC's mel distance: (32, 5) .. (2048, 320)."""

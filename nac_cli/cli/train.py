@@ -284,7 +284,7 @@ def _trainer(
 
 def _prepared(corpus: Path, run: Path, trainer: Trainer, out: Output) -> Path:
     """`corpus` if it is one; else the corpus in RUN that is made of the recordings in it."""
-    from nac_cli.train.corpus import MANIFEST
+    from nac_cli.train.corpus.prepare import MANIFEST
 
     if (corpus / MANIFEST).is_file():
         return corpus

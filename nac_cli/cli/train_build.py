@@ -16,7 +16,7 @@ from nac_cli.cli.text import printable
 from nac_cli.cli.train_corpus import FOLDER, MINUTES, NEW_FOLDER, check_target, jobs_option, rate_option, told
 
 if TYPE_CHECKING:
-    from nac_cli.train.build import Built
+    from nac_cli.train.corpus.build import Built
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -66,7 +66,7 @@ def corpus(target, table, only, max_per_package, renders, cache, jobs, force, as
     nac train corpus corpus/                              several GB, about 15 hours of sound
     nac train corpus corpus/ --only krank,zatacka --renders 0
     """
-    from nac_cli.train.build import Recipe, build
+    from nac_cli.train.corpus.build import Recipe, build
 
     out = Output(as_json, quiet)
     check_target(target, force)

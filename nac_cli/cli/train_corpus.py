@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ from nac_cli.cli.units import Bitrate, ByteSize
 from nac_cli.errors import AudioError, OutputExists
 
 if TYPE_CHECKING:
-    from nac_cli.train.corpus import Item, SourceFile
-    from nac_cli.train.scan import Domain, Scan
+    from nac_cli.train.corpus.prepare import Item, SourceFile
+    from nac_cli.train.corpus.scan import Domain, Scan
 
 SOURCE = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -68,7 +68,7 @@ def prepare_sources(
     sources: Sequence[Path], target: Path, sample_rate: int, jobs: int, out: Output
 ) -> dict[str, object]:
     """Make the corpus `target` of folders and shards, say how it went, and return that for `--json`."""
-    from nac_cli.train import corpus
+    from nac_cli.train.corpus.prepare import prepare as prepare_files
 
     if target.resolve() in [source.resolve() for source in sources]:
         raise click.UsageError(f"{target}: the corpus needs a folder of its own.")
@@ -80,7 +80,7 @@ def prepare_sources(
             raise AudioError(f"no sound files in {', '.join(map(str, sources))}")
         out.say(f"preparing {counted(len(files), 'file')}")
         with out.progress("preparing") as progress:
-            items = corpus.prepare(
+            items = prepare_files(
                 files, target, sample_rate, workers=jobs, report=left_out.append, progress=progress
             )
     for message in left_out:
@@ -109,7 +109,7 @@ def scan(paths, jobs, as_json, quiet) -> None:
     out = Output(as_json, quiet)
 
     def look(path: Path) -> Outcome:
-        from nac_cli.train.scan import scan as scan_path
+        from nac_cli.train.corpus.scan import scan as scan_path
 
         with out.progress(path.name) as progress:
             found = scan_path(path, jobs, progress)
@@ -169,8 +169,8 @@ def pack(
     nac train pack corpus/ shards/ --size 60MiB --quality 64kbps
     nac train prepare shards/shard-00?.tar small-corpus/
     """
-    from nac_cli.train import shards
-    from nac_cli.train.encoding import Encoding
+    from nac_cli.train.corpus import shards
+    from nac_cli.train.corpus.encoding import Encoding
 
     out = Output(as_json, quiet)
     encoding = Encoding(codec, BITRATES[codec] if quality is None else quality)
@@ -192,7 +192,7 @@ def pack(
 
 def check_target(target: Path, force: bool) -> None:
     """Raise OutputExists when a corpus is there and `force` is not given."""
-    from nac_cli.train.corpus import MANIFEST
+    from nac_cli.train.corpus.prepare import MANIFEST
 
     if (target / MANIFEST).exists() and not force:
         raise OutputExists(f"{target}: holds a corpus already; use --force to replace it")
@@ -200,8 +200,8 @@ def check_target(target: Path, force: bool) -> None:
 
 def _files(sources: Iterable[Path], scratch: Path) -> Iterator[SourceFile]:
     """Those of folders, and those that shards are unpacked to below `scratch`."""
-    from nac_cli.train.corpus import find_audio
-    from nac_cli.train.shards import unpack
+    from nac_cli.train.corpus.prepare import find_audio
+    from nac_cli.train.corpus.shards import unpack
 
     for number, source in enumerate(sources):
         if source.is_dir():

@@ -15,7 +15,7 @@ import soundfile
 import soxr
 
 from nac_cli.errors import AudioError
-from nac_cli.train.corpus import Item, read_manifest
+from nac_cli.train.corpus.prepare import Item, read_manifest
 
 MARGIN_SECONDS = 0.6
 """The level of an excerpt is taken from this much more on each side, as the codec's gain nodes do."""

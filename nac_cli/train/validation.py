@@ -13,7 +13,7 @@ import torch
 from nac_cli.audio import gain_curve, level_nodes
 from nac_cli.bench.metrics import METRICS
 from nac_cli.models.spectral import SpectralCodec
-from nac_cli.train.recordings import find_recordings, read_middle
+from nac_cli.train.corpus.recordings import find_recordings, read_middle
 from nac_cli.values import ABSENT
 
 MEASURES = ("mel", "stft", "si_sdr", "lines")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import lines
 from tests.cli.sounds import write_sound
-from tests.train.debian_fake import install_apt_get, sound_bytes, write_deb
+from tests.train.corpus.debian_fake import install_apt_get, sound_bytes, write_deb
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from nac_cli.train import checkpoint
 from nac_cli.train.config import PRESETS, AdversaryConfig, to_json
-from nac_cli.train.corpus import find_audio, prepare
+from nac_cli.train.corpus.prepare import find_audio, prepare
 from nac_cli.train.loop import CHECKPOINT, Trainer, train
 
 CONFIG = replace(

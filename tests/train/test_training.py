@@ -14,7 +14,7 @@ import torch
 import nac_cli
 from nac_cli.errors import AudioError, ModelError, NacError, UsageError
 from nac_cli.train.config import PRESETS, AdversaryConfig, from_json, merged, override, to_json
-from nac_cli.train.corpus import find_audio, prepare, read_manifest
+from nac_cli.train.corpus.prepare import find_audio, prepare, read_manifest
 from nac_cli.train.data import Excerpts, batches
 from nac_cli.train.export import export
 from nac_cli.train.loop import LOG, Trainer, train

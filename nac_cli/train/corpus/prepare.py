@@ -20,7 +20,7 @@ import soundfile
 import soxr
 
 from nac_cli.errors import AudioError
-from nac_cli.train.recordings import Recording, find_recordings, is_full_band, read_middle
+from nac_cli.train.corpus.recordings import Recording, find_recordings, is_full_band, read_middle
 
 MANIFEST = "manifest.jsonl"
 MAX_SECONDS = 600.0

@@ -13,9 +13,9 @@ import pytest
 import soundfile
 
 from nac_cli.errors import AudioError, OutputExists, UsageError
-from nac_cli.train.corpus import MANIFEST, Item, prepare, read_manifest, write_manifest
-from nac_cli.train.encoding import Encoding
-from nac_cli.train.shards import EXCERPT_SECONDS, draw, pack, read_shard_manifest, unpack
+from nac_cli.train.corpus.encoding import Encoding
+from nac_cli.train.corpus.prepare import MANIFEST, Item, prepare, read_manifest, write_manifest
+from nac_cli.train.corpus.shards import EXCERPT_SECONDS, draw, pack, read_shard_manifest, unpack
 
 RATE = 16_000
 FLAC, OPUS = Encoding("flac", None), Encoding("opus", 64_000)

@@ -19,10 +19,10 @@ from pathlib import Path
 import soundfile
 
 from nac_cli.errors import UsageError
-from nac_cli.train.corpus import MIN_SECONDS, SourceFile
-from nac_cli.train.recordings import SUFFIXES
+from nac_cli.train.corpus.prepare import MIN_SECONDS, SourceFile
+from nac_cli.train.corpus.recordings import SUFFIXES
 
-SOURCES = files("nac_cli.train") / "sources"
+SOURCES = files("nac_cli.train.corpus") / "sources"
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 COLUMNS = ("package", "domain", "minutes", "mean_kbps", "fullband_share", "licence")
 MIDI = "midi"

@@ -14,8 +14,8 @@ import numpy as np
 import soundfile
 
 from nac_cli.errors import AudioError, UsageError
-from nac_cli.train.corpus import SILENCE, SourceFile
-from nac_cli.train.recordings import read_middle
+from nac_cli.train.corpus.prepare import SILENCE, SourceFile
+from nac_cli.train.corpus.recordings import read_middle
 
 SOUNDFONTS = (
     "sf3/MuseScore_General_Full.sf2", "sf2/MuseScore_General_Full.sf2", "sf2/MuseScore_General.sf2",

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nac_cli.errors import AudioError
-from nac_cli.train.corpus import MANIFEST, MIN_SECONDS, Item, Progress, domain_in, read_manifest, worker_pool
-from nac_cli.train.recordings import Facts, find_recordings, inspect
-from nac_cli.train.shards import read_shard_manifest
+from nac_cli.train.corpus.prepare import MANIFEST, MIN_SECONDS, Item, Progress, domain_in, read_manifest, worker_pool
+from nac_cli.train.corpus.recordings import Facts, find_recordings, inspect
+from nac_cli.train.corpus.shards import read_shard_manifest
 
 
 @dataclass

@@ -20,7 +20,8 @@ import soundfile
 
 from nac_cli.errors import AudioError, OutputExists, UsageError
 from nac_cli.pipelines.atomic import atomic_path
-from nac_cli.train.corpus import (
+from nac_cli.train.corpus.encoding import Encoding
+from nac_cli.train.corpus.prepare import (
     MANIFEST,
     MIN_SECONDS,
     Item,
@@ -31,7 +32,6 @@ from nac_cli.train.corpus import (
     read_manifest,
     worker_pool,
 )
-from nac_cli.train.encoding import Encoding
 
 EXCERPT_SECONDS = 20.0
 SHARD = re.compile(r"shard-[0-9]{3,}\.tar")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nac_cli.errors import AudioError, UsageError
-from nac_cli.train import corpus, debian, packages, renders
-from nac_cli.train.corpus import Item, Report, SourceFile
-from nac_cli.train.extras import find_extras
-from nac_cli.train.packages import MIDI, MIDI_SUFFIXES, Package
-from nac_cli.train.recordings import SUFFIXES
+from nac_cli.train.corpus import debian, packages, prepare, renders
+from nac_cli.train.corpus.extras import find_extras
+from nac_cli.train.corpus.packages import MIDI, MIDI_SUFFIXES, Package
+from nac_cli.train.corpus.prepare import Item, Report, SourceFile
+from nac_cli.train.corpus.recordings import SUFFIXES
 
 Stage = Callable[[int, int, str], None]
 """Takes stages done, stages there are, and what is being done now."""
@@ -63,7 +63,7 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
     if wanted:
         debian.check_tools()
     cache.mkdir(parents=True, exist_ok=True)
-    corpus.clear(target)
+    prepare.clear(target)
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=cache) as scratch:
         work = cache / "unpacked" if recipe.keep else Path(scratch)
         builder = _Builder(target, cache, work, recipe, report)
@@ -79,7 +79,7 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
     stage(stages, stages, "done")
     if not builder.built.items:
         raise AudioError(f"{target}: nothing came together, so there is no corpus; the warnings say why")
-    corpus.write_manifest(target, builder.built.items)
+    prepare.write_manifest(target, builder.built.items)
     return builder.built
 
 
@@ -151,4 +151,4 @@ class _Builder:
         items = self.built.items
         first = int(Path(items[-1].path).stem) + 1 if items else 0
         rate, workers = self.recipe.sample_rate, self.recipe.workers
-        items += corpus.decode(files, self.target, rate, first, max_seconds, workers, self.report)
+        items += prepare.decode(files, self.target, rate, first, max_seconds, workers, self.report)

@@ -11,7 +11,7 @@ import soundfile
 import soxr
 
 from nac_cli.errors import UsageError
-from nac_cli.train.corpus import SILENCE
+from nac_cli.train.corpus.prepare import SILENCE
 
 OPUS_RATE = 48_000
 OPUS_RANGE = 6_000, 256_000

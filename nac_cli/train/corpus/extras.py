@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nac_cli.errors import UsageError
-from nac_cli.train.corpus import SourceFile
-from nac_cli.train.recordings import find_recordings
+from nac_cli.train.corpus.prepare import SourceFile
+from nac_cli.train.corpus.recordings import find_recordings
 
 LICENCES = "LICENCES.tsv"
 

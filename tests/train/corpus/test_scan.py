@@ -8,10 +8,10 @@ import pytest
 import soundfile
 
 from nac_cli.errors import AudioError
-from nac_cli.train.corpus import find_audio, prepare, read_manifest
-from nac_cli.train.encoding import Encoding
-from nac_cli.train.scan import scan
-from nac_cli.train.shards import pack
+from nac_cli.train.corpus.encoding import Encoding
+from nac_cli.train.corpus.prepare import find_audio, prepare, read_manifest
+from nac_cli.train.corpus.scan import scan
+from nac_cli.train.corpus.shards import pack
 
 
 def noise(seconds, rate, channels=1):

@@ -13,11 +13,11 @@ import pytest
 import soundfile
 
 from nac_cli.errors import AudioError, UsageError
-from nac_cli.train import debian, packages, renders
-from nac_cli.train.build import Recipe, build
-from nac_cli.train.corpus import MANIFEST, SourceFile, read_manifest
-from nac_cli.train.extras import find_extras
-from tests.train.debian_fake import install_apt_get, member, sound_bytes, write_deb
+from nac_cli.train.corpus import debian, packages, renders
+from nac_cli.train.corpus.build import Recipe, build
+from nac_cli.train.corpus.extras import find_extras
+from nac_cli.train.corpus.prepare import MANIFEST, SourceFile, read_manifest
+from tests.train.corpus.debian_fake import install_apt_get, member, sound_bytes, write_deb
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Debian's tools are scripts and pipes")
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is Debian's")

@@ -1,0 +1,1 @@
+"""What models are trained on: recordings found, fetched, rendered, decoded, packed."""
