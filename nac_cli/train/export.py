@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import torch
 from nac_cli.entropy import from_counts
 from nac_cli.models import weights
 from nac_cli.models.spectral import SpectralCodec
+from nac_cli.train import checkpoint
+from nac_cli.train.config import TrainConfig, from_json
 from nac_cli.train.data import Excerpts
-from nac_cli.train.loop import Trainer
+from nac_cli.train.loop import CHECKPOINT
 
 TABLE_EXCERPTS = 1500
 BATCH = 10
@@ -23,20 +26,23 @@ def export(
 ) -> weights.WeightFile:
     """Write the run's averaged weights to `target`, with `static` tables counted on excerpts of `corpus`.
 
-    The model is called `name`, or as the run's config says.
+    A light checkpoint is enough. The model is called `name`, or as the run's config says.
     """
-    trainer = Trainer.resume(run, device)
-    model = trainer.ema_model()
-    model.spec = dataclasses.replace(model.spec, name=name or model.spec.name)
+    state = checkpoint.load(run / CHECKPOINT)
+    config = from_json(state["config"])
+    model = SpectralCodec(config.model, name or config.name)
+    model.load_state_dict(state["averaged"])
+    model.eval().requires_grad_(False)
     for parameter in model.parameters():
         parameter.data = parameter.data.half().float()  # the tables belong to the weights as they are stored
-    tables = count_tables(model.to(device), corpus, trainer.config)
-    training = {"steps": trainer.step, "config": dataclasses.asdict(trainer.config)}
-    return weights.save(target, model, dataclasses.asdict(trainer.config.model), tables, training)
+    tables = count_tables(model.to(device), corpus, config)
+    before = [{"steps": part["steps"], "config": json.loads(part["config"])} for part in state["before"]]
+    training = {"steps": state["step"], "config": dataclasses.asdict(config), "before": before}
+    return weights.save(target, model, dataclasses.asdict(config.model), tables, training)
 
 
 @torch.inference_mode()
-def count_tables(model: SpectralCodec, corpus: Path, config) -> np.ndarray:
+def count_tables(model: SpectralCodec, corpus: Path, config: TrainConfig) -> np.ndarray:
     """Integer frequency tables `[K, N]` of the codes of TABLE_EXCERPTS random excerpts, drawn as in training."""
     length = config.excerpt_frames * config.model.hop_length
     excerpts = Excerpts(corpus, length, config.domain_weights, config.full_band_share, config.augmentation)

@@ -28,7 +28,7 @@ from nac_cli.train.usage import Usage
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
-LIGHT = ("config", "step", "averaged", "discriminators")
+LIGHT = ("config", "step", "before", "averaged", "discriminators")
 """What of a checkpoint a new run can start from; the rest is for going on."""
 
 
@@ -47,7 +47,8 @@ class TrainReport:
 
 
 class Trainer:
-    """A run in `folder`: model, its exponential moving average (EMA), optimizers, adversary and the step counter."""
+    """A run in `folder`: model, its exponential moving average (EMA), optimizers, adversary and the step counter.
+    `before` says which runs, with how many steps each, it started from."""
 
     def __init__(self, config: TrainConfig, folder: Path, device: str, compiled: bool = False):
         torch.manual_seed(config.seed)
@@ -64,6 +65,7 @@ class Trainer:
         self.balancer = Balancer(config.balance, average=self.processes.mean) if config.balance else None
         self.usage = Usage(config.model.num_codebooks, config.model.codebook_size)
         self.step = 0
+        self.before: list[dict] = []
         self.revived = 0
         self.recent: deque[np.ndarray] = deque(maxlen=32)
         self.stopwatch = Stopwatch(self.device)
@@ -96,7 +98,7 @@ class Trainer:
             trainer.balancer.load_state_dict(state["balancer"])
         trainer.usage.share.copy_(state["usage"])
         trainer.recent.extend(state["recent"].numpy())
-        trainer.step = state["step"]
+        trainer.step, trainer.before = state["step"], state["before"]
         return trainer
 
     def start_from(self, folder: Path) -> None:
@@ -117,6 +119,7 @@ class Trainer:
         if self.adversary and known.keys() == self.adversary.discriminators.state_dict().keys():
             self.adversary.discriminators.load_state_dict(known)
         self.config = replace(self.config, quantizer_start=0, quantizer_from_data=False)
+        self.before = [*state["before"], {"steps": state["step"], "config": state["config"]}]
 
     def save(self, part_size: int | None = None) -> None:
         """Write a checkpoint, in parts of at most `part_size` bytes; of parallel processes the first does."""
@@ -124,7 +127,7 @@ class Trainer:
             return
         recent = np.stack(self.recent) if self.recent else np.zeros((0, 1, 1, 1), np.float32)
         state = {
-            "config": to_json(self.config), "step": self.step, "averaged": self._averaged(),
+            "config": to_json(self.config), "step": self.step, "before": self.before, "averaged": self._averaged(),
             "model": self.model.state_dict(), "usage": self.usage.share, "recent": torch.from_numpy(recent),
             "optimizers": [optimizer.state_dict() for optimizer in self._all_optimizers()],
         }

@@ -128,6 +128,8 @@ def test_a_run_starts_from_a_light_copy_of_another(nac, corpus, tmp_path):
     sizes = [path.stat().st_size for path in parts.iterdir()]
     assert max(sizes) <= 100_000 and sum(sizes) < 0.5 * whole.stat().st_size
     assert train(nac, corpus, parts, "--resume").exit_code == 7
+    weights = tmp_path / "light.safetensors"
+    assert nac("train", "export", parts, weights, "--corpus", corpus).exit_code == 0
     changes = tmp_path / "finish.json"
     changes.write_text('{"train_encoder": false, "energy_weight": 0.5, "model": {"noise": true}}')
     second = train(nac, corpus, tmp_path / "next", *TINY_RUN, "--from", parts, "--config", changes)

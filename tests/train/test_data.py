@@ -16,7 +16,7 @@ NONE = Augmentation(0.0, 0.0, 0.0)
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Speech is a 440 Hz tone of no full band, music is white noise, env a 1760 Hz tone in stereo, right channel only."""
+    """Speech is a 440 Hz tone, not full-band; music is white noise; env a 1760 Hz tone in the right channel of two."""
     folder = tmp_path_factory.mktemp("corpus")
     time = np.arange(3 * RATE) / RATE
     tone = 0.3 * np.sin(2 * np.pi * 440 * time)

@@ -97,13 +97,12 @@ def test_training_brings_the_sound_nearer(corpus, tmp_path):
 
 NOISY = replace(TINY, model=replace(TINY.model, noise=True))
 GAME = AdversaryConfig(kinds=("stft", "golden"), windows=(512, 334), channels=4, warmup_steps=2, probability=0.7)
+SHARES = {"mel/loss": 1.0, "stft/complex": 1.0, "waveform/loss": 0.1, "adv/gen": 3.0, "adv/feature": 3.0}
 VARIANTS = {
     "reconstruction": TINY,
     "energy": replace(NOISY, energy_weight=1.0),
     "adversarial": replace(NOISY, adversary=GAME),
-    "balanced": replace(
-        TINY, adversary=GAME, balance={"mel/loss": 1, "stft/complex": 1, "waveform/loss": 0.1, "adv/gen": 3, "adv/feature": 3}
-    ),
+    "balanced": replace(TINY, adversary=GAME, balance=SHARES),
 }
 
 
@@ -146,6 +145,9 @@ def test_a_frozen_encoder_keeps_its_codes_while_the_decoder_learns(corpus, tmp_p
     codes = before.encode(wav).codes
     assert all(torch.equal(a, b) for a, b in zip(codes, after.encode(wav).codes))
     assert not torch.equal(before.decode(codes), after.decode(codes))
+    training = export(second, tmp_path / "mine.safetensors", corpus).training
+    assert (training["steps"], [run["steps"] for run in training["before"]]) == (20, [30])
+    assert training["before"][0]["config"]["train_encoder"] and not training["config"]["train_encoder"]
 
 
 def test_a_start_from_another_run_keeps_its_codebooks(corpus, tmp_path):

@@ -189,11 +189,10 @@ class _ShardWriter:
     def _write(self) -> None:
         path = self._target / f"shard-{len(self._shards):03d}.tar"
         manifest = manifest_lines(item for item, _ in self._members).encode()
-        with atomic_path(path, force=False) as beside:
-            with tarfile.open(beside, "w", format=tarfile.USTAR_FORMAT) as archive:
-                for item, data in self._members:
-                    _add_member(archive, item.path, data)
-                _add_member(archive, MANIFEST, manifest)
+        with atomic_path(path, False) as beside, tarfile.open(beside, "w", format=tarfile.USTAR_FORMAT) as archive:
+            for item, data in self._members:
+                _add_member(archive, item.path, data)
+            _add_member(archive, MANIFEST, manifest)
         self._shards.append(path)
         self._members, self._payload, self._manifest = [], 0, 0
 
