@@ -52,7 +52,7 @@ for corpus_command in (train_corpus.prepare, train_build.corpus, train_corpus.sc
     command.add_command(corpus_command)
 
 
-@command.command("codec")
+@command.command("codec", short_help="Train a codec on a corpus or a folder of recordings.")
 @click.argument("corpus", type=FOLDER)
 @click.option(
     "--out", "run", required=True, metavar="RUN", type=NEW_FOLDER, help="Folder of checkpoint, log and model."
@@ -156,7 +156,7 @@ def codec(
     out.record({"run": str(run), **asdict(report), "model": model and str(model), "exit_code": 0})
 
 
-@command.command("presets")
+@command.command("presets", short_help="List networks and schedules.")
 @click.argument("name", required=False)
 @options.json_option
 def presets(name, as_json) -> None:
@@ -180,7 +180,7 @@ def presets(name, as_json) -> None:
             click.echo(f"{preset:24}{config.about}")
 
 
-@command.command("checkpoint")
+@command.command("checkpoint", short_help="Copy a checkpoint, lighter or in parts.")
 @click.argument("run", type=FOLDER)
 @click.argument("target", metavar="OUT", type=NEW_FOLDER)
 @click.option("--light", is_flag=True, help="Averaged weights and discriminators only: enough for --from.")
@@ -204,7 +204,7 @@ def checkpoint_command(run, target, light, part_size, force) -> None:
     checkpoint.save(target / CHECKPOINT, kept, part_size)
 
 
-@command.command("export")
+@command.command("export", short_help="Write a run's model to a weight file.")
 @click.argument("run", type=FOLDER)
 @click.argument("target", metavar="OUT.safetensors", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(

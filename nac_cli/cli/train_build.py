@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command("corpus")
+@click.command("corpus", short_help="Build the corpus from Debian packages.")
 @click.argument("target", metavar="DST", type=NEW_FOLDER)
 @click.option("--packages", "table", type=FILE, metavar="TSV", help="Another table of packages than nac's.")
 @click.option(

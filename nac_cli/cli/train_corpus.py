@@ -41,7 +41,7 @@ jobs_option = click.option(
 )
 
 
-@click.command("prepare")
+@click.command("prepare", short_help="Decode recordings into a corpus.")
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...", type=SOURCE)
 @click.argument("target", metavar="DST", type=NEW_FOLDER)
 @rate_option
@@ -92,7 +92,7 @@ def prepare_sources(
     return {**told(target, items, out), "left_out": left_out}
 
 
-@click.command("scan")
+@click.command("scan", short_help="Say what a folder, corpus or shard holds.")
 @click.argument("paths", nargs=-1, required=True, metavar="DIR...", type=SOURCE)
 @jobs_option
 @options.json_option
@@ -122,7 +122,7 @@ def scan(paths, jobs, as_json, quiet) -> None:
     run_each(paths, str, look, out)
 
 
-@click.command("pack")
+@click.command("pack", short_help="Pack a corpus into shards of a bounded size.")
 @click.argument("source", metavar="CORPUS", type=FOLDER)
 @click.argument("target", metavar="OUT", type=NEW_FOLDER)
 @click.option(

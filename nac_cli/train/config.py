@@ -93,14 +93,14 @@ TINY_MODEL = SpectralConfig(
 )
 FINISH = dict(
     batch_size=6, train_encoder=False, warmup_steps=50, cooldown_share=0.4, muon_rate=9e-4, adam_rate=5e-4,
-    ema_decay=0.995, energy_weight=1.0, log_stft_weight=15.0,
+    ema_decay=0.995, energy_weight=1.0, log_stft_weight=30.0,
 )
 """What the finishing presets share: the encoder and the codes stay, the decoder learns to draw what it cannot know."""
 
 PRESETS = {
     "nac-44k": TrainConfig(about="the default model, reconstruction, sized for a CPU"),
     "nac-44k-finish": TrainConfig(
-        about="a decoder that does not buzz, from a run of nac-44k (energy score)",
+        about="a decoder that does not buzz, from a run of nac-44k",
         model=SpectralConfig(noise=True), steps=6_000, **FINISH,
     ),
     "nac-44k-adversarial": TrainConfig(
@@ -116,7 +116,7 @@ PRESETS = {
     ),
     "nac-44k-tiny": TrainConfig(
         name="nac-44k-tiny", about="a small network that learns in minutes", model=TINY_MODEL,
-        batch_size=4, excerpt_frames=24, steps=200, warmup_steps=20, quantizer_start=20,
+        batch_size=4, excerpt_frames=24, steps=1_500, warmup_steps=20, quantizer_start=20,
     ),
 }
 
