@@ -2,7 +2,7 @@
 
 Matrix products run on whatever the machine multiplies fast, as long as every partial sum is an integer that the
 type holds exactly: then neither order nor fused operations matter. Everything else is int64. The bounds that
-rule out overflow are noted where they are used; they follow from the ranges in `weights.LAYOUT` and from
+rule out overflow are noted where they are used; they follow from the ranges in `weights.layout` and from
 `weights.check_row_sums`.
 """
 

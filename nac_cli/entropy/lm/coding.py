@@ -69,7 +69,8 @@ def decode(
 
     A stream that `encode` cannot have made gives a `CorruptStream` in its place and leaves the others alone.
     Intervals that were decoded are encoded again and must give the stream, as in `coder.decode`. Memory is
-    8 bytes a code and frame, and 8 D bytes for each layer, chunk and frame of the window.
+    some 20 bytes a code, and 8 D bytes for each layer, chunk and frame of the window (in float32). Raises
+    `NacError` if depths do not fit the model.
     """
     for chunk in depths:
         _check_depths(network.config, chunk)

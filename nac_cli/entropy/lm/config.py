@@ -26,6 +26,7 @@ LIMITS = {
     "feed_width": (1, 8192),
     "window": (1, 4096),
     "head_width": (1, 8192),
+    "embedding_rank": (0, 2048),
     "attention_total": (1, (EXACT_FLOAT32 - 1) // INT8),
 }
 MAX_PLANES = 127
@@ -39,6 +40,8 @@ class LmConfig:
     - `layers`, `width` (D), `heads` (H), `feed_width`: the transformer over frames.
     - `window` (W): how many frames attention sees, the present one included.
     - `head_width` (M): hidden width of the depth head. `shared_hidden`: its first matrix serves all planes.
+    - `embedding_rank` (E): embeddings are stored as `[N_k + 1, E]` times `[E, D]`, and multiplied out when a model is
+      made ready; 0 stores them whole. With many planes they are most of a file otherwise.
     - `attention_total` (A): attention weights are floor(A e / sum e). They never sum to more than A, which keeps
       the sum over values exact in float32 up to A = 2^24 / 127; 65535 leaves even attention that is flat over
       the whole window 8 bits for each weight.
@@ -53,6 +56,7 @@ class LmConfig:
     window: int = 256
     head_width: int = 512
     shared_hidden: bool = False
+    embedding_rank: int = 0
     attention_total: int = 65535
 
     def __post_init__(self) -> None:

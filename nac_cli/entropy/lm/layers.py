@@ -119,10 +119,10 @@ def add(states: np.ndarray, update: np.ndarray) -> np.ndarray:
     return saturate(update, RESIDUAL)
 
 
-def embeddings(model: IntegerModel, name: str, count: int) -> list[np.ndarray]:
-    """`count` tables int32 `[N_k + 1, D]` in residual units: row -1, which is the last, stands for `ABSENT`."""
-    scales = zip(model[f"{name}.multiplier"].tolist(), model[f"{name}.shift"].tolist())
-    return [
-        saturate(requantise(model[f"{name}.{plane}"].astype(np.int64), *scale), RESIDUAL).astype(np.int32)
-        for plane, scale in zip(range(count), scales)
-    ]
+def embedding(model: IntegerModel, name: str, backend: Backend) -> np.ndarray:
+    """Table int32 `[N_k + 1, D]` in residual units: row -1, which is the last, stands for `ABSENT`."""
+    if model.config.embedding_rank:
+        table = Matrix(model, f"{name}.projection", backend)(model[name].astype(backend.dtype))
+    else:
+        table = Scale(model, name)(model[name].astype(np.int64))
+    return saturate(table, RESIDUAL).astype(np.int32)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nac_cli.entropy.lm.arithmetic import RESIDUAL, Backend, exponentials, frequencies, saturate
-from nac_cli.entropy.lm.layers import HIDDEN, Activation, Attention, FeedForward, Matrix, Norm, add, embeddings
+from nac_cli.entropy.lm.layers import HIDDEN, Activation, Attention, FeedForward, Matrix, Norm, add, embedding
 from nac_cli.entropy.lm.weights import IntegerModel
 
 QUERY_BLOCK = 64
@@ -54,10 +54,10 @@ class Network:
         config = model.config
         self.config, self.backend = config, backend
         self.layers = [_layer(model, f"layers.{index}", backend) for index in range(config.layers)]
-        self._inputs = embeddings(model, "input", config.planes)
+        self._inputs = [embedding(model, f"input.{plane}", backend) for plane in range(config.planes)]
         self._start = model["input.start"].astype(np.int64)
         self._depths = model["input.depth"].astype(np.int64)
-        self.within = embeddings(model, "within", config.planes - 1)
+        self.within = [embedding(model, f"within.{plane}", backend) for plane in range(config.planes - 1)]
         self._planes = model["head.plane"].astype(np.int64)
         self._norms = [Norm(model, f"head.norm.{plane}", backend) for plane in range(config.planes)]
         self._heads = [_head(model, plane, backend) for plane in range(config.planes)]

@@ -76,8 +76,10 @@ class _Quantiser:
 
     def tensors(self) -> dict[str, np.ndarray]:
         config = self._config
-        self._embeddings("input", config.planes)
-        self._embeddings("within", config.planes - 1)
+        for plane in range(config.planes):
+            self._embedding(f"input.{plane}")
+            if plane + 1 < config.planes:
+                self._embedding(f"within.{plane}")
         for name in ("input.start", "input.depth", "head.plane"):
             self._tensors[name] = _int32(self._parameters[name] / self._unit, 1 << 24)
         for layer in range(config.layers):
@@ -91,14 +93,14 @@ class _Quantiser:
         self._tensors["test.sha256"] = np.zeros(HASH_BYTES, np.uint8)
         return self._tensors
 
-    def _embeddings(self, name: str, count: int) -> None:
-        multipliers, shifts = np.zeros(count, np.int32), np.ones(count, np.int32)
-        for plane in range(count):
-            table = self._parameters[f"{name}.{plane}"]
-            step = max(np.abs(table).max(), SMALLEST) / INT8
-            self._tensors[f"{name}.{plane}"] = _int8(table / step)
-            multipliers[plane : plane + 1], shifts[plane : plane + 1] = fixed_point(np.array([step / self._unit]))
-        self._tensors[f"{name}.multiplier"], self._tensors[f"{name}.shift"] = multipliers, shifts
+    def _embedding(self, name: str) -> None:
+        table = self._parameters[name]
+        step = max(np.abs(table).max(), SMALLEST) / INT8
+        self._tensors[name] = _int8(table / step)
+        if self._config.embedding_rank:
+            self._matrix(f"{name}.projection", step, self._unit)
+        else:
+            self._scale(name, np.array([step / self._unit]))
 
     def _attention(self, name: str) -> None:
         config, peak = self._config, self._ranges.peak

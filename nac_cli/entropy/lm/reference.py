@@ -40,6 +40,8 @@ class FloatNetwork:
                 raise ModelError(f"language model: float parameter {name} must be finite and of shape {shape}")
         self.config = config
         self.parameters = {name: np.asarray(value, np.float64) for name, value in parameters.items()}
+        self._inputs = [self._embedding(f"input.{plane}") for plane in range(config.planes)]
+        self._within = [self._embedding(f"within.{plane}") for plane in range(config.planes - 1)]
 
     def logits(
         self, codes: np.ndarray, depths: np.ndarray, observe: Observer | None = None
@@ -63,7 +65,7 @@ class FloatNetwork:
                 hidden = self._activate(f"head.hidden.{index}", f"head.activation.{index}", normal, observe)
                 yield plane, frames, self._linear(f"head.logits.{plane}", hidden)
             if plane + 1 < config.planes:
-                states = states + parameters[f"within.{plane}"][codes[plane]]
+                states = states + self._within[plane][codes[plane]]
 
     def cost_bits(self, codes: np.ndarray, depths: np.ndarray) -> np.ndarray:
         """What each code costs, float64 `[K, F]`, 0 where there is none."""
@@ -74,12 +76,17 @@ class FloatNetwork:
             costs[plane, frames] = (np.log(np.exp(logits).sum(axis=1)) - chosen) / np.log(2)
         return costs
 
+    def _embedding(self, name: str) -> np.ndarray:
+        """Table `[N_k + 1, D]`."""
+        table = self.parameters[name]
+        return self._linear(f"{name}.projection", table) if self.config.embedding_rank else table
+
     def _states(self, codes: np.ndarray, depths: np.ndarray, observe: Observer) -> np.ndarray:
         parameters = self.parameters
         states = parameters["input.depth"][depths]
         states[:1] += parameters["input.start"]
         for plane in range(self.config.planes):
-            states[1:] += parameters[f"input.{plane}"][codes[plane, :-1]]
+            states[1:] += self._inputs[plane][codes[plane, :-1]]
         observe("residual", states)
         for layer in range(self.config.layers):
             name = f"layers.{layer}.attention"
@@ -135,9 +142,10 @@ def _rms_norm(states: np.ndarray, gain: np.ndarray) -> np.ndarray:
 def _shapes(config: LmConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
     width, planes = config.width, config.planes
     for plane, size in enumerate(config.codebook_sizes):
-        yield f"input.{plane}", (size + 1, width)
-        if plane + 1 < planes:
-            yield f"within.{plane}", (size + 1, width)
+        for name in (f"input.{plane}", f"within.{plane}")[: 2 if plane + 1 < planes else 1]:
+            yield name, (size + 1, config.embedding_rank or width)
+            if config.embedding_rank:
+                yield from _linear_shapes(f"{name}.projection", width, config.embedding_rank)
         yield f"head.norm.{plane}", (width,)
         yield from _linear_shapes(f"head.logits.{plane}", size, config.head_width)
     for index in sorted({config.hidden_index(plane) for plane in range(planes)}):

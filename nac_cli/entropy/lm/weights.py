@@ -68,8 +68,8 @@ def layout(config: LmConfig) -> dict[str, Field]:
     """Name and form of every tensor of a model.
 
     - `input.{k}`, `within.{k}` `[N_k + 1, D]`: embeddings of plane k for the next frame, and for the later planes
-      of the same frame; the last row stands for an absent code. `multiplier`, `shift` `[planes]` bring them to
-      residual units. `input.start` `[D]`, `input.depth` `[K + 1, D]`, `head.plane` `[K, D]`: in residual units.
+      of the same frame; the last row stands for an absent code. `multiplier`, `shift` `[1]` bring them to residual
+      units; with an `embedding_rank` they are `[N_k + 1, E]`, and a matrix `projection` `[D, E]` does. `input.start` `[D]`, `input.depth` `[K + 1, D]`, `head.plane` `[K, D]`: in residual units.
     - matrices: `weight` `[out, in]`, `bias` `[out]` in units of the sum, `multiplier` `[out]`, `shift` `[1]`.
     - `position` `[H, W]`: added to the scores of a key that is 0, 1, ... frames old, in steps of `exponential`.
     - `activation` `[1024]`: of inputs -512..511; `exponential` `[1024]`: e of 0, 1, ... steps below the largest.
@@ -128,8 +128,10 @@ def check_row_sums(name: str, weight: np.ndarray) -> None:
 
 def _fields(config: LmConfig) -> Iterator[tuple[str, Field]]:
     width, planes, sizes = config.width, config.planes, config.codebook_sizes
-    yield from _embeddings("input", sizes, width)
-    yield from _embeddings("within", sizes[:-1], width)
+    for plane, size in enumerate(sizes):
+        yield from _embedding(f"input.{plane}", size, config)
+        if plane + 1 < planes:
+            yield from _embedding(f"within.{plane}", size, config)
     yield "input.start", _residual(width)
     yield "input.depth", _residual(planes + 1, width)
     for layer in range(config.layers):
@@ -159,11 +161,12 @@ def _fields(config: LmConfig) -> Iterator[tuple[str, Field]]:
     yield "test.sha256", Field(np.uint8, (HASH_BYTES,), 0, 255)
 
 
-def _embeddings(name: str, sizes: tuple[int, ...], width: int) -> Iterator[tuple[str, Field]]:
-    for plane, size in enumerate(sizes):
-        yield f"{name}.{plane}", Field(np.int8, (size + 1, width), -INT8, INT8)
-    yield f"{name}.multiplier", Field(np.int32, (len(sizes),), 0, (1 << 31) - 1)
-    yield f"{name}.shift", Field(np.int32, (len(sizes),), 1, 62)
+def _embedding(name: str, size: int, config: LmConfig) -> Iterator[tuple[str, Field]]:
+    yield name, Field(np.int8, (size + 1, config.embedding_rank or config.width), -INT8, INT8)
+    if config.embedding_rank:
+        yield from _matrix(f"{name}.projection", config.width, config.embedding_rank)
+    else:
+        yield from _scale(name, 1)
 
 
 def _residual(*shape: int) -> Field:

@@ -29,6 +29,7 @@ def configs(draw: st.DrawFn) -> LmConfig:
         heads=heads,
         window=draw(st.integers(1, 90)),
         shared_hidden=draw(st.booleans()),
+        embedding_rank=draw(st.sampled_from([0, 5])),
         attention_total=draw(st.sampled_from([1, 255, 65535])),
     )
 

@@ -28,9 +28,11 @@ def sampled_chunk(rng: np.random.Generator, network: FloatNetwork, num_frames: i
     return codes, depths
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_integer_costs_are_those_of_the_float_network(shared):
-    config = small((12, 20, 30), width=32, heads=4, feed_width=64, window=20, shared_hidden=shared)
+@pytest.mark.parametrize("shared, rank", [(False, 0), (True, 8)])
+def test_integer_costs_are_those_of_the_float_network(shared, rank):
+    config = small(
+        (12, 20, 30), width=32, heads=4, feed_width=64, window=20, shared_hidden=shared, embedding_rank=rank
+    )
     rng = np.random.default_rng(7)
     parameters = float_parameters(rng, config, sharpness=2.0)
     network = FloatNetwork(config, parameters)
