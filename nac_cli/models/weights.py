@@ -91,10 +91,26 @@ def save(path: Path, model: Codec, config: dict, tables: np.ndarray | None, trai
     beside = path.with_name(path.name + ".part")
     try:
         save_file(tensors, beside, metadata)
+        data = _in_order(beside.read_bytes())
+        beside.unlink()  # it is its owner's alone; a new one is everybody's, as the user's umask has it
+        beside.write_bytes(data)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
     return describe(path)
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with its metadata in alphabetical order: they come in any order, and the bytes are the id.
+
+    The header is JSON after its length (u64, little-endian), padded with spaces.
+    """
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def _spec(spec: dict, digest: bytes) -> CodecSpec:

@@ -36,6 +36,15 @@ def test_a_model_survives_the_file_up_to_half_precision(path):
     assert all((value == value.half().float()).all() for value in model.state_dict().values())
 
 
+def test_the_same_model_makes_the_same_file(path, tmp_path):
+    file = weights.describe(path)
+    model, tables = zoo.load(file), weights.load_tables(path)
+    copies = [weights.save(tmp_path / f"{n}.safetensors", model, file.config, tables, file.training) for n in range(4)]
+    assert len({copy.spec.model_id for copy in copies}) == 1
+    (tmp_path / "plain").touch()
+    assert copies[0].path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_tables_come_as_integers_that_sum_to_two_to_the_sixteen(path):
     tables = weights.load_tables(path)
     assert tables.dtype == np.int64
