@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import torch
 
 from nac_cli.errors import UsageError
@@ -21,7 +23,10 @@ class Adversary:
             self.discriminators.parameters(), lr=config.adversary.rate, betas=(0.8, 0.99), weight_decay=0.0, fused=True
         )
 
-    def learn(self, wav_hat: torch.Tensor, wav: torch.Tensor, step: int, average) -> dict[str, torch.Tensor]:
+    def learn(
+        self, wav_hat: torch.Tensor, wav: torch.Tensor, step: int,
+        average: Callable[[Iterable[torch.Tensor]], None],
+    ) -> dict[str, torch.Tensor]:
         """One update on `wav_hat` (detached here) and `wav` `[B, 1, T]`; nothing in the steps that chance leaves out.
 
         `average` makes the gradients of parallel processes the same."""

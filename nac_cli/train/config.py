@@ -16,7 +16,8 @@ from nac_cli.train.data import Augmentation
 class AdversaryConfig:
     """Which discriminators there are and how they learn. `kinds` out of "period", "bands", "stft" and "golden";
     `channels` is the width of the STFT discriminators; empty `windows` are the paper's. For the first `warmup_steps`
-    they learn alone; later they learn at each step with `probability`. Their optimizer works at `rate`."""
+    they learn at every step and the decoder does not listen to them yet; later they learn with `probability`. Their
+    optimizer works at `rate`."""
 
     kinds: tuple[str, ...] = ()
     windows: tuple[int, ...] = ()

@@ -14,12 +14,10 @@ from nac_cli.audio import gain_curve, level_nodes
 from nac_cli.bench.metrics import METRICS
 from nac_cli.models.spectral import SpectralCodec
 from nac_cli.train.corpus.recordings import find_recordings, read_middle
-from nac_cli.values import ABSENT
+from nac_cli.values import ABSENT, Framing
 
 MEASURES = ("mel", "stft", "si_sdr", "lines")
 MAX_SECONDS = 15.0
-GAIN_SPACING = 96
-"""Frames between the nodes of the gain curve, as in files."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Validation:
 @torch.inference_mode()
 def decoded(model: SpectralCodec, wav: np.ndarray, planes: int) -> np.ndarray:
     """`wav` `[T]` coded with its first `planes` planes and decoded, at the level nodes of a file."""
-    spacing = GAIN_SPACING * model.spec.hop_length
+    spacing = Framing().node_frames * model.spec.hop_length
     padded = np.pad(wav, (0, -len(wav) % model.spec.hop_length)).astype(np.float32)
     gain = gain_curve(level_nodes(padded[None], spacing)[0], spacing, 0, len(padded))
     codes = model.encode(torch.from_numpy(padded / gain)[None, None].float()).codes

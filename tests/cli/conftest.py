@@ -121,3 +121,21 @@ def damaged_file(tmp_path, long_stream) -> Path:
 def lines(result: Result) -> list[dict]:
     """The JSON lines on stdout."""
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Recordings of two domains, and a file that is none."""
+    folder = tmp_path_factory.mktemp("sources")
+    for domain in ("music", "speech"):
+        (folder / domain).mkdir()
+        write_sound(folder / domain / "a.flac", seconds=3.0)
+    (folder / "music" / "broken.wav").write_bytes(b"no sound in here")
+    return folder
+
+
+@pytest.fixture
+def corpus(nac, sources, tmp_path):
+    """A corpus made of `sources`."""
+    assert nac("train", "prepare", sources, tmp_path / "corpus", "--jobs", 1, "--quiet").exit_code == 0
+    return tmp_path / "corpus"

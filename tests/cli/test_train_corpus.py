@@ -7,24 +7,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import lines
-from tests.cli.sounds import write_sound
 from tests.train.corpus.debian_fake import install_apt_get, sound_bytes, write_deb
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sources")
-    for domain in ("music", "speech"):
-        (folder / domain).mkdir()
-        write_sound(folder / domain / "a.flac", seconds=3.0)
-    (folder / "music" / "broken.wav").write_bytes(b"no sound in here")
-    return folder
-
-
-@pytest.fixture
-def corpus(nac, sources, tmp_path):
-    assert nac("train", "prepare", sources, tmp_path / "corpus", "--jobs", 1, "--quiet").exit_code == 0
-    return tmp_path / "corpus"
 
 
 def pack(nac, corpus, target, *options):
