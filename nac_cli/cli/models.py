@@ -69,7 +69,6 @@ def _details(file: WeightFile) -> list[tuple[str, str]]:
     spec, card = file.spec, _card(file)
     low, high = _bitrates(file)
     sizes = ", ".join(map(str, sorted(set(spec.codebook_sizes))))
-    steps = file.training.get("steps")
     return [
         ("Name", spec.name),
         ("Id", spec.model_id.hex()),
@@ -79,11 +78,20 @@ def _details(file: WeightFile) -> list[tuple[str, str]]:
         ("Planes", f"{spec.num_codebooks} of {sizes} codes"),
         ("Bitrate", f"{kilobits(low)} to {kilobits(high)} a channel before entropy coding"),
         ("Parameters", f"{file.num_parameters:,}"),
-        ("Trained for", "not recorded" if steps is None else counted(steps, "step")),
+        ("Trained for", _training(file)),
         ("Licence", file.training.get("licence") or ("see the card" if card else "not recorded")),
         ("Card", str(card or "none beside the weight file")),
         ("File", str(file.path)),
     ]
+
+
+def _training(file: WeightFile) -> str:
+    """Steps of the run that made the file and of those that it started from."""
+    runs = [*file.training.get("before", []), file.training]
+    steps = [run.get("steps") for run in runs]
+    if None in steps:
+        return "not recorded"
+    return counted(sum(steps), "step") + (f" in {counted(len(steps), 'run')}" if len(steps) > 1 else "")
 
 
 def _row(file: WeightFile) -> tuple[str, ...]:

@@ -33,6 +33,16 @@ def test_show(nac, models, tmp_path):
     assert record["config"]["num_codebooks"] == 4 and record["training"] == {"steps": 0}
 
 
+def test_show_counts_the_steps_of_all_runs_behind_a_model(nac, models, tmp_path):
+    from nac_cli.models import weights, zoo
+
+    file = zoo.find(TINY)
+    training = {"steps": 2_000, "before": [{"steps": 1_000, "config": {}}]}
+    weights.save(tmp_path / "mine.safetensors", zoo.load(file), file.config, None, training)
+    assert "3000 steps in 2 runs" in nac("models", "show", tmp_path / "mine.safetensors").stdout
+    assert "in 2 runs" not in nac("models", "show", TINY).stdout
+
+
 def test_the_card_beside_the_weights_is_shown(nac, models, tmp_path):
     weights = tmp_path / "mine.safetensors"
     weights.write_bytes((models / f"{TINY}.safetensors").read_bytes())
