@@ -19,6 +19,7 @@ from nac_cli.cli.units import ByteSize, Duration
 from nac_cli.errors import OutputExists
 
 if TYPE_CHECKING:
+    from nac_cli.train.config import TrainConfig
     from nac_cli.train.loop import Trainer, TrainReport
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -168,10 +169,8 @@ def presets(name, as_json) -> None:
     """
     from nac_cli.train.config import PRESETS, to_json
 
-    if name is not None and name not in PRESETS:
-        raise click.UsageError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
     if name is not None:
-        click.echo(json.dumps(json.loads(to_json(PRESETS[name])), indent=1))
+        click.echo(json.dumps(json.loads(to_json(_preset(name))), indent=1))
         return
     for preset, config in PRESETS.items():
         if as_json:
@@ -258,22 +257,30 @@ def _device(device: str, threads: int | None) -> str:
     return choose_device(device, threads)
 
 
+def _preset(name: str) -> TrainConfig:
+    from nac_cli.train.config import PRESETS
+
+    if name not in PRESETS:
+        raise click.UsageError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
 def _trainer(
     run: Path, preset: str, changes: Path | None, source: Path | None, steps, batch_size, resume: bool, compiled: bool,
     device: str,
 ) -> Trainer:  # fmt: skip
     """A new run in `run`, or the one that is there."""
     from nac_cli.train import checkpoint
-    from nac_cli.train.config import PRESETS, merged, override
+    from nac_cli.train.config import merged, override
     from nac_cli.train.loop import CHECKPOINT, Trainer
 
     if resume:
         return Trainer.resume(run, device, steps, compiled)
-    if preset not in PRESETS:
-        raise click.UsageError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}.")
+    config = _preset(preset)
     if checkpoint.exists(run / CHECKPOINT):
         raise OutputExists(f"{run}: {CHECKPOINT_HINT}")
-    config = PRESETS[preset] if changes is None else merged(PRESETS[preset], changes.read_text(encoding="utf-8"))
+    if changes is not None:
+        config = merged(config, changes.read_text(encoding="utf-8"))
     config = override(config, steps=steps, batch_size=batch_size)
     run.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, run, device, compiled)

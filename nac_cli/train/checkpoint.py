@@ -14,18 +14,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.pipelines.atomic import atomic_path
 
 
 def save(path: Path, state: dict, part_size: int | None = None) -> None:
     """Write `state` (tensors, numbers, strings and containers of them) to `path`, in parts of at most `part_size` bytes
-    if that is given. What was there before is replaced only when all is written."""
+    if that is given. What was there before is replaced only when all is written; AudioError says why it cannot be."""
     data = io.BytesIO()
     torch.save(state, data)
     if part_size is None:
@@ -90,12 +90,5 @@ def _remove_parts(path: Path, keep: Iterable[Path]) -> None:
 
 
 def _write(path: Path, data: bytes | memoryview) -> None:
-    beside = path.with_name(path.name + ".part")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with atomic_path(path, force=True) as beside:
+        beside.write_bytes(data)

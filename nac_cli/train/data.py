@@ -21,8 +21,6 @@ MARGIN_SECONDS = 0.6
 """The level of an excerpt is taken from this much more on each side, as the codec's gain nodes do."""
 FLOOR_RMS = 1e-3
 JITTER_DB = 4.0
-
-
 NARROW_RATES = (16_000, 22_050, 24_000, 32_000)
 
 

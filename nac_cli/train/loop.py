@@ -147,10 +147,10 @@ class Trainer:
         """One update on `batch` `[B, 1, T]`; the weighted losses by name, and their sum as "loss"."""
         config, step = self.config, self.step
         torch.manual_seed(config.seed * 1_000_003 + step)  # every draw below depends on the step alone
-        if config.train_encoder and step <= config.quantizer_start:
+        if config.train_encoder and config.quantizer_from_data and step <= config.quantizer_start:
             self.recent.append(batch)
-        if config.train_encoder and step == config.quantizer_start and config.quantizer_from_data:
-            self._initialise_quantizer()
+            if step == config.quantizer_start:
+                self._initialise_quantizer()
         wav = torch.from_numpy(batch).to(self.device)
         self.stopwatch.lap("data")
         latents, quantized = self._latents(wav)
