@@ -39,3 +39,7 @@ class Codec(nn.Module, ABC):
     @abstractmethod
     def decode(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """`codes[k]` int64 `[B, F_k]`, ABSENT where a code was not sent -> wav_hat float32 `[B, 1, F * hop_length]`."""
+
+    @abstractmethod
+    def code_vectors(self) -> tuple[torch.Tensor, ...]:
+        """What the codes of each plane add to the latent: float32 `[N_k, D]`."""

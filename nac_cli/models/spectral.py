@@ -150,6 +150,9 @@ class SpectralCodec(Codec):
         noise = code_noise(stacked, self.config.noise_per_frame)
         return self.decoder(self.quantizer.decode(stacked), noise).unsqueeze(1)
 
+    def code_vectors(self) -> tuple[torch.Tensor, ...]:
+        return self.quantizer.vectors()
+
 
 def _context(half: Encoder | Decoder, config: SpectralConfig) -> int:
     """Latent frames on each side that one latent frame (encoder) or one hop of samples (decoder) depends on."""

@@ -74,3 +74,7 @@ class ResidualVectorQuantizer(nn.Module):
             present = (plane != ABSENT).unsqueeze(-1)
             z_q = z_q + quantizer.decode(plane.clamp_min(0)) * present
         return z_q
+
+    def vectors(self) -> tuple[torch.Tensor, ...]:
+        """What the codes of each plane add to `z_q`: `[N, D]`."""
+        return tuple(quantizer.project_out(quantizer.codebook) for quantizer in self.planes)

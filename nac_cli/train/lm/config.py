@@ -34,8 +34,8 @@ class LmTrainConfig:
     sequence_frames: int = 512
     steady_share: float = 0.3
     seed: int = 0
-    muon_rate: float = 2e-3
-    adam_rate: float = 2e-3
+    muon_rate: float = 4e-3
+    adam_rate: float = 6e-3
     weight_decay: float = 1e-2
     warmup_steps: int = 50
     cooldown_share: float = 0.7

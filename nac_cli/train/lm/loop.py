@@ -16,6 +16,7 @@ from nac_cli.errors import ModelError
 from nac_cli.train import checkpoint, optimizers
 from nac_cli.train.config import from_json, override, to_json
 from nac_cli.train.lm.config import LmTrainConfig
+from nac_cli.train.lm.geometry import start_from
 from nac_cli.train.lm.network import LmNetwork
 from nac_cli.train.lm.tokens import Tokens
 from nac_cli.train.processes import Processes
@@ -41,14 +42,17 @@ class LmTrainReport:
 
 
 class LmTrainer:
-    """A run in `folder`: network, optimizers and the step counter, for the codes in `tokens`."""
+    """A run in `folder`: network, optimizers and the step counter, for the codes in `tokens`, whose vectors it starts
+    from."""
 
     def __init__(self, config: LmTrainConfig, tokens: Tokens, folder: Path, device: str, compiled: bool = False):
         torch.manual_seed(config.seed)
         self.config, self.tokens, self.folder = config, tokens, folder
         self.processes = Processes(device)
         self.device = self.processes.device
-        self.network = LmNetwork(config.shape(tokens.codec)).to(self.device)
+        self.network = LmNetwork(config.shape(tokens.codec))
+        start_from(self.network, tokens.vectors)
+        self.network.to(self.device)
         matrices = list(self.network.matrices())
         chosen = set(map(id, matrices))
         others = [parameter for parameter in self.network.parameters() if id(parameter) not in chosen]

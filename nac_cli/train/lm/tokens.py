@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from nac_cli.errors import AudioError, ModelError
 from nac_cli.models.codec import Codec
@@ -17,6 +19,7 @@ from nac_cli.train.corpus.prepare import Item, read_manifest
 from nac_cli.values import ABSENT, CodecSpec, Framing, StreamInfo
 
 CODEC = "codec.json"
+VECTORS = "vectors.safetensors"
 INDEX = "tokens.jsonl"
 SHORTEST_SECONDS = 0.1
 GAIN_DB = 20.0
@@ -48,7 +51,7 @@ def tokenise(
     there is ABSENT.
     """
     target.mkdir(parents=True, exist_ok=True)
-    _claim(target, model.spec)
+    _claim(target, model)
     done = {sequence.item for sequence in _read_index(target)}
     items = read_manifest(corpus)
     order = np.random.default_rng(seed).permutation(len(items)).tolist()
@@ -68,10 +71,12 @@ def tokenise(
 
 
 class Tokens:
-    """The sequences of a folder made by `tokenise`, in memory. Raises AudioError when there are none."""
+    """The sequences of a folder made by `tokenise`, in memory: `codes[i]` int16 `[K, F]`, and what each code of plane k
+    adds to the latent, `vectors[k]` float32 `[N_k, D]`. Raises AudioError when there are none."""
 
     def __init__(self, folder: Path):
         self.codec = _read_codec(folder)
+        self.vectors = _read_vectors(folder, self.codec)
         sequences = _read_index(folder)
         codes = [np.load(folder / sequence.path, allow_pickle=False) for sequence in sequences]
         heard = [i for i, sequence_codes in enumerate(codes) if (sequence_codes != ABSENT).any()]
@@ -148,10 +153,15 @@ def _sequence(name: str, item: Item, number: int, codes: np.ndarray) -> Sequence
     return Sequence(name, item.domain, number, codes.shape[1])
 
 
-def _claim(folder: Path, codec: CodecSpec) -> None:
-    values = asdict(codec) | {"model_id": codec.model_id.hex()}
-    if (folder / CODEC).exists() and _read_codec(folder) != codec:
-        raise ModelError(f"{folder}: holds tokens of another codec than {codec.name}; choose another folder")
+def _claim(folder: Path, model: Codec) -> None:
+    """Say whose tokens these are, and what the codes stand for."""
+    if (folder / CODEC).exists():
+        if _read_codec(folder) != model.spec:
+            raise ModelError(f"{folder}: holds tokens of another codec than {model.spec.name}; choose another folder")
+        return
+    vectors = [vector.detach().cpu().numpy().astype(np.float32) for vector in model.code_vectors()]
+    save_file({str(plane): np.ascontiguousarray(vector) for plane, vector in enumerate(vectors)}, folder / VECTORS)
+    values = asdict(model.spec) | {"model_id": model.spec.model_id.hex()}
     (folder / CODEC).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
@@ -164,6 +174,17 @@ def _read_codec(folder: Path) -> CodecSpec:
         raise AudioError(f"{folder}: no tokens here; make some with `nac train tokens CORPUS {folder}`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder / CODEC}: not the description of a codec ({error})") from error
+
+
+def _read_vectors(folder: Path, codec: CodecSpec) -> list[np.ndarray]:
+    try:
+        tensors = load_file(folder / VECTORS)
+        vectors = [tensors[str(plane)] for plane in range(codec.num_codebooks)]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise ModelError(f"{folder / VECTORS}: not the vectors of a codec ({error}); make the tokens again") from error
+    if any(v.ndim != 2 or len(v) != size for v, size in zip(vectors, codec.codebook_sizes, strict=True)):
+        raise ModelError(f"{folder / VECTORS}: its sizes are not those of the codec; make the tokens again")
+    return vectors
 
 
 def _read_index(folder: Path) -> list[Sequence]:

@@ -116,11 +116,27 @@ def test_the_torch_network_is_the_one_that_is_quantised(tokens, tmp_path):
     np.testing.assert_allclose(nats / np.log(2), expected, atol=1e-4)
 
 
+def test_it_starts_from_what_the_codes_stand_for(tokens, tmp_path):
+    trainer = LmTrainer(SMALL, tokens, tmp_path, "cpu")
+    network = trainer.network
+    for plane, vectors in enumerate(tokens.vectors):
+        with torch.no_grad():
+            rows = network._table(f"input.{plane}")[:-1].numpy()
+        alike = np.corrcoef(_distances(rows), _distances(vectors))[0, 1]
+        logits = network[f"head.logits.{plane}.weight"].detach().numpy()
+        assert alike > 0.8 and np.corrcoef(_distances(logits), _distances(vectors))[0, 1] > 0.3
+
+
+def _distances(rows):
+    """Of all pairs."""
+    return np.linalg.norm(rows[:, None] - rows, axis=2)[np.triu_indices(len(rows), 1)]
+
+
 def test_it_learns_and_its_integers_cost_hardly_more(tokens, tmp_path):
     trainer = LmTrainer(replace(SMALL, steps=120), tokens, tmp_path, "cpu")
     first = trainer.train_step()[0]
     report = train(trainer)
-    assert first == pytest.approx(6, abs=0.1), "64 codes, nothing learnt yet"
+    assert first == pytest.approx(6, abs=0.3), "64 codes, nothing learnt yet"
     assert report.bits < 5.6 and report.stopped_by == "steps" and set(report.held_out_bits) == {1, 4}
     written = export(tmp_path, tmp_path / "tiny.lm.safetensors", tokens)
     assert abs(written.loss) < 0.02
