@@ -53,7 +53,7 @@ def test_both_know_the_same_limits():
     assert {name: tuple(bounds) for name, bounds in LIMITS.items()} == REFERENCE_LIMITS
 
 
-@pytest.mark.parametrize("name, byte", [("head.logits.0.bias", 1), ("exponential", 4 * 50 + 1), ("test.sha256", 31)])
+@pytest.mark.parametrize("name, byte", [("head.logits.0.bias", 1), ("exponential", 201), ("test.sha256", 31)])
 def test_a_changed_file_has_another_answer(name, byte):
     """One bit of a tensor, which is still in its range."""
     data = model_path("plain").read_bytes()

@@ -28,15 +28,19 @@ def rows(heading: str) -> list[list[int]]:
     return [[int(cell) for cell in row] for row in table(heading)]
 
 
+def numbers(pattern: str) -> list[int]:
+    """Those that the pattern's groups find in the example."""
+    return [int(number) for number in re.search(pattern, SECTION, re.DOTALL).groups()]
+
+
 @pytest.fixture(scope="module")
 def exponential() -> np.ndarray:
-    """A table with the entries that the examples use; the others fall in steps."""
+    """A table with the entries that the examples use."""
     entries = np.zeros(1024, np.int64)
-    first = re.search(r"starts (\d+), (\d+), has (\d+) at place (\d+)", SECTION).groups()
-    second = re.search(r"has (\d+) at place (\d+) and (\d+) at\s+place (\d+)", SECTION).groups()
-    entries[0], entries[1] = int(first[0]), int(first[1])
-    for value, place in (first[2:], second[:2], second[2:]):
-        entries[int(place)] = int(value)
+    entries[0], entries[1], *first = numbers(r"starts (\d+), (\d+), has (\d+) at place (\d+)")
+    second = numbers(r"has (\d+) at place (\d+) and (\d+) at\s+place (\d+)")
+    for value, place in (first, second[:2], second[2:]):
+        entries[place] = value
     return entries
 
 
@@ -47,8 +51,7 @@ def test_scale():
 
 
 def test_norm():
-    q, r, step, v = map(int, re.search(r"q = (\d+), r = (\d+) .* by (\d+)\),\nv = (\d+)", SECTION).groups())
-    shift = int(re.search(r"entries, shift (\d+)", SECTION)[1])
+    shift, q, r, step, v = numbers(r"entries, shift (\d+): q = (\d+), r = (\d+) .*? by (\d+)\),\s+v = (\d+)")
     x, n, gain, scaled, results = np.array(rows("| x[i] | n[i] |")).T
     assert (x * x).sum() == q and isqrt(np.array([q])) == r and (r + 1) ** 2 - q == step and 2**46 // r == v
     assert scale(x, v, 16).tolist() == n.tolist()
@@ -57,9 +60,7 @@ def test_norm():
 
 
 def test_share(exponential):
-    total, sum_, lack = map(
-        int, re.search(r"total (\d+),.*?sum of e is (\d+)\. The shares lack (\d+) of", SECTION, re.DOTALL).groups()
-    )
+    total, sum_, lack = numbers(r"total (\d+),.*?sum of e is (\d+)\. The shares lack (\d+) of")
     z, distance, e, results = np.array(rows("| z[i] | largest")).T
     assert (z.max() - z).tolist() == distance.tolist()
     assert exponential[np.minimum(distance, 1023)].tolist() == e.tolist() and e.sum() == sum_
@@ -70,7 +71,7 @@ def test_share(exponential):
 
 
 def test_table_of_logits(exponential):
-    sum_, before = map(int, re.search(r"sum\s+of e is (\d+); the frequencies sum to (\d+) before", SECTION).groups())
+    sum_, before = numbers(r"sum\s+of e is (\d+); the frequencies sum to (\d+) before")
     n, z, distance, e, first, results = np.array(rows("| n | z[n] |")).T
     assert n.tolist() == list(range(len(n))) and (z.max() - z).tolist() == distance.tolist()
     assert exponential[np.minimum(distance, 1023)].tolist() == e.tolist() and e.sum() == sum_
@@ -148,7 +149,8 @@ def test_every_tensor_is_in_the_text():
     """Names that differ in nothing but numbers once."""
     text = SPEC[SPEC.index("### B.3") : SPEC.index("### B.4")]
     named = set(re.findall(r"^\| `([\w.]+)`", text, re.MULTILINE))
-    roots = {re.sub(r"\.(weight|bias|multiplier|shift|gain|projection)\b", "", name) for name in layout(small())}
+    parts = re.compile(r"\.(weight|bias|multiplier|shift|gain)$")
+    roots = {parts.sub("", name) for name in layout(small())}
     assert {re.sub(r"\.[ijk](?=\.|$)", ".0", name) for name in named} == {
         re.sub(r"\.\d+(?=\.|$)", ".0", name) for name in roots
     }
