@@ -12,13 +12,16 @@ from tests.reference.lm_model import Model
 from tests.reference.range_decoder import RangeDecoder
 from tests.reference.range_encoder import RangeEncoder
 
-R = 2**24 - 1
 Choose = Callable[[int, int, list[int]], int]
 """The code at (frame, plane), given its table."""
 
 
 def sat(x: np.ndarray, bound: int) -> np.ndarray:
     return np.minimum(np.maximum(x, -bound), bound)
+
+
+def cap(x: np.ndarray) -> np.ndarray:
+    return sat(x, 2**24 - 1)
 
 
 def scale(x: np.ndarray, m: np.ndarray | int, s: int) -> np.ndarray:
@@ -71,8 +74,8 @@ class LanguageModel:
     def embedding(self, p: str) -> np.ndarray:
         rows = self.tensors[p]
         if self.config["embedding_rank"]:
-            return sat(np.array([self.matrix(f"{p}.projection", row) for row in rows]), R)
-        return sat(self.scale(p, rows), R)
+            return cap(np.array([self.matrix(f"{p}.projection", row) for row in rows]))
+        return cap(self.scale(p, rows))
 
     # B.5 and B.6
 
@@ -90,15 +93,15 @@ class LanguageModel:
             z += self.tensors[f"{p}.position"][h, : len(past)][::-1]
             contexts.append(share(z, config["attention_total"], self.tensors["exponential"]) @ values)
         g = sat(self.scale(f"{p}.context", np.concatenate(contexts)), 127)
-        return sat(x + sat(self.matrix(f"{p}.out", g), R), R)
+        return cap(x + cap(self.matrix(f"{p}.out", g)))
 
     def feed(self, p: str, x: np.ndarray) -> np.ndarray:
         hidden = self.activate(f"{p}.activation", self.matrix(f"{p}.up", self.norm(f"{p}.norm", x)))
-        return sat(x + sat(self.matrix(f"{p}.down", hidden), R), R)
+        return cap(x + cap(self.matrix(f"{p}.down", hidden)))
 
     def table(self, k: int, b: np.ndarray) -> np.ndarray:
         j = 0 if self.config["shared_hidden"] else k
-        b = sat(b + self.tensors["head.plane"][k], R)
+        b = cap(b + self.tensors["head.plane"][k])
         hidden = self.matrix(f"head.hidden.{j}", self.norm(f"head.norm.{k}", b))
         z = self.matrix(f"head.logits.{k}", self.activate(f"head.activation.{j}", hidden))
         return frequencies(z, self.tensors["exponential"])
@@ -115,7 +118,7 @@ class LanguageModel:
             else:
                 for k in range(self.planes):
                     x += self.inputs[k][before[k]]
-            x = sat(x, R)
+            x = cap(x)
             for i in range(self.config["layers"]):
                 x = self.attention(f"layers.{i}.attention", x, past[i])
                 x = self.feed(f"layers.{i}.feed", x)
