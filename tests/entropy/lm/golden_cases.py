@@ -40,7 +40,8 @@ MODELS = {
     "plain": "Three planes, two layers.",
     "strides": "Planes of strides 4, 2, 1, embeddings of rank 3, one hidden matrix for all planes.",
     "smallest": "One plane of two codes, one layer, a window of one frame, attention weights of 0 or 1.",
-    "extreme": "Every parameter at one of its bounds: everything saturates.",
+    "steep": "Numbers grow until they saturate, at every place where there is a bound.",
+    "extreme": "Every parameter at one of its bounds: the largest numbers that there are.",
     "wide": "Sums of products up to nearly 2^24, odd and even ones.",
 }
 
@@ -54,11 +55,24 @@ def make_models() -> dict[str, IntegerModel]:
         "plain": quantised(small((7, 16, 33), **narrow), 1),
         "strides": quantised(strides, 2),
         "smallest": quantised(smallest, 3),
+        "steep": steep(),
         "extreme": extreme(small((6, 11), layers=1, shared_hidden=True, **narrow), 4),
         "wide": wide(),
     }
     assert models.keys() == MODELS.keys()
     return models
+
+
+def steep() -> IntegerModel:
+    """Every saturation decides on codes here: without any one of them the streams are others."""
+    config = small((6, 11), width=8, feed_width=12, head_width=12, shared_hidden=True)
+    tensors = dict(quantised(config, 8).tensors)
+    for name in tensors:
+        if name.endswith(".shift") and not name.startswith("head."):
+            tensors[name] = np.maximum(tensors[name] - 8, 1)
+    for name in ("input.start", "input.depth", "head.plane"):
+        tensors[name] = np.clip(tensors[name].astype(np.int64) * 256, -(1 << 24), 1 << 24).astype(np.int32)
+    return seal(IntegerModel(config, tensors))
 
 
 def wide() -> IntegerModel:
@@ -109,7 +123,9 @@ def make_vectors(networks: dict[str, Network]) -> list[Vector]:
         "The encoder's end needs the additional word of zero.",
         zero_word(networks["smallest"]),
     )
-    add("extreme-all", "Saturation at every place where there is one.", chunk("extreme", 20, 2))
+    add("steep-all", "Sums leave their bounds and are cut off.", chunk("steep", 20, 2))
+    add("steep-depths", "The same at changing depths.", chunk("steep", 20))
+    add("extreme-all", "Parameters at their bounds.", chunk("extreme", 20, 2))
     add("extreme-depths", "The same at changing depths.", chunk("extreme", 20))
     add("wide-all", "Sums that floats of 24 bits hold, and of fewer do not.", chunk("wide", 16, 2))
 
