@@ -15,7 +15,7 @@ FOLDER = os.environ.get("NAC_PLATFORMS", "")
 
 pytestmark = [
     pytest.mark.platforms,
-    pytest.mark.skipif(not FOLDER, reason="NAC_PLATFORMS does not name what tests.platforms.fetch has filled"),
+    pytest.mark.skipif(not FOLDER, reason="NAC_PLATFORMS names no folder filled by tests.platforms.fetch"),
 ]
 
 

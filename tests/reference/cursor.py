@@ -20,7 +20,7 @@ class Cursor:
 
     def varint(self) -> int:
         value, shift = 0, 0
-        while True:
+        while shift < 63:
             byte = self.u(1)
             value |= (byte & 127) << shift
             shift += 7
@@ -28,3 +28,4 @@ class Cursor:
                 if byte == 0 and shift > 7:
                     raise ValueError("corrupt: a varint is longer than it needs to be")
                 return value
+        raise ValueError("corrupt: a varint of more than nine bytes")

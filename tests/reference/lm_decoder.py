@@ -80,7 +80,7 @@ class LanguageModel:
     # B.5 and B.6
 
     def attention(self, p: str, x: np.ndarray, past: list[np.ndarray]) -> np.ndarray:
-        """x after attention; `past` holds query, key and value of the frames before, as far as the window reaches."""
+        """x after attention; `past` holds query, key and value of earlier frames, as far as the window reaches."""
         config = self.config
         projected = sat(self.matrix(f"{p}.qkv", self.norm(f"{p}.norm", x)), 127)
         past.append(projected.reshape(3, config["heads"], -1))

@@ -1,4 +1,4 @@
-"""The range encoder of format_spec.md section 8.4, in plain integers: `lower` may grow, so carries need no care."""
+"""The range encoder of format_spec.md section 8.4: `lower` is a number of any size, carries need no care."""
 
 from __future__ import annotations
 

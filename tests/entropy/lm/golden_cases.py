@@ -254,8 +254,8 @@ def readme() -> str:
     return "\n".join([
         "# Golden vectors of the language model",
         "",
-        "Small models and streams in mode `lm`, for nac's tests and for anyone who writes a decoder; section 14",
-        "of `format_spec.md` says what `vectors.json` holds. Made by",
+        "Small models and streams in mode `lm`, for nac's tests and for anyone who writes a decoder. Section",
+        "14 of `format_spec.md` says what `vectors.json` holds. Made by",
         "`pytest tests/entropy/lm/test_golden.py --regenerate-golden`.",
         "",
         *(f"- `{name}.safetensors`: {sentence}" for name, sentence in MODELS.items()),

@@ -39,7 +39,7 @@ def configs(draw: st.DrawFn) -> LmConfig:
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(configs(), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans())
 def test_both_decoders_agree(tmp_path: Path, config, num_frames, seed, steep):
-    """With and without rank and shared matrix, strides, windows below and above the chunk, weights at bounds."""
+    """With and without rank and shared matrix; strides; windows below and above the chunk; steep weights."""
     path = tmp_path / "model.safetensors"
     save(path, extreme(config, seed) if steep else quantised(config, seed, 20))
     reference = LanguageModel(path.read_bytes())
