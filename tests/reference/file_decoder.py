@@ -4,34 +4,9 @@ from __future__ import annotations
 
 import zlib
 
+from tests.reference.cursor import Cursor
+from tests.reference.lm_decoder import LanguageModel
 from tests.reference.payload_decoder import Chunk, Layout, decode_payload
-
-
-class Cursor:
-    """Fields of a payload, one after the other."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def raw(self, size: int) -> bytes:
-        if size > len(self.data):
-            raise ValueError("corrupt: a field is cut off")
-        taken, self.data = self.data[:size], self.data[size:]
-        return taken
-
-    def u(self, size: int) -> int:
-        return int.from_bytes(self.raw(size), "little")
-
-    def varint(self) -> int:
-        value, shift = 0, 0
-        while True:
-            byte = self.u(1)
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                if byte == 0 and shift > 7:
-                    raise ValueError("corrupt: a varint is longer than it needs to be")
-                return value
 
 
 def crc8(data: bytes) -> int:
@@ -96,7 +71,9 @@ def read_tags(payload: bytes) -> list[str]:
     return [cursor.raw(cursor.varint()).decode("utf-8") for _ in range(cursor.varint())]
 
 
-def decode_file(data: bytes, tables: list[list[int]] | None = None) -> tuple[dict, list[Chunk]]:
+def decode_file(
+    data: bytes, tables: list[list[int]] | None = None, language_model: LanguageModel | None = None
+) -> tuple[dict, list[Chunk]]:
     """HEAD's fields, with the number of samples from INDX, and every chunk, checked against its checksum."""
     blocks = read_blocks(data)
     head = read_head(blocks[0][1])
@@ -106,11 +83,15 @@ def decode_file(data: bytes, tables: list[list[int]] | None = None) -> tuple[dic
             continue
         cursor = Cursor(payload)
         index, num_frames, mode, checksum = cursor.varint(), cursor.varint(), cursor.u(1), cursor.u(4)
+        if mode == 2 and "lm_id" not in head:
+            raise ValueError("corrupt: a chunk of mode 2 in a stream that names no language model")
+        if mode == 2 and (language_model is None or language_model.id != head["lm_id"]):
+            raise ValueError(f"language model {head['lm_id']} is needed")
         layout = Layout(
             head["channels"], head["groups"].count(2), head["sizes"], head["strides"],
             num_frames, head["step_frames"], head["node_frames"],
         )  # fmt: skip
-        chunk = decode_payload(cursor.data, mode, layout, tables)
+        chunk = decode_payload(cursor.data, mode, layout, tables, language_model)
         if index != len(chunks) or chunk.checksum() != checksum:
             raise ValueError(f"corrupt: chunk {index}")
         chunks.append(chunk)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
+from tests.reference.cursor import Cursor
+from tests.reference.lm_decoder import LanguageModel
 from tests.reference.range_decoder import RangeDecoder
 
 
@@ -69,8 +71,14 @@ class Bits:
         return values
 
 
-def decode_payload(payload: bytes, mode: int, layout: Layout, tables: list[list[int]] | None = None) -> Chunk:
-    """`tables[plane]` are the model's frequencies, for mode 1. Raises ValueError."""
+def decode_payload(
+    payload: bytes,
+    mode: int,
+    layout: Layout,
+    tables: list[list[int]] | None = None,
+    language_model: LanguageModel | None = None,
+) -> Chunk:
+    """`tables[plane]` are the codec model's frequencies, for mode 1; mode 2 has a model. Raises ValueError."""
     bits = Bits(payload)
     steps = -(-layout.num_frames // layout.step_frames)
     nodes = -(-layout.num_frames // layout.node_frames) + 1
@@ -80,6 +88,8 @@ def decode_payload(payload: bytes, mode: int, layout: Layout, tables: list[list[
         gains.append(bits.series(nodes, 8))
         depths.append(bits.series(steps, 7))
     bits.align()
+    if mode == 2:
+        return Chunk(angles, gains, depths, lm_codes(payload[bits.at // 8 :], depths, layout, language_model))
     if mode == 1:
         coder = RangeDecoder(payload[bits.at // 8 :])
     codes = []
@@ -94,3 +104,17 @@ def decode_payload(payload: bytes, mode: int, layout: Layout, tables: list[list[
             else:
                 codes[-1].append([coder.decode(tables[plane]) for _ in range(count)])
     return Chunk(angles, gains, depths, codes)
+
+
+def lm_codes(
+    section: bytes, depths: list[list[int]], layout: Layout, language_model: LanguageModel
+) -> list[list[list[int]]]:
+    """Token section in mode 2, section 8.5."""
+    if (language_model.sizes, language_model.strides) != (layout.sizes, layout.strides):
+        raise ValueError("the language model is for other codes")
+    cursor = Cursor(section)
+    counts = [cursor.varint() for _ in depths[:-1]]
+    streams = [cursor.raw(4 * count) for count in counts]
+    streams.append(cursor.data)
+    frames = [[steps[t // layout.step_frames] for t in range(layout.num_frames)] for steps in depths]
+    return [language_model.decode(stream, row) for stream, row in zip(streams, frames)]
