@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from nac_cli.errors import ModelError
 from nac_cli.values import CodecSpec
 
 
@@ -35,6 +36,11 @@ class Codec(nn.Module, ABC):
     @abstractmethod
     def encode(self, wav: torch.Tensor) -> Encoded:
         """`wav` float32 `[B, 1, F * hop_length]` -> codes."""
+
+    def distortion(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """`Encoded.distortion` of codes alone, as `decode` takes them: what is lost of all planes that are there when
+        a frame keeps its first 0..K, float32 `[B, K + 1, F]`. Raises ModelError in families that cannot say."""
+        raise ModelError(f"models of family {self.spec.family!r} cannot tell which planes of a file matter most")
 
     @abstractmethod
     def decode(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:

@@ -145,6 +145,9 @@ class SpectralCodec(Codec):
         codes, distortion = self.quantizer.encode(self.encoder(wav[:, 0]))
         return Encoded(codes.unbind(1), distortion)
 
+    def distortion(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return self.quantizer.distortion(torch.stack(codes, 1))
+
     def decode(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
         stacked = torch.stack(codes, 1)
         noise = code_noise(stacked, self.config.noise_per_frame)
