@@ -199,8 +199,9 @@ def _aligned_frame(sample: int, info: StreamInfo) -> int:
 
 
 def _last_chunk(stop: int, info: StreamInfo) -> int:
-    """The last chunk needed for source samples up to `stop`: the one after the last that the resampler needs."""
-    return (info.frames_for(stop) + PREROLL_FRAMES) // info.framing.chunk_frames + 1
+    """The last chunk that is asked for to get source samples up to `stop`: two behind the one that holds them, since a
+    chunk is decoded with the next as context, and resampled with a delay that is a chunk at most."""
+    return info.frames_for(stop) // info.framing.chunk_frames + 2
 
 
 def _sample_range(info: StreamInfo, start: float | None, end: float | None) -> tuple[int, int | None]:
