@@ -42,8 +42,8 @@ def command(
 ) -> None:
     """Pack the codes of .nac files in another way, or keep fewer planes, without touching the sound.
 
-    Codes that stay are the same, as are tags, pictures and lengths. Damaged files are refused. IN is a .nac file,
-    or - for standard input; without -o the result of - goes to standard output, that of a file needs a place.
+    Codes that stay are the same, as are tags, pictures and lengths. Damaged files are refused. IN is a .nac
+    file, which is never replaced, or - for standard input.
 
     \b
     nac recode song.nac -o small/ --entropy lm       makes small/song.nac
@@ -84,5 +84,5 @@ def command(
 
 
 def _summary(report: RecodeReport) -> str:
-    modes = ", ".join(f"{counted(count, 'chunk')} {mode}" for mode, count in report.modes.items()) or "no chunks"
-    return f"{size(report.source_bytes)} to {size(report.file_bytes)}, {kilobits(report.bitrate)}, {modes}"
+    modes = ", ".join(f"{counted(count, 'chunk')} {mode}" for mode, count in report.modes.items())
+    return f"{size(report.source_bytes)} to {size(report.file_bytes)}, {kilobits(report.bitrate)}, {modes or 'no chunks'}"

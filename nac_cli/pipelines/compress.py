@@ -20,7 +20,7 @@ from nac_cli.pipelines.analysis import analyse
 from nac_cli.pipelines.atomic import check_output, open_output
 from nac_cli.pipelines.fitting import fit_bitrate, fit_default, fit_planes
 from nac_cli.pipelines.opening import name_of
-from nac_cli.pipelines.packing import Packer, mean_depth, with_lm_id
+from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_id
 from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.runtime import coders_to_pack, open_model
 from nac_cli.pipelines.verify import verify
@@ -38,7 +38,8 @@ TAG_PADDING = 512
 @dataclass(frozen=True)
 class CompressReport:
     """What became of an input. Sizes in bytes; `bitrate` in bit/s counts everything but tags, pictures and their padding,
-    `file_bitrate` everything; `depth` is the mean number of planes of a coded channel."""
+    `file_bitrate` everything; `depth` is the mean number of planes of a coded channel; `modes` counts the chunks by
+    entropy mode."""
 
     source: str
     target: str
@@ -54,6 +55,7 @@ class CompressReport:
     bitrate: float
     file_bitrate: float
     depth: float
+    modes: dict[str, int]
     elapsed: float
     messages: tuple[str, ...] = field(default=())
 
@@ -131,7 +133,7 @@ def compress(
         channels=info.channels, num_samples=info.num_samples, seconds=seconds, source_bytes=_size(source),
         file_bytes=counts.total, tag_bytes=counts.tags, overhead_bytes=counts.overhead - counts.tags,
         bitrate=(counts.total - counts.tags) * per_second, file_bitrate=counts.total * per_second,
-        depth=mean_depth(records, info), elapsed=time.monotonic() - started, messages=tuple(messages),
+        depth=mean_depth(records, info), modes=mode_counts(records), elapsed=time.monotonic() - started, messages=tuple(messages),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from nac_cli.container import ChunkRecord, stream_bytes
+from nac_cli.container import MODES, ChunkRecord, stream_bytes
 from nac_cli.entropy import Coders, Mode, pack_smallest, token_checksum, unpack_side
 from nac_cli.pipelines.layered import Layered
 from nac_cli.values import StreamInfo
@@ -46,3 +47,8 @@ def mean_depth(records: Sequence[ChunkRecord], info: StreamInfo) -> float:
     """Planes of a coded channel, over all steps."""
     depths = [unpack_side(record.payload, record.num_frames, info).depths for record in records]
     return float(np.concatenate([d.ravel() for d in depths]).mean()) if depths else 0.0
+
+
+def mode_counts(records: Sequence[ChunkRecord]) -> dict[str, int]:
+    """Chunks by entropy mode."""
+    return dict(Counter(MODES[record.mode] for record in records))

@@ -55,11 +55,11 @@ def _fixed_prices(packer: Packer) -> list[np.ndarray]:
 def _lm_prices(packer: Packer, fixed: list[np.ndarray], depths: list[np.ndarray]) -> list[np.ndarray]:
     """The same by the language model, which looks at `depths` and one plane more; fixed prices stay for chunks that it
     makes larger, where another mode is allowed."""
-    seen = [np.minimum(chunk_depths + 1, chunk.available) for chunk_depths, chunk in zip(depths, packer.chunks, strict=True)]
-    kept = [chunk.keep(chunk_depths, packer.info) for chunk_depths, chunk in zip(seen, packer.chunks, strict=True)]
+    seen = [np.minimum(some + 1, chunk.available) for some, chunk in zip(depths, packer.chunks, strict=True)]
+    kept = [chunk.keep(some, packer.info) for some, chunk in zip(seen, packer.chunks, strict=True)]
     measured = lm_plane_costs(kept, packer.info, packer.coders.lm)
     planes = np.arange(packer.info.codec.num_codebooks)[:, None]
-    masks = [chunk_depths[:, None] > planes for chunk_depths in seen]
+    masks = [some[:, None] > planes for some in seen]
     ratios = _ratios(fixed, measured, masks)
     prices = []
     for chunk_fixed, chunk_measured, mask in zip(fixed, measured, masks, strict=True):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from nac_cli.container import MODES, ContainerReader, ContainerWriter
+from nac_cli.container import ContainerReader, ContainerWriter
 from nac_cli.errors import CorruptStream, TokenMismatch, UsageError
 from nac_cli.models import zoo
 from nac_cli.models.weights import WeightFile
@@ -20,7 +19,7 @@ from nac_cli.pipelines.decoding import decode_records
 from nac_cli.pipelines.fitting import fit_bitrate, fit_planes
 from nac_cli.pipelines.layered import Layered
 from nac_cli.pipelines.opening import name_of, open_stream
-from nac_cli.pipelines.packing import Packer, mean_depth, with_lm_id
+from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_id
 from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.runtime import CodersToUnpack, coders_to_pack
 from nac_cli.pipelines.verify import verify
@@ -77,8 +76,8 @@ def recode(
     without a plane is the squared distance between the latents of the planes that stay and those of all planes in
     the file. That is the encoder's own measure, as far as the file still has its planes.
 
-    Raises CorruptStream or TokenMismatch for damage of any kind (a copy must not pass for sound), UsageError, ModelError,
-    UnsupportedStream, LimitExceeded, AudioError, OutputExists.
+    Raises CorruptStream or TokenMismatch for damage of any kind (a copy must not pass for sound), UsageError,
+    ModelError, UnsupportedStream, LimitExceeded, AudioError, OutputExists.
 
     >>> import io, numpy as np, nac_cli
     >>> noise = np.random.default_rng(0).normal(0, 0.1, (1, 48000)).astype(np.float32)
@@ -117,7 +116,7 @@ def recode(
         seconds=info.duration, source_bytes=sum(extent.size for extent in structure), file_bytes=counts.total,
         tag_bytes=counts.tags, bitrate=(counts.total - counts.tags) * per_second,
         file_bitrate=counts.total * per_second, depth=mean_depth(records, info),
-        modes=dict(Counter(MODES[record.mode] for record in records)), elapsed=time.monotonic() - started,
+        modes=mode_counts(records), elapsed=time.monotonic() - started,
         messages=tuple(f"blocks of the unknown type {kind!r} were left out" for kind in unknown),
     )
 
