@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nac_cli.cli import options, train_build, train_corpus
+from nac_cli.cli import options, train_build, train_corpus, train_lm
 from nac_cli.cli.interrupt import held
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted
@@ -40,17 +40,21 @@ def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None)
 
 @click.group("train", short_help="Train a model of your own.")
 def command() -> None:
-    """Train a codec: prepare a corpus, train on it, export a weight file.
+    """Train a codec: prepare a corpus, train on it, export a weight file; then a language model for its codes.
 
     \b
     nac train prepare music/ speech/ corpus/
     nac train codec corpus/ --out run/ --steps 100000
     nac train export run/ mine.safetensors --corpus corpus/
+    nac train lm corpus/ --out lm/ --model mine.safetensors
     """
 
 
-for corpus_command in (train_corpus.prepare, train_build.corpus, train_corpus.scan, train_corpus.pack):
-    command.add_command(corpus_command)
+for other in (
+    train_corpus.prepare, train_build.corpus, train_corpus.scan, train_corpus.pack, train_lm.tokens, train_lm.lm,
+    train_lm.export_lm,
+):  # fmt: skip
+    command.add_command(other)
 
 
 @command.command("codec", short_help="Train a codec on a corpus or a folder of recordings.")
@@ -168,11 +172,13 @@ def presets(name, as_json) -> None:
     nac train presets nac-44k > mine.json       edit it, then: nac train codec --config mine.json
     """
     from nac_cli.train.config import PRESETS, to_json
+    from nac_cli.train.lm.config import PRESETS as LM_PRESETS
 
+    every = PRESETS | LM_PRESETS
     if name is not None:
-        click.echo(json.dumps(json.loads(to_json(_preset(name))), indent=1))
+        click.echo(json.dumps(json.loads(to_json(_preset(name, every))), indent=1))
         return
-    for preset, config in PRESETS.items():
+    for preset, config in every.items():
         if as_json:
             click.echo(json.dumps({"name": preset, **json.loads(to_json(config))}))
         else:
@@ -257,12 +263,10 @@ def _device(device: str, threads: int | None) -> str:
     return choose_device(device, threads)
 
 
-def _preset(name: str) -> TrainConfig:
-    from nac_cli.train.config import PRESETS
-
-    if name not in PRESETS:
-        raise click.UsageError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
-    return PRESETS[name]
+def _preset(name: str, known: dict) -> TrainConfig:
+    if name not in known:
+        raise click.UsageError(f"there is no preset {name!r}; choose one of {', '.join(known)}.")
+    return known[name]
 
 
 def _trainer(
@@ -271,12 +275,12 @@ def _trainer(
 ) -> Trainer:  # fmt: skip
     """A new run in `run`, or the one that is there."""
     from nac_cli.train import checkpoint
-    from nac_cli.train.config import merged, override
+    from nac_cli.train.config import PRESETS, merged, override
     from nac_cli.train.loop import CHECKPOINT, Trainer
 
     if resume:
         return Trainer.resume(run, device, steps, compiled)
-    config = _preset(preset)
+    config = _preset(preset, PRESETS)
     if checkpoint.exists(run / CHECKPOINT):
         raise OutputExists(f"{run}: {CHECKPOINT_HINT}")
     if changes is not None:

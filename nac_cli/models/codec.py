@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from nac_cli.errors import ModelError
 from nac_cli.values import CodecSpec
 
 
@@ -37,11 +36,10 @@ class Codec(nn.Module, ABC):
     def encode(self, wav: torch.Tensor) -> Encoded:
         """`wav` float32 `[B, 1, F * hop_length]` -> codes."""
 
-    def distortion(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """`Encoded.distortion` of codes alone, as `decode` takes them: what is lost of all planes that are there when
-        a frame keeps its first 0..K, float32 `[B, K + 1, F]`. Raises ModelError in families that cannot say."""
-        raise ModelError(f"models of family {self.spec.family!r} cannot tell which planes of a file matter most")
-
     @abstractmethod
     def decode(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """`codes[k]` int64 `[B, F_k]`, ABSENT where a code was not sent -> wav_hat float32 `[B, 1, F * hop_length]`."""
+
+    @abstractmethod
+    def code_vectors(self) -> tuple[torch.Tensor, ...]:
+        """What the codes of each plane add to the latent: float32 `[N_k, D]`."""

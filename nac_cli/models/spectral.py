@@ -145,13 +145,13 @@ class SpectralCodec(Codec):
         codes, distortion = self.quantizer.encode(self.encoder(wav[:, 0]))
         return Encoded(codes.unbind(1), distortion)
 
-    def distortion(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        return self.quantizer.distortion(torch.stack(codes, 1))
-
     def decode(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
         stacked = torch.stack(codes, 1)
         noise = code_noise(stacked, self.config.noise_per_frame)
         return self.decoder(self.quantizer.decode(stacked), noise).unsqueeze(1)
+
+    def code_vectors(self) -> tuple[torch.Tensor, ...]:
+        return self.quantizer.vectors()
 
 
 def _context(half: Encoder | Decoder, config: SpectralConfig) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +24,7 @@ from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_i
 from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.runtime import CodersToUnpack, coders_to_pack
 from nac_cli.pipelines.verify import verify
-from nac_cli.values import ChunkCodes, StreamInfo
+from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
 
 KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "INDX", "tags", "pict", "padd", "pmd5", "trailer"}
 """What a copy has too; of other blocks nobody knows whether they would still hold."""
@@ -149,18 +150,27 @@ def _with_distortion(
     chunks: list[ChunkCodes], info: StreamInfo, weight_file: WeightFile, device: str, threads: int | None
 ) -> list[Layered]:
     """The chunks with what is lost, by the model's codebooks, when a step keeps fewer planes."""
-    import torch  # which a mere change of the mode does without
+    from nac_cli.pipelines.runtime import open_model  # brings torch, which a mere change of the mode does without
 
-    from nac_cli.pipelines.runtime import open_model
-    from nac_cli.pipelines.stages import device_of
-
-    model = open_model(weight_file, device, threads)
+    vectors = [plane.detach().cpu().numpy() for plane in open_model(weight_file, device, threads).code_vectors()]
     layered = []
     for chunk in chunks:
-        codes = _layered(chunk, info).codes
-        with torch.inference_mode():
-            planes = tuple(torch.from_numpy(plane.astype(np.int64)).to(device_of(model)) for plane in codes)
-            lost = model.distortion(planes)[..., : chunk.num_frames].cpu().numpy()
+        lost = np.stack([_distortion(channel, vectors, info.codec.strides, chunk.num_frames) for channel in chunk.codes])
         starts = np.arange(0, chunk.num_frames, info.framing.step_frames)
         layered.append(_layered(chunk, info, np.add.reduceat(lost, starts, axis=2)))
     return layered
+
+
+def _distortion(
+    codes: Sequence[np.ndarray], vectors: Sequence[np.ndarray], strides: Sequence[int], num_frames: int
+) -> np.ndarray:
+    """Squared distance of the latents of the first 0..K planes of a channel to those of all its planes, `[K + 1, F]`.
+
+    `codes[k]` `[F_k]`, `ABSENT` where a plane is not there; `vectors[k]` `[N_k, D]`, what a code adds to the latent.
+    """
+    lost, missing = [np.zeros(num_frames, np.float32)], np.zeros((num_frames, vectors[0].shape[1]), np.float32)
+    for plane, table, stride in reversed(list(zip(codes, vectors, strides, strict=True))):
+        share = np.where((plane == ABSENT)[:, None], 0, table[plane])
+        missing = missing + np.repeat(share, stride, axis=0)[:num_frames]
+        lost.insert(0, np.square(missing).sum(axis=1))
+    return np.stack(lost)

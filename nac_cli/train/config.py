@@ -122,16 +122,17 @@ PRESETS = {
 }
 
 
-def to_json(config: TrainConfig) -> str:
+def to_json(config: Any) -> str:
+    """A config record, of a codec or a language model, as JSON."""
     return json.dumps(dataclasses.asdict(config), sort_keys=True)
 
 
-def from_json(text: str) -> TrainConfig:
-    """The config that `to_json` wrote. Raises UsageError on unknown keys or wrong types."""
-    return _build(TrainConfig, json.loads(text))
+def from_json(text: str, record: type = TrainConfig) -> Any:
+    """The `record` that `to_json` wrote. Raises UsageError on unknown keys or wrong types."""
+    return _build(record, json.loads(text))
 
 
-def merged(config: TrainConfig, changes: str) -> TrainConfig:
+def merged(config: Any, changes: str) -> Any:
     """`config` with the values of a JSON object, records within records alike. Raises UsageError as `from_json` does,
     and for text that is no JSON object."""
     try:
@@ -140,10 +141,10 @@ def merged(config: TrainConfig, changes: str) -> TrainConfig:
         raise UsageError(f"the changes to {config.name!r} are not JSON ({error})") from error
     if not isinstance(values, dict):
         raise UsageError(f"the changes to {config.name!r} are not a JSON object")
-    return _build(TrainConfig, _merge(dataclasses.asdict(config), values, config))
+    return _build(type(config), _merge(dataclasses.asdict(config), values, config))
 
 
-def override(config: TrainConfig, **changes: Any) -> TrainConfig:
+def override(config: Any, **changes: Any) -> Any:
     """`config` with the changes that are not None."""
     return dataclasses.replace(config, **{key: value for key, value in changes.items() if value is not None})
 

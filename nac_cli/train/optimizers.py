@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import torch
 from torch import nn
 
-from nac_cli.train.config import TrainConfig
+
+class Schedule(Protocol):
+    """What a training config says of learning rates."""
+
+    steps: int
+    muon_rate: float
+    adam_rate: float
+    weight_decay: float
+    warmup_steps: int
+    cooldown_share: float
 
 
-def build(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan 2024) orthogonalises the update of a matrix, which suits the blocks' hidden layers; embeddings,
-    codebooks, input and output layers, convolutions and vectors are AdamW's."""
+def build(model: nn.Module, config: Schedule) -> list[torch.optim.Optimizer]:
+    """Optimizers of a codec: its blocks' hidden layers are Muon's; codebooks, input and output layers, convolutions and
+    vectors are AdamW's."""
     matrices, others = [], []
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         hidden = parameter.ndim == 2 and ("fine." in name or "coarse." in name)
         (matrices if hidden else others).append(parameter)
+    return build_for(matrices, others, config)
+
+
+def build_for(
+    matrices: Sequence[nn.Parameter], others: Sequence[nn.Parameter], config: Schedule
+) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan 2024), which orthogonalises the update of a matrix, for `matrices`, unless its rate is 0; AdamW for
+    the `others`."""
     adam = torch.optim.AdamW(
         others, lr=config.adam_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True
     )
@@ -29,7 +49,7 @@ def build(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
     return [muon, adam]
 
 
-def rate_factor(step: int, config: TrainConfig) -> float:
+def rate_factor(step: int, config: Schedule) -> float:
     """Share of the base rate at `step`: linear warm-up, constant, then linear to 2 % over the last `cooldown_share`."""
     warm = min(1.0, (step + 1) / max(config.warmup_steps, 1))
     cooldown = max(config.cooldown_share * config.steps, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -62,28 +61,20 @@ class ResidualVectorQuantizer(nn.Module):
             codes.append(quantizer.encode(residual))
             planes.append(quantizer.decode(codes[-1]))
             residual = residual - planes[-1]
-        return torch.stack(codes, 1), distortion_by_depth(planes)
+        distortion, missing = [torch.zeros_like(z[..., 0])], 0
+        for plane in reversed(planes):
+            missing = missing + plane
+            distortion.insert(0, missing.square().sum(-1))
+        return torch.stack(codes, 1), torch.stack(distortion, 1)
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Codes `[B, K, F]` with ABSENT where a plane was not sent -> `z_q` `[B, F, D]`."""
-        return sum(self._shares(codes))
-
-    def distortion(self, codes: torch.Tensor) -> torch.Tensor:
-        """`encode`'s, of codes `[B, K, F]` alone: `[B, K + 1, F]`, the squared distance to all planes that are there."""
-        return distortion_by_depth(list(self._shares(codes)))
-
-    def _shares(self, codes: torch.Tensor) -> Iterator[torch.Tensor]:
-        """What each plane adds to `z_q`, `[B, F, D]`, zero where it is absent."""
+        z_q = 0
         for quantizer, plane in zip(self.planes, codes.unbind(1), strict=True):
             present = (plane != ABSENT).unsqueeze(-1)
-            yield quantizer.decode(plane.clamp_min(0)) * present
+            z_q = z_q + quantizer.decode(plane.clamp_min(0)) * present
+        return z_q
 
-
-def distortion_by_depth(planes: list[torch.Tensor]) -> torch.Tensor:
-    """What is lost without the later planes: each plane's share of `z_q`, `[B, F, D]` -> `[B, K + 1, F]`, the squared
-    distance of the first 0..K of them to all."""
-    distortion, missing = [torch.zeros_like(planes[0][..., 0])], 0
-    for plane in reversed(planes):
-        missing = missing + plane
-        distortion.insert(0, missing.square().sum(-1))
-    return torch.stack(distortion, 1)
+    def vectors(self) -> tuple[torch.Tensor, ...]:
+        """What the codes of each plane add to `z_q`: `[N, D]`."""
+        return tuple(quantizer.project_out(quantizer.codebook) for quantizer in self.planes)
