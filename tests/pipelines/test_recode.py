@@ -194,3 +194,20 @@ def test_a_mere_change_of_mode_needs_no_torch(streams, lm_models, tmp_path):
     environment = os.environ | {"NAC_MODELS": str(lm_models), "PYTHONPATH": os.pathsep.join(sys.path)}
     out = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert out.stdout.strip() == "False", out.stderr
+
+
+def test_what_a_plane_is_worth_follows_from_the_codebooks(tiny):
+    """The encoder's own measure, where all planes are there; with strides a code counts for all its frames."""
+    import torch
+
+    from nac_cli.pipelines.recode import _distortion
+
+    model = nac_cli.load_model(tiny, "cpu")
+    vectors = [plane.detach().numpy() for plane in model.code_vectors()]
+    with torch.inference_mode():
+        encoded = model.encode(torch.from_numpy(noise(1, 40 * 512, level=1.0).samples)[None])
+    codes = [plane[0].numpy() for plane in encoded.codes]
+    assert np.allclose(_distortion(codes, vectors, (1,) * 4, 40), encoded.distortion[0].numpy(), rtol=1e-3, atol=1e-5)
+    tables = [np.array([[1.0], [2.0]], np.float32), np.array([[0.5], [4.0]], np.float32)]
+    lost = _distortion([np.array([1, 0]), np.array([0, 1, -1])], tables, (2, 1), 3)
+    assert lost.tolist() == [[2.5**2, 6**2, 1], [0.25, 16, 0], [0, 0, 0]]
