@@ -10,7 +10,7 @@ from nac_cli.errors import UnsupportedStream, UsageError
 
 MODES = {0: "packed", 1: "static", 2: "lm"}
 LM_MODE = 2
-"""The mode that needs the entropy model which the header names."""
+"""The mode that needs the language model which the header names."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class ChunkSequence:
         if record.index < self.next_index:
             return f"chunk {record.index} comes too late or again, chunk {self.next_index} is next"
         if record.mode == LM_MODE and info.lm_id is None:
-            return f"chunk {record.index} is in mode {MODES[LM_MODE]}, but the header names no entropy model"
+            return f"chunk {record.index} is in mode {MODES[LM_MODE]}, but the header names no language model"
         if info.num_samples is not None:
             wanted = chunk_frames(info, record.index)
             fits = record.num_frames == wanted

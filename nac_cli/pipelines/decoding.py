@@ -101,7 +101,7 @@ def _decode(
     return results
 
 
-def each_chunk(records: Iterable[ChunkRecord | DamagedChunk], info: StreamInfo) -> Iterator[ChunkRecord | DamagedChunk]:
+def each_chunk(records: Iterable[Record], info: StreamInfo) -> Iterator[Record]:
     """The same with a marker for every missing chunk instead of one for several in a row."""
     whole = info.framing.chunk_frames
     for record in records:

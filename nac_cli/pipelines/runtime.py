@@ -34,9 +34,8 @@ def choose_device(device: str = "auto", threads: int | None = None) -> str:
     """ "cpu" or "cuda" for a device as `open_model` takes it; sets the number of CPU threads. Raises UsageError."""
     import torch
 
+    _check_threads(threads)
     if threads is not None:
-        if threads < 1:
-            raise UsageError(f"threads must be at least 1, not {threads}")
         torch.set_num_threads(threads)
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -95,9 +94,16 @@ def open_tables(file: WeightFile) -> FrequencyTables | None:
 def open_lm(lm_file: zoo.LmFile, file: WeightFile, threads: int | None = None) -> LanguageModel:
     """A language model for the codec `file`, with a worker for each of `threads` (by default: of the processor's).
 
-    Raises ModelError for one that is damaged or not for this codec, TokenMismatch for one that is not exact here.
+    Raises ModelError for one that is damaged or not for this codec, TokenMismatch for one that is not exact here,
+    UsageError for less than one thread.
     """
+    _check_threads(threads)
     return require_fit(_lm(lm_file.path, lm_file.model_id, threads or _processors()), file.spec)
+
+
+def _check_threads(threads: int | None) -> None:
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads must be at least 1, not {threads}")
 
 
 def _processors() -> int:

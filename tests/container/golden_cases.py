@@ -168,7 +168,7 @@ CASES: dict[str, Case] = {
     "bad-chunk-type": bad("A bit of chunk 1's type is flipped.", flip(PLAIN, CHUNK_1, 5), 0, 2),
     "bad-chunk-length": bad("A bit of chunk 1's length is flipped.", flip(PLAIN, CHUNK_1 + 5), 0, 2),
     "bad-chunk-frames": bad("Chunk 1 has 7 frames instead of 8.", set_byte(b"CHNK", 1, 7, which=1), 0, 2),
-    "bad-chunk-lm": bad("Chunk 1 is in mode 2, HEAD names no entropy model.", set_byte(b"CHNK", 2, 2, which=1), 0, 2),
+    "bad-chunk-lm": bad("Chunk 1 is in mode 2, HEAD names no language model.", set_byte(b"CHNK", 2, 2, which=1), 0, 2),
     "bad-chunk-missing": bad("Chunk 1 is not there.", chunks(0, 2), 0, 2),
     "bad-chunk-twice": bad("Chunk 1 comes twice.", chunks(0, 1, 1, 2), 0, 1, 2),
     "bad-chunk-late": bad("Chunk 1 comes after chunk 2.", chunks(0, 2, 1), 0, 2),

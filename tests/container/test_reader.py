@@ -146,7 +146,7 @@ def test_blocks_between_chunks_are_read_too():
 def test_the_mode_lm_needs_the_model_s_id_in_the_header():
     info = stream_info(600)
     records = [replace(record, mode=2) for record in opaque_records(info, 600)]
-    with pytest.raises(UsageError, match="names no entropy model"):
+    with pytest.raises(UsageError, match="names no language model"):
         write_stream(info, records, 600)
     named = write_stream(replace(info, lm_id=b"lm-model"), records, 600)
     assert read_all(named, strict=True)[0] == records
