@@ -74,10 +74,25 @@ def unpack_streams(
             results.append(())
         except CorruptStream as error:
             results.append(error)
-    decoded = iter(lm.decode(streams, stream_depths))
+    decoded = iter(_decode(streams, stream_depths, lm))
     for position, result in enumerate(results):
         if not isinstance(result, CorruptStream):
             results[position] = _unalign([next(decoded) for _ in range(info.channels)], info)
+    return results
+
+
+def _decode(
+    streams: list[bytes], depths: list[np.ndarray], lm: LanguageModel
+) -> list[np.ndarray | CorruptStream]:
+    """`lm.decode`, which takes its time for frames without codes too, of those streams only that have codes."""
+    results: list[np.ndarray | CorruptStream] = []
+    for stream, one in zip(streams, depths, strict=True):
+        silence = np.full((lm.config.planes, one.size), ABSENT, np.int32)
+        results.append(CorruptStream("there are words, but no codes") if stream else silence)
+    sounding = [position for position, one in enumerate(depths) if one.any()]
+    decoded = lm.decode([streams[position] for position in sounding], [depths[position] for position in sounding])
+    for position, codes in zip(sounding, decoded, strict=True):
+        results[position] = codes
     return results
 
 

@@ -136,6 +136,9 @@ def test_silence_costs_a_byte_for_each_channel_but_one():
     chunk = chunk_of(info, 72, 0, deepest=0)
     payload = pack(chunk, info, Mode.LM, Coders(lm=model("flat")))
     assert payload == pack_side(chunk, info) + b"\0\0"
+    for section in (b"\0\0" + bytes(4), b"\1\0" + bytes(4), b"\0\1" + bytes(4)):
+        with pytest.raises(CorruptStream, match="no codes"):
+            unpack(pack_side(chunk, info) + section, 72, info, Mode.LM, Coders(lm=model("flat")))
 
 
 def test_the_section_by_hand():
