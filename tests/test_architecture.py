@@ -61,7 +61,8 @@ def modules_after(code: str) -> set[str]:
     [
         "import nac_cli", "import nac_cli.cli.main", "import nac_cli.audio", "import nac_cli.container", "import nac_cli.entropy",
         "import nac_cli.entropy.lm",
-        "import nac_cli; nac_cli.info", "import nac_cli; nac_cli.verify", "from nac_cli.models import zoo; zoo.available()",
+        "import nac_cli; nac_cli.info", "import nac_cli; nac_cli.verify", "import nac_cli; nac_cli.recode",
+        "from nac_cli.models import zoo; zoo.available()",
     ],
 )
 def test_what_needs_no_network_imports_no_torch(code):

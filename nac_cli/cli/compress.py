@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "-b",
     "--bitrate",
     type=Bitrate(),
-    help="Bitrate of the whole file, tags aside, such as 6kbps, 1.5kbps or 6000 (bit/s; k is 1000).  "
+    help=f"Bitrate of the whole file, tags aside, {options.bitrate_help}.  "
     "[default: 6kbps; beyond stereo, that for each pair or single channel]",
 )
 @click.option(
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     metavar="MODEL",
     help="Name or id of a model (see nac models), or a weight file.  [default: nac-44k]",
 )
+@options.entropy_option
 @options.device_option
 @options.threads_option
 @options.force_option
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 @options.json_option
 @options.quiet_option
 def command(
-    inputs, output, bitrate, planes, model, device, threads, force, check, no_tags, as_json, quiet
+    inputs, output, bitrate, planes, model, entropy, device, threads, force, check, no_tags, as_json, quiet
 ) -> None:
     """Compress sound files into .nac files.
 
@@ -72,6 +73,11 @@ def command(
             f"{weights.spec.name} has 1 to {weights.spec.num_codebooks} planes, not {planes}."
         )
 
+    if entropy != "auto":
+        from nac_cli.pipelines.runtime import coders_to_pack
+
+        coders_to_pack(weights, entropy, threads)
+
     def compress_one(job: Job) -> Outcome:
         job.refuse_existing(force)
         from nac_cli import compress
@@ -83,6 +89,7 @@ def command(
                 bitrate=bitrate,
                 planes=planes,
                 model=weights.path,
+                entropy=entropy,
                 device=device,
                 threads=threads,
                 tags=not no_tags,

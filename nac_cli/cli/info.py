@@ -58,6 +58,7 @@ def _rows(found: FileInfo) -> list[tuple[str, str]]:
     source = f", {stream.source_bits} bits" if stream.source_bits else ""
     missing = "" if found.installed else ", NOT INSTALLED"
     modes = ", ".join(f"{count} {mode}" for mode, count in found.modes.items())
+    bits = ", ".join(f"{mode} {mean:.2f}" for mode, mean in found.code_bits.items())
     rows = [
         ("Duration", length),
         ("Sound", f"{layout(stream.channels)}, {kilohertz(stream.sample_rate)}{source}"),
@@ -69,9 +70,14 @@ def _rows(found: FileInfo) -> list[tuple[str, str]]:
             f"{', '.join(f'{depth:g}' for depth in found.depths)} of {codec.num_codebooks} on average",
         ),
         ("Chunks", f"{found.chunks} ({modes})" if modes else "0"),
+        ("Bits a code", bits or "no codes"),
+        ("Codes a plane", ", ".join(map(str, found.plane_codes))),
         ("Bytes", ", ".join(f"{kind} {count}" for kind, count in found.bytes_by_kind.items())),
         ("Format", ".".join(map(str, found.version))),
     ]
+    if stream.lm_id:
+        missing = "" if found.lm_installed else ", NOT INSTALLED"
+        rows.append(("Language model", f"id {stream.lm_id.hex()}{missing}"))
     rows += [
         (key, value if len(value) <= LONGEST_TAG else f"{value[:LONGEST_TAG]}…")
         for key, value in found.tags.items

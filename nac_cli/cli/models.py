@@ -8,14 +8,14 @@ import click
 
 from nac_cli.cli import options
 from nac_cli.cli.output import Output
-from nac_cli.cli.text import counted, kilobits, kilohertz
+from nac_cli.cli.text import counted, kilobits, kilohertz, size
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nac_cli.models.weights import WeightFile
 
-COLUMNS = ("NAME", "ID", "FAMILY", "RATE", "PLANES", "KBIT/S A CHANNEL", "PARAMETERS")
+COLUMNS = ("NAME", "ID", "FAMILY", "RATE", "PLANES", "KBIT/S A CHANNEL", "PARAMETERS", "LM")
 model_argument = click.argument("model", metavar="NAME")
 
 
@@ -66,7 +66,9 @@ def show(model: str, as_json: bool) -> None:
 
 
 def _details(file: WeightFile) -> list[tuple[str, str]]:
-    spec, card = file.spec, _card(file)
+    from nac_cli.models import zoo
+
+    spec, card, lm = file.spec, _card(file), zoo.lm_beside(file)
     low, high = _bitrates(file)
     sizes = ", ".join(map(str, sorted(set(spec.codebook_sizes))))
     return [
@@ -78,6 +80,7 @@ def _details(file: WeightFile) -> list[tuple[str, str]]:
         ("Planes", f"{spec.num_codebooks} of {sizes} codes"),
         ("Bitrate", f"{kilobits(low)} to {kilobits(high)} a channel before entropy coding"),
         ("Parameters", f"{file.num_parameters:,}"),
+        ("Language model", f"{lm.path} (id {lm.model_id.hex()}, {size(lm.size)})" if lm else "none"),
         ("Trained for", _training(file)),
         ("Licence", file.training.get("licence") or ("see the card" if card else "not recorded")),
         ("Card", str(card or "none beside the weight file")),
@@ -95,7 +98,10 @@ def _training(file: WeightFile) -> str:
 
 
 def _row(file: WeightFile) -> tuple[str, ...]:
+    from nac_cli.models import zoo
+
     low, high = _bitrates(file)
+    lm = zoo.lm_beside(file)
     return (
         file.spec.name,
         file.spec.model_id.hex(),
@@ -104,6 +110,7 @@ def _row(file: WeightFile) -> tuple[str, ...]:
         str(file.spec.num_codebooks),
         f"{low / 1000:.2f} to {high / 1000:.2f}",
         f"{file.num_parameters / 1e6:.1f} M",
+        f"{lm.model_id.hex()} ({size(lm.size)})" if lm else "-",
     )
 
 
@@ -111,7 +118,7 @@ def _record(file: WeightFile) -> dict:
     from nac_cli.models import zoo
 
     low, high = _bitrates(file)
-    card = _card(file)
+    card, lm = _card(file), zoo.lm_beside(file)
     return {
         "name": file.spec.name,
         "id": file.spec.model_id.hex(),
@@ -125,6 +132,7 @@ def _record(file: WeightFile) -> dict:
         "channel_bitrate_min": round(low, 1),
         "channel_bitrate_max": round(high, 1),
         "parameters": file.num_parameters,
+        "lm": lm and {"id": lm.model_id.hex(), "bytes": lm.size, "path": str(lm.path)},
         "path": str(file.path),
         "card": card and str(card),
         "exit_code": 0,

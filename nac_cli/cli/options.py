@@ -40,6 +40,15 @@ device_option = click.option(
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]"
 )
+bitrate_help = "such as 6kbps, 1.5kbps or 6000 (bit/s; k is 1000)"
+entropy_option = click.option(
+    "--entropy",
+    type=click.Choice(["auto", "packed", "static", "lm"]),
+    default="auto",
+    show_default=True,
+    help="How codes are packed: plain bits; by the model's tables; by its language model, which makes smaller "
+    "files and takes longer both ways. auto takes the smallest of what the model has.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="JSON lines on stdout, an object for each input."
 )

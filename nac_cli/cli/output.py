@@ -94,9 +94,6 @@ class Output:
         from rich.table import Table
 
         table = Table(
-            title=title and printable(title),
-            title_justify="left",
-            title_style="bold",
             box=None,
             show_header=header is not None,
             padding=(0, 2, 0, 0),
@@ -108,6 +105,8 @@ class Output:
             table.add_row(*map(printable, row))
         console = _console()
         with console.capture() as shown:
+            if title:
+                console.print(printable(title), style="bold", soft_wrap=True)
             console.print(table)
         for text in shown.get().splitlines():
             click.echo(text if console.is_terminal else text.rstrip())

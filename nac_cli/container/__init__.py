@@ -1,6 +1,6 @@
 """The `.nac` container: blocks, header, tags, chunks, index. Laid out in the order of format_spec.md."""
 
-from nac_cli.container.chunk import MODES, READABLE_MODES, ChunkRecord
+from nac_cli.container.chunk import LM_MODE, MODES, ChunkRecord
 from nac_cli.container.header import chunk_frames
 from nac_cli.container.index import Index
 from nac_cli.container.reader import ContainerReader, Extent
@@ -12,7 +12,7 @@ from nac_cli.container.writer import ContainerWriter
 from nac_cli.values import Picture, Tags
 
 __all__ = [
-    "MODES", "READABLE_MODES", "ByteCounts", "ChunkRecord", "ContainerReader", "ContainerWriter", "Damage",
+    "LM_MODE", "MODES", "ByteCounts", "ChunkRecord", "ContainerReader", "ContainerWriter", "Damage",
     "DamagedChunk", "Extent", "Index", "PcmDigest", "Picture", "Tags", "chunk_frames", "is_valid_key",
     "overhead_bytes", "stream_bytes",
 ]  # fmt: skip

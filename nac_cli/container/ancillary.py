@@ -10,10 +10,11 @@ from nac_cli.values import Picture, Tags
 
 
 class Ancillary:
-    """Takes blocks one by one; `tags` and `md5` are what came so far."""
+    """Takes blocks one by one; `tags`, `md5` and `padding` (bytes) are what came so far."""
 
     def __init__(self) -> None:
         self.md5: PcmDigest | None = None
+        self.padding = 0
         self._items: tuple[tuple[str, str], ...] = ()
         self._pictures: tuple[Picture, ...] = ()
         self._bytes = {"tags": 0, "pict": 0}
@@ -34,6 +35,8 @@ class Ancillary:
             self._items += unpack_tags(block.payload, block.where)
         elif block.kind == "pict":
             self._pictures += (unpack_picture(block.payload, block.where),)
+        elif block.kind == "padd":
+            self.padding += len(block.payload)
         elif block.kind == "pmd5":
             self._take_digest(block)
         elif block.kind == "HEAD":

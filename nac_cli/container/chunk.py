@@ -9,8 +9,8 @@ from nac_cli.container.fields import FieldReader, pack_varint
 from nac_cli.errors import UnsupportedStream, UsageError
 
 MODES = {0: "packed", 1: "static", 2: "lm"}
-READABLE_MODES = frozenset({0, 1})
-"""`lm` has its number, but this version of nac does not decode it yet."""
+LM_MODE = 2
+"""The mode that needs the language model which the header names."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,6 @@ def unpack_chunk(payload: bytes, where: str) -> ChunkRecord:
     index = fields.number("chunk index", 0, limits.MAX_CHUNKS - 1)
     num_frames = fields.number("frames", 1, limits.MAX_CHUNK_FRAMES)
     mode = fields.u8("entropy mode")
-    if mode not in READABLE_MODES:
-        name = f"{mode} ({MODES[mode]})" if mode in MODES else str(mode)
-        raise UnsupportedStream(f"{where}: entropy mode {name} needs a newer nac")
+    if mode not in MODES:
+        raise UnsupportedStream(f"{where}: entropy mode {mode} needs a newer nac")
     return ChunkRecord(index, num_frames, mode, fields.u32("token checksum"), fields.rest())

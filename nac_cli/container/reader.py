@@ -11,7 +11,7 @@ from nac_cli.container.blocks import PREFIX_SIZE, Block, unpack_prefix
 from nac_cli.container.chunk import ChunkRecord, unpack_chunk
 from nac_cli.container.header import num_chunks, unpack_header
 from nac_cli.container.index import TRAILER_SIZE, Index, find_index, unpack_index, unpack_trailer
-from nac_cli.container.limits import MAX_OTHER_BLOCKS
+from nac_cli.container.limits import MAX_OTHER_BLOCKS, MAX_PAYLOAD
 from nac_cli.container.scan import Damage, read_block_at, scan
 from nac_cli.container.sequence import ChunkSequence, DamagedChunk
 from nac_cli.container.source import ByteSource
@@ -74,6 +74,11 @@ class ContainerReader:
     def md5(self) -> PcmDigest | None:
         """Digest of the source; it stands after the chunks, so None until the pass has ended."""
         return self._ancillary.md5
+
+    @property
+    def padding(self) -> int:
+        """Bytes of padding met so far, at most what one block can hold."""
+        return min(self._ancillary.padding, MAX_PAYLOAD)
 
     def chunks(self) -> Iterator[ChunkRecord | DamagedChunk]:
         """Every chunk in order, and a marker wherever chunks are missing.

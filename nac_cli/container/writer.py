@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from nac_cli.container.blocks import pack_block, pack_prefix
-from nac_cli.container.chunk import ChunkRecord, pack_chunk
+from nac_cli.container.chunk import LM_MODE, MODES, ChunkRecord, pack_chunk
 from nac_cli.container.header import pack_header
 from nac_cli.container.index import Index, pack_index, pack_trailer
 from nac_cli.container.limits import MAX_CHUNKS
@@ -72,6 +72,8 @@ class ContainerWriter:
             raise LimitExceeded(f"a stream holds at most {MAX_CHUNKS} chunks")
         if not 1 <= record.num_frames <= full:
             raise UsageError(f"chunk {record.index} has {record.num_frames} frames, possible are 1 to {full}")
+        if record.mode == LM_MODE and self.info.lm_id is None:
+            raise UsageError(f"chunk {record.index} is in mode {MODES[LM_MODE]}, but the header names no language model")
         if self._num_frames != record.index * full:
             raise UsageError(f"chunk {record.index} follows a shorter one, which has to be the last")
 

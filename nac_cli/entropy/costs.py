@@ -2,22 +2,27 @@
 
 Planes are nested, so the cost of every depth follows from one pass over the codes of all planes. What a chunk
 pays on top of `plane_costs` and `side_bits`: under 8 bits for each channel and plane in `packed` mode, under
-64 bits in `static` mode.
+64 bits in `static` mode; in `lm` mode under 64 bits and a varint for each channel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nac_cli.entropy import lm_streams
 from nac_cli.entropy.frequencies import FrequencyTables
 from nac_cli.entropy.packed import code_bits
 from nac_cli.entropy.rice import series_bits
 from nac_cli.entropy.side import DEPTH_BITS, side_bits
-from nac_cli.values import CodecSpec, Framing
+from nac_cli.values import ChunkCodes, CodecSpec, Framing, StreamInfo
 
-__all__ = ["depth_bits", "plane_costs", "side_bits"]
+if TYPE_CHECKING:
+    from nac_cli.entropy.lm import LanguageModel
+
+__all__ = ["depth_bits", "lm_plane_costs", "plane_costs", "side_bits"]
 
 
 def plane_costs(
@@ -41,6 +46,20 @@ def plane_costs(
             prices = tables.cost_bits(plane)[plane_codes]
         costs[plane] = np.bincount(steps, weights=prices, minlength=costs.shape[1])
     return costs
+
+
+def lm_plane_costs(chunks: Sequence[ChunkCodes], info: StreamInfo, lm: LanguageModel) -> list[np.ndarray]:
+    """Bits that plane k costs in step s of each of `chunks` in `lm` mode, float64 `[C, K, S]`, 0 above its depths.
+
+    Exact for just these depths: with others, a frame's codes pay slightly other prices.
+    """
+    return [
+        np.stack([
+            np.add.reduceat(channel.bits(), np.arange(0, chunk.num_frames, info.framing.step_frames), axis=1)
+            for channel in channels
+        ])
+        for chunk, channels in zip(chunks, lm_streams.measure(chunks, info, lm), strict=True)
+    ]  # fmt: skip
 
 
 def depth_bits(depths: np.ndarray) -> int:

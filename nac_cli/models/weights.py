@@ -40,10 +40,15 @@ class WeightFile:
     training: dict
 
 
+def file_id(data: bytes) -> bytes:
+    """What identifies a model file with these bytes in a stream: the start of their SHA-256."""
+    return hashlib.sha256(data).digest()[:ID_BYTES]
+
+
 def describe(path: Path) -> WeightFile:
     """Read the description of a weight file. Raises ModelError when it is missing, damaged or of another kind."""
     try:
-        digest = hashlib.sha256(path.read_bytes()).digest()
+        model_id = file_id(path.read_bytes())
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys() if name != TABLES}
@@ -56,7 +61,7 @@ def describe(path: Path) -> WeightFile:
     try:
         spec, config = json.loads(metadata["spec"]), json.loads(metadata["config"])
         parameters = sum(int(np.prod(shape)) for shape in shapes.values())
-        return WeightFile(path, _spec(spec, digest), config, parameters, json.loads(metadata.get("training", "{}")))
+        return WeightFile(path, _spec(spec, model_id), config, parameters, json.loads(metadata.get("training", "{}")))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its description is incomplete ({error})") from error
 
@@ -113,9 +118,9 @@ def _in_order(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
-def _spec(spec: dict, digest: bytes) -> CodecSpec:
+def _spec(spec: dict, model_id: bytes) -> CodecSpec:
     return CodecSpec(
-        name=spec["name"], family=spec["family"], model_id=digest[:ID_BYTES], sample_rate=int(spec["sample_rate"]),
+        name=spec["name"], family=spec["family"], model_id=model_id, sample_rate=int(spec["sample_rate"]),
         hop_length=int(spec["hop_length"]), codebook_sizes=tuple(map(int, spec["codebook_sizes"])),
         strides=tuple(map(int, spec["strides"])),
     )

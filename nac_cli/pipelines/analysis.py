@@ -17,6 +17,7 @@ import torch
 
 from nac_cli.audio import LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
 from nac_cli.models.codec import Codec
+from nac_cli.pipelines.layered import Layered
 from nac_cli.pipelines.stages import device_of, pair_starts, whole_context, with_next
 from nac_cli.values import Framing, StreamInfo
 
@@ -35,20 +36,7 @@ class Stretch:
     silent: np.ndarray | None = None
 
 
-@dataclass(frozen=True)
-class Analysed:
-    """A chunk before rate control: `codes[k]` uint16 `[C, F_k]` of every plane, `distortion` float32 `[C, K + 1, S]`
-    summed over each step, `silent` bool `[C, S]`, angles and gains as in `ChunkCodes`."""
-
-    num_frames: int
-    angles: np.ndarray
-    gains: np.ndarray
-    codes: tuple[np.ndarray, ...]
-    distortion: np.ndarray
-    silent: np.ndarray
-
-
-def analyse(blocks: Iterable[np.ndarray], info: StreamInfo, model: Codec) -> Iterator[Analysed]:
+def analyse(blocks: Iterable[np.ndarray], info: StreamInfo, model: Codec) -> Iterator[Layered]:
     """Source blocks `[C, T]` -> analysed chunks in order."""
     hop = info.codec.hop_length
     chunks = cut(blocks, info)
@@ -132,7 +120,7 @@ def _silent_steps(samples: np.ndarray, step: int) -> np.ndarray:
     return padded.reshape(len(samples), -1, step).max(axis=2) < SILENCE
 
 
-def encode(chunks: Iterable[Stretch], framing: Framing, model: Codec) -> Iterator[Analysed]:
+def encode(chunks: Iterable[Stretch], framing: Framing, model: Codec) -> Iterator[Layered]:
     """Codes and distortion of each chunk, the channels as one batch, with the neighbours' samples as context."""
     hop = model.spec.hop_length
     strides = model.spec.strides
@@ -153,5 +141,6 @@ def encode(chunks: Iterable[Stretch], framing: Framing, model: Codec) -> Iterato
         lost = encoded.distortion[..., first : first + count].cpu().numpy()
         starts = np.arange(0, count, framing.step_frames)
         distortion = np.add.reduceat(lost, starts, axis=2)
-        yield Analysed(count, chunk.angles, chunk.gains, codes, distortion, chunk.silent)
+        available = np.where(chunk.silent, 0, len(codes))
+        yield Layered(count, chunk.angles, chunk.gains, codes, available, distortion)
         before = np.concatenate((before, chunk.samples), axis=1)[:, -context:]

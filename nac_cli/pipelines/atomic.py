@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from nac_cli.errors import AudioError, OutputExists
 
@@ -36,3 +38,26 @@ def atomic_path(path: Path, force: bool) -> Iterator[Path]:
         raise AudioError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_output(
+    target: str | os.PathLike | BinaryIO, force: bool
+) -> Iterator[tuple[BinaryIO, Callable[[], BinaryIO | Path]]]:
+    """The file to write into, and a function that gives what was written so far for reading back.
+
+    A path is written beside and renamed, a pipe gets its bytes when all is well.
+    """
+    if not isinstance(target, (str, os.PathLike)):
+        held = io.BytesIO()
+        yield held, lambda: io.BytesIO(held.getvalue())
+        target.write(held.getvalue())
+        target.flush()
+        return
+    with atomic_path(Path(target), force) as beside, open(beside, "wb") as file:
+
+        def written() -> Path:
+            file.flush()
+            return beside
+
+        yield file, written

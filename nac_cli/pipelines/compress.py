@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -14,15 +13,16 @@ from typing import BinaryIO
 import numpy as np
 
 from nac_cli.audio import Sanitizer, open_audio, open_source, read_tags
-from nac_cli.container import ChunkRecord, ContainerWriter
-from nac_cli.entropy import unpack_side
+from nac_cli.container import ContainerWriter
 from nac_cli.errors import UsageError
 from nac_cli.models import zoo
 from nac_cli.pipelines.analysis import analyse
-from nac_cli.pipelines.atomic import atomic_path, check_output
+from nac_cli.pipelines.atomic import check_output, open_output
 from nac_cli.pipelines.fitting import fit_bitrate, fit_default, fit_planes
 from nac_cli.pipelines.opening import name_of
-from nac_cli.pipelines.runtime import open_model, open_tables
+from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_id
+from nac_cli.pipelines.progress import Progress
+from nac_cli.pipelines.runtime import coders_to_pack, open_model
 from nac_cli.pipelines.verify import verify
 from nac_cli.values import StreamInfo, Tags, Waveform
 
@@ -34,14 +34,12 @@ DEFAULT_BITRATE = 6000
 TAG_PADDING = 512
 """Zero bytes after the tags of a file that has any, so that they can be edited in place."""
 
-Progress = Callable[[float, float | None], None]
-"""Called with the seconds of sound done and the seconds there are, None while unknown."""
-
 
 @dataclass(frozen=True)
 class CompressReport:
     """What became of an input. Sizes in bytes; `bitrate` in bit/s counts everything but tags, pictures and their padding,
-    `file_bitrate` everything; `depth` is the mean number of planes of a coded channel."""
+    `file_bitrate` everything; `depth` is the mean number of planes of a coded channel; `modes` counts the chunks by
+    entropy mode."""
 
     source: str
     target: str
@@ -57,6 +55,7 @@ class CompressReport:
     bitrate: float
     file_bitrate: float
     depth: float
+    modes: dict[str, int]
     elapsed: float
     messages: tuple[str, ...] = field(default=())
 
@@ -71,6 +70,7 @@ def compress(
     bitrate: int | None = None,
     planes: int | None = None,
     model: str | os.PathLike = zoo.DEFAULT,
+    entropy: str = "auto",
     device: str = "auto",
     threads: int | None = None,
     tags: bool = True,
@@ -82,10 +82,12 @@ def compress(
 
     Give a `bitrate` in bit/s, which the whole file (tags aside) keeps to, or a constant depth of `planes`; with
     neither, 6000 bit/s a channel pair or single channel, and what the container takes on top where a sound is too
-    short for that. `check` decodes the result before it takes its place.
+    short for that. `entropy` is how codes are packed: "packed", "static" (the model's tables), "lm" (its language
+    model), or "auto", the smallest of those that the model has, chunk by chunk. `check` decodes the result before it
+    takes its place.
 
-    Raises AudioError (input unreadable, output not writable), UsageError (a bitrate out of range), OutputExists,
-    ModelError.
+    Raises AudioError (input unreadable, output not writable), UsageError (a bitrate out of range, a mode that the
+    model lacks), OutputExists, ModelError, TokenMismatch (a language model that is not exact on this machine).
 
     >>> import io, numpy as np, nac_cli
     >>> tone = np.sin(2 * np.pi * 440 * np.arange(88200) / 44100, dtype=np.float32)[None] / 4
@@ -100,7 +102,7 @@ def compress(
         check_output(Path(target), force)
     weight_file = zoo.find(model)
     codec = open_model(weight_file, device, threads)
-    tables = open_tables(weight_file)
+    coders, modes = coders_to_pack(weight_file, entropy, threads)
     messages: list[str] = []
     with _opened(source, messages.append, tags) as sound:
         info = StreamInfo(weight_file.spec, sound.sample_rate, sound.channels, GROUPS[sound.channels], None, sound.source_bits)
@@ -108,14 +110,16 @@ def compress(
         chunks = list(analyse(counter.blocks(), info, codec))
     messages += counter.sanitizer.messages()
     info = replace(info, num_samples=counter.num_samples)
+    packer = Packer(chunks, info, coders, modes)
     if planes is not None:
-        records = fit_planes(chunks, info, tables, planes)
+        records = fit_planes(packer, planes)
     elif bitrate is not None:
-        records = fit_bitrate(chunks, info, tables, bitrate)
+        records = fit_bitrate(packer, bitrate)
     else:
-        records = fit_default(chunks, info, tables, DEFAULT_BITRATE * len(info.groups))
+        records = fit_default(packer, DEFAULT_BITRATE * len(info.groups))
+    info = with_lm_id(info, records, coders)
     padding = TAG_PADDING if sound.tags.items or sound.tags.pictures else 0
-    with _output(target, force) as (file, written):
+    with open_output(target, force) as (file, written):
         writer = ContainerWriter(file, info, sound.tags, padding)
         for record in records:
             writer.write_chunk(record)
@@ -129,7 +133,7 @@ def compress(
         channels=info.channels, num_samples=info.num_samples, seconds=seconds, source_bytes=_size(source),
         file_bytes=counts.total, tag_bytes=counts.tags, overhead_bytes=counts.overhead - counts.tags,
         bitrate=(counts.total - counts.tags) * per_second, file_bitrate=counts.total * per_second,
-        depth=_mean_depth(records, info), elapsed=time.monotonic() - started, messages=tuple(messages),
+        depth=mean_depth(records, info), modes=mode_counts(records), elapsed=time.monotonic() - started, messages=tuple(messages),
     )
 
 
@@ -177,32 +181,6 @@ class _Counter:
             self.num_samples += block.shape[1]
             yield self.sanitizer.push(block)
             self._progress(self.num_samples / self._sound.sample_rate, self._sound.seconds)
-
-
-@contextmanager
-def _output(target: str | os.PathLike | BinaryIO, force: bool) -> Iterator[tuple[BinaryIO, Callable[[], BinaryIO | Path]]]:
-    """The file to write into, and a function that gives what was written so far for reading back.
-
-    A path is written beside and renamed, a pipe gets its bytes when all is well.
-    """
-    if not isinstance(target, (str, os.PathLike)):
-        held = io.BytesIO()
-        yield held, lambda: io.BytesIO(held.getvalue())
-        target.write(held.getvalue())
-        target.flush()
-        return
-    with atomic_path(Path(target), force) as beside, open(beside, "wb") as file:
-
-        def written() -> Path:
-            file.flush()
-            return beside
-
-        yield file, written
-
-
-def _mean_depth(records: list[ChunkRecord], info: StreamInfo) -> float:
-    depths = [unpack_side(record.payload, record.num_frames, info).depths for record in records]
-    return float(np.concatenate([d.ravel() for d in depths]).mean()) if depths else 0.0
 
 
 def _size(source: object) -> int | None:

@@ -1,4 +1,7 @@
-"""From a container to checked codes: the part of decoding that `decompress` and `verify` share."""
+"""From a container to checked codes: the part of decoding that `decompress`, `verify` and `recode` share.
+
+Chunks in mode `lm` are decoded many at a time: their language model works on many streams as fast as on one.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from nac_cli.container import ChunkRecord, DamagedChunk
-from nac_cli.entropy import FrequencyTables, token_checksum, unpack
+from nac_cli.entropy import Coders, Mode, Packed, token_checksum, unpack_each
 from nac_cli.errors import CorruptStream, NacError, TokenMismatch
+from nac_cli.pipelines.runtime import CodersToUnpack
 from nac_cli.values import ChunkCodes, StreamInfo
+
+STREAMS_AHEAD = 48
+"""Channels of chunks that are decoded together at most."""
+CODES_AHEAD = 1 << 21
+"""Codes of chunks that are decoded together at most: some 50 MB. One chunk may have more."""
+
+Record = ChunkRecord | DamagedChunk
 
 
 @dataclass(frozen=True)
@@ -30,43 +41,67 @@ class Missing:
     num_frames: int
 
 
-def decode_record(record: ChunkRecord, info: StreamInfo, tables: FrequencyTables | None) -> ChunkCodes:
-    """Codes of a chunk. Raises CorruptStream for bytes that no encoder made, TokenMismatch when the checksum of the
-    codes shows that the entropy model here gives other codes than the encoder's."""
-    codes = unpack(record.payload, record.num_frames, info, record.mode, tables)
-    if token_checksum(codes) != record.token_checksum:
-        raise TokenMismatch(
-            f"chunk {record.index}: the bytes are intact, but decode to other codes than were encoded; the entropy "
-            "model gives different results on this machine, or the file was made by a faulty encoder"
-        )
-    return codes
-
-
 def decode_records(
-    records: Iterable[ChunkRecord | DamagedChunk], info: StreamInfo, tables: FrequencyTables | None, losses: list[Loss],
-    strict: bool = False,
+    records: Iterable[Record], info: StreamInfo, coders: CodersToUnpack, losses: list[Loss], strict: bool = False,
+    last: int | None = None,
 ) -> Iterator[ChunkCodes | Missing]:
     """Codes of each chunk in order, `Missing` where there are none; the reasons are added to `losses`.
 
-    With `strict` the first loss raises its error instead.
+    Nothing is read ahead of chunk `last`, the last one that is needed. With `strict` the first loss raises its
+    error instead. Raises as `CodersToUnpack.for_mode`.
     """
-    for record in each_chunk(records, info):
-        if isinstance(record, DamagedChunk):
-            number, error = record.first, CorruptStream(record.reason)
-        else:
-            number = record.index
-            try:
-                yield decode_record(record, info, tables)
+    for batch in _batches(each_chunk(records, info), info, last):
+        intact = [record for record in batch if isinstance(record, ChunkRecord)]
+        decoded = iter(_decode(intact, info, coders.for_mode(intact[0].mode)) if intact else [])
+        for record in batch:
+            result = CorruptStream(record.reason) if isinstance(record, DamagedChunk) else next(decoded)
+            if isinstance(result, ChunkCodes):
+                yield result
                 continue
-            except (CorruptStream, TokenMismatch) as caught:
-                error = caught
-        if strict:
-            raise error
-        _add_loss(losses, number, record.num_frames, error, info)
-        yield Missing(record.num_frames)
+            if strict:
+                raise result
+            _add_loss(losses, number_of(record), record.num_frames, result, info)
+            yield Missing(record.num_frames)
 
 
-def each_chunk(records: Iterable[ChunkRecord | DamagedChunk], info: StreamInfo) -> Iterator[ChunkRecord | DamagedChunk]:
+def _batches(records: Iterable[Record], info: StreamInfo, last: int | None) -> Iterator[list[Record]]:
+    """Each record alone, but up to a bound all that follow one in mode `lm` together with it."""
+    frame_codes = info.channels * sum(1 / stride for stride in info.codec.strides)
+    batch: list[Record] = []
+    codes = 0.0
+    for record in records:
+        batch.append(record)
+        codes += record.num_frames * frame_codes
+        full = len(batch) * info.channels > STREAMS_AHEAD - info.channels or codes >= CODES_AHEAD
+        if full or number_of(record) == last or not _needs_lm(batch[0]):
+            yield batch
+            batch, codes = [], 0.0
+    if batch:
+        yield batch
+
+
+def _needs_lm(record: Record) -> bool:
+    return isinstance(record, ChunkRecord) and record.mode == Mode.LM
+
+
+def _decode(
+    records: list[ChunkRecord], info: StreamInfo, coders: Coders
+) -> list[ChunkCodes | CorruptStream | TokenMismatch]:
+    """Codes of each chunk; CorruptStream for bytes that no encoder made, TokenMismatch when the checksum of the codes
+    shows that the entropy model here gives other codes than the encoder's."""
+    packed = [Packed(record.payload, record.num_frames, record.mode) for record in records]
+    results: list[ChunkCodes | CorruptStream | TokenMismatch] = []
+    for record, result in zip(records, unpack_each(packed, info, coders), strict=True):
+        if isinstance(result, ChunkCodes) and token_checksum(result) != record.token_checksum:
+            result = TokenMismatch(
+                f"chunk {record.index}: the bytes are intact, but decode to other codes than were encoded; the entropy "
+                "model gives different results on this machine, or the file was made by a faulty encoder"
+            )
+        results.append(result)
+    return results
+
+
+def each_chunk(records: Iterable[Record], info: StreamInfo) -> Iterator[Record]:
     """The same with a marker for every missing chunk instead of one for several in a row."""
     whole = info.framing.chunk_frames
     for record in records:
@@ -77,6 +112,11 @@ def each_chunk(records: Iterable[ChunkRecord | DamagedChunk], info: StreamInfo) 
         for number in range(record.first, record.stop):
             yield replace(record, first=number, stop=number + 1, num_frames=min(whole, left))
             left -= whole
+
+
+def number_of(record: Record) -> int:
+    """Which chunk it is, or the first of those that are damaged."""
+    return record.first if isinstance(record, DamagedChunk) else record.index
 
 
 def _add_loss(losses: list[Loss], number: int, num_frames: int, error: NacError, info: StreamInfo) -> None:

@@ -18,10 +18,10 @@ from nac_cli.container import ChunkRecord, ContainerReader, DamagedChunk, chunk_
 from nac_cli.errors import CorruptStream, LimitExceeded, UsageError
 from nac_cli.models import zoo
 from nac_cli.pipelines.atomic import atomic_path, check_output
-from nac_cli.pipelines.compress import Progress
-from nac_cli.pipelines.decoding import Loss, decode_records, each_chunk
+from nac_cli.pipelines.decoding import Loss, decode_records, each_chunk, number_of
 from nac_cli.pipelines.opening import name_of, open_stream
-from nac_cli.pipelines.runtime import open_model, open_tables
+from nac_cli.pipelines.progress import Progress
+from nac_cli.pipelines.runtime import CodersToUnpack, open_model
 from nac_cli.pipelines.synthesis import synthesise
 from nac_cli.values import StreamInfo, Tags, Waveform
 
@@ -126,7 +126,7 @@ class _Decoder:
     def __init__(self, reader: ContainerReader, device: str, threads: int | None, strict: bool, progress: Progress):
         weight_file = zoo.find_id(reader.info.codec.model_id, reader.info.codec.name)
         self.reader, self.info, self.strict, self.progress = reader, reader.info, strict, progress
-        self.tables = open_tables(weight_file)
+        self.coders = CodersToUnpack(weight_file, reader.info, threads)
         self.model = open_model(weight_file, device, threads)
         self.losses: list[Loss] = []
 
@@ -137,7 +137,7 @@ class _Decoder:
         first_chunk = first_frame // info.framing.chunk_frames
         position = first_frame * hop * info.sample_rate // info.codec.sample_rate  # of the next sample, at the source's rate
         held = np.zeros((info.channels, 0), np.float32)
-        for block in self._resampled(first_chunk, first_frame):
+        for block in self._resampled(first_chunk, first_frame, None if stop is None else _last_chunk(stop, info)):
             wanted = block[:, max(first - position, 0) :]
             position += block.shape[1]
             if stop is not None:
@@ -151,13 +151,13 @@ class _Decoder:
             held = held[:, : held.shape[1] - (position - self.reader.info.num_samples)]
         yield held
 
-    def _resampled(self, first_chunk: int, first_frame: int) -> Iterator[np.ndarray]:
+    def _resampled(self, first_chunk: int, first_frame: int, last_chunk: int | None) -> Iterator[np.ndarray]:
         """Samples at the source's rate from `first_frame` on."""
         info, hop = self.info, self.info.codec.hop_length
         resampler = Resampler(info.channels, info.codec.sample_rate, info.sample_rate)
         position = first_chunk * info.framing.chunk_frames * hop
         tail = np.zeros((info.channels, 0), np.float32)
-        for samples in self._chunks(first_chunk):
+        for samples in self._chunks(first_chunk, last_chunk):
             skip = max(first_frame * hop - position, 0)
             position += samples.shape[1]
             yield tail
@@ -165,10 +165,11 @@ class _Decoder:
             self.progress(position / info.codec.sample_rate, info.duration)
         yield np.concatenate((tail, resampler.finish()), axis=1)
 
-    def _chunks(self, first_chunk: int) -> Iterator[np.ndarray]:
+    def _chunks(self, first_chunk: int, last_chunk: int | None) -> Iterator[np.ndarray]:
         """Samples at the codec's rate from the start of `first_chunk` on; the one before is read for context only."""
         records = self._records(max(first_chunk - 1, 0))
-        waves = synthesise(decode_records(records, self.info, self.tables, self.losses, self.strict), self.info, self.model)
+        chunks = decode_records(records, self.info, self.coders, self.losses, self.strict, last_chunk)
+        waves = synthesise(chunks, self.info, self.model)
         if first_chunk > 0:
             next(waves, None)
         return waves
@@ -177,7 +178,7 @@ class _Decoder:
         """Records from chunk `first` on: from the index where there is one, else past those before it."""
         if first and self.reader.index is not None:
             return self._indexed(first)
-        return (record for record in each_chunk(self.reader.chunks(), self.info) if _number(record) >= first)
+        return (record for record in each_chunk(self.reader.chunks(), self.info) if number_of(record) >= first)
 
     def _indexed(self, first: int) -> Iterator[ChunkRecord | DamagedChunk]:
         for number in range(first, self.reader.index.num_chunks):
@@ -189,16 +190,18 @@ class _Decoder:
                 yield DamagedChunk(number, number + 1, chunk_frames(self.info, number), 0, 0, str(error))
 
 
-def _number(record: ChunkRecord | DamagedChunk) -> int:
-    return record.first if isinstance(record, DamagedChunk) else record.index
-
-
 def _aligned_frame(sample: int, info: StreamInfo) -> int:
     """The last frame at least PREROLL_FRAMES before source sample `sample` whose start falls on a source sample."""
     codec = info.codec
     frame = sample * codec.sample_rate // info.sample_rate // codec.hop_length - PREROLL_FRAMES
     period = codec.sample_rate // math.gcd(codec.sample_rate, info.sample_rate * codec.hop_length)
     return max(frame, 0) // period * period
+
+
+def _last_chunk(stop: int, info: StreamInfo) -> int:
+    """The last chunk that is asked for to get source samples up to `stop`: two behind the one that holds them, since a
+    chunk is decoded with the next as context, and resampled with a delay that is a chunk at most."""
+    return info.frames_for(stop) // info.framing.chunk_frames + 2
 
 
 def _sample_range(info: StreamInfo, start: float | None, end: float | None) -> tuple[int, int | None]:

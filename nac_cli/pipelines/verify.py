@@ -14,7 +14,7 @@ from nac_cli.errors import CorruptStream, NacError, TokenMismatch
 from nac_cli.models import zoo
 from nac_cli.pipelines.decoding import Loss, decode_records
 from nac_cli.pipelines.opening import name_of, open_stream
-from nac_cli.pipelines.runtime import open_model, open_tables
+from nac_cli.pipelines.runtime import CodersToUnpack, open_model
 from nac_cli.values import StreamInfo
 
 LEVELS = ("structure", "tokens", "full")
@@ -58,7 +58,8 @@ def verify(
     - "tokens": entropy decoding of every chunk too, against the checksum of its codes; needs the model's file.
     - "full": decoding to sound too; every sample must be finite, the length exact.
 
-    Raises as `info` when nothing can be read, ModelError when the model is missing; all else is in the report.
+    Raises as `info` when nothing can be read, ModelError when the model or the language model is missing,
+    TokenMismatch when the language model is not exact on this machine; all else is in the report.
     """
     if level not in LEVELS:
         raise NacError(f"level {level!r} is unknown: choose one of {', '.join(LEVELS)}")
@@ -70,7 +71,8 @@ def verify(
         if weight_file is None:
             reader.structure()
         else:
-            chunks = decode_records(reader.chunks(), reader.info, open_tables(weight_file), losses)
+            coders = CodersToUnpack(weight_file, reader.info, threads)
+            chunks = decode_records(reader.chunks(), reader.info, coders, losses)
             if level == "full":
                 from nac_cli.pipelines.synthesis import synthesise  # brings torch, which the other levels do without
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from nac_cli.cli.main import main
 from tests.cli.sounds import damage_middle, write_sound
-from tests.models import TINY, write_tiny_model
+from tests.models import TINY, write_tiny_lm, write_tiny_model
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300
@@ -27,6 +28,17 @@ def models(tmp_path_factory) -> Path:
     """A folder with the tiny model."""
     folder = tmp_path_factory.mktemp("models")
     write_tiny_model(folder)
+    return folder
+
+
+@pytest.fixture
+def lm_models(models, tmp_path, monkeypatch) -> Path:
+    """A folder with the tiny model and a language model for it, which is installed."""
+    folder = tmp_path / "lm-models"
+    folder.mkdir()
+    shutil.copy(models / f"{TINY}.safetensors", folder)
+    write_tiny_lm(folder)
+    monkeypatch.setenv("NAC_MODELS", str(folder))
     return folder
 
 

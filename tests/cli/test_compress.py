@@ -112,12 +112,12 @@ def test_verify_checks_the_result_before_it_takes_its_place(compress, wav, tmp_p
     assert compress(wav, "-q", 1, "--verify", "-o", tmp_path / "good.nac").exit_code == 0
     from nac_cli.pipelines import compress as pipeline
 
-    def broken(chunks, info, tables, planes):
+    def broken(packer, planes):
         from dataclasses import replace
 
         return [
             replace(record, token_checksum=record.token_checksum ^ 1)
-            for record in fit(chunks, info, tables, planes)
+            for record in fit(packer, planes)
         ]
 
     fit = pipeline.fit_planes

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from nac_cli.entropy.lm import model_id
 from tests.cli.conftest import lines
-from tests.models import TINY
+from tests.models import TINY, TINY_LM
 
 
 def test_the_list_names_what_is_installed(nac):
@@ -48,6 +50,23 @@ def test_the_card_beside_the_weights_is_shown(nac, models, tmp_path):
     weights.write_bytes((models / f"{TINY}.safetensors").read_bytes())
     (tmp_path / "mine.md").write_text("# card")
     assert str(tmp_path / "mine.md") in nac("models", "show", weights).stdout
+
+
+def test_a_language_model_is_shown_with_its_codec(nac, lm_models):
+    path = lm_models / f"{TINY_LM}.safetensors"
+    lm_id, size = model_id(path).hex(), path.stat().st_size
+    found = [line for line in lines(nac("models", "--json")) if line["name"] == TINY]
+    assert [line["lm"] for line in found] == [{"id": lm_id, "bytes": size, "path": str(path)}]
+    assert lm_id in nac("models").stdout
+    shown = nac("models", "show", TINY)
+    assert lm_id in shown.stdout and f"{size / 1000:.1f} kB" in shown.stdout
+    assert nac("models", "show", path).exit_code == 7, "it is no codec"
+
+
+def test_a_codec_without_a_language_model(nac):
+    assert re.search(r"Language model +none", nac("models", "show", TINY).stdout)
+    (record,) = lines(nac("models", "show", TINY, "--json"))
+    assert record["lm"] is None
 
 
 def test_an_unknown_model(nac):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nac_cli.container.blocks import crc8
-from nac_cli.entropy import FrequencyTables, from_counts, pack
+from nac_cli.entropy import Coders, FrequencyTables, from_counts, pack
 from nac_cli.errors import CorruptStream, LimitExceeded, NacError, UnsupportedStream
 from nac_cli.values import CodecSpec, Framing
 from tests.container.streams import (
@@ -71,7 +71,7 @@ def static() -> bytes:
     info = stream_info(1500)
     records = []
     for index, record in enumerate(real_records(info, 1500)):
-        payload = pack(random_codes(info, record.num_frames, index), info, 1, STATIC_TABLES)
+        payload = pack(random_codes(info, record.num_frames, index), info, 1, Coders(STATIC_TABLES))
         records.append(replace(record, mode=1, payload=payload))
     return write_stream(info, records, 1500)
 
@@ -139,7 +139,6 @@ CASES: dict[str, Case] = {
     "unsupported-version": unsupported("Version 2.0.", PLAIN[:8] + b"\x02" + PLAIN[9:]),
     "unsupported-block": unsupported("An unknown critical block.", insert(PLAIN, b"CHNK", UNKNOWN)),
     "unsupported-flag": unsupported("A reserved flag of HEAD is set.", set_byte(b"HEAD", 0, 4)),
-    "unsupported-mode-lm": unsupported("A chunk in the reserved mode 2.", set_byte(b"CHNK", 2, 2)),
     "unsupported-mode": unsupported("A chunk in mode 77.", set_byte(b"CHNK", 2, 77)),
     "unsupported-wav": unsupported("A WAV file.", b"RIFF\x24\0\0\0WAVEfmt "),
     "bad-nothing": unusable("Zero bytes.", b""),
@@ -169,6 +168,7 @@ CASES: dict[str, Case] = {
     "bad-chunk-type": bad("A bit of chunk 1's type is flipped.", flip(PLAIN, CHUNK_1, 5), 0, 2),
     "bad-chunk-length": bad("A bit of chunk 1's length is flipped.", flip(PLAIN, CHUNK_1 + 5), 0, 2),
     "bad-chunk-frames": bad("Chunk 1 has 7 frames instead of 8.", set_byte(b"CHNK", 1, 7, which=1), 0, 2),
+    "bad-chunk-lm": bad("Chunk 1 is in mode 2, HEAD names no language model.", set_byte(b"CHNK", 2, 2, which=1), 0, 2),
     "bad-chunk-missing": bad("Chunk 1 is not there.", chunks(0, 2), 0, 2),
     "bad-chunk-twice": bad("Chunk 1 comes twice.", chunks(0, 1, 1, 2), 0, 1, 2),
     "bad-chunk-late": bad("Chunk 1 comes after chunk 2.", chunks(0, 2, 1), 0, 2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -142,15 +143,24 @@ def test_blocks_between_chunks_are_read_too():
     assert [reader.chunk(i) for i in range(3)] == records
 
 
-@pytest.mark.parametrize("mode, name", [(2, r"2 \(lm\)"), (3, "3"), (255, "255")])
-def test_modes_of_the_future_are_unsupported(mode, name):
+def test_the_mode_lm_needs_the_model_s_id_in_the_header():
+    info = stream_info(600)
+    records = [replace(record, mode=2) for record in opaque_records(info, 600)]
+    with pytest.raises(UsageError, match="names no language model"):
+        write_stream(info, records, 600)
+    named = write_stream(replace(info, lm_id=b"lm-model"), records, 600)
+    assert read_all(named, strict=True)[0] == records
+
+
+@pytest.mark.parametrize("mode", [3, 255])
+def test_modes_of_the_future_are_unsupported(mode):
     info = stream_info(600)
     data = write_stream(info, opaque_records(info, 600), 600)
     start = data.index(b"CHNK")
     chunk = bytearray(data[start + 8 : data.index(b"INDX") - 4])
     chunk[2] = mode
     changed = data[:start] + block(b"CHNK", bytes(chunk)) + data[data.index(b"INDX") :]
-    with pytest.raises(UnsupportedStream, match=f"entropy mode {name}"):
+    with pytest.raises(UnsupportedStream, match=f"entropy mode {mode}"):
         read_all(changed)
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nac_cli import errors
-from nac_cli.container import MODES, READABLE_MODES, ContainerReader, limits
+from nac_cli.container import MODES, ContainerReader, limits
 from nac_cli.container.blocks import crc8
 from nac_cli.container.fields import pack_varint
 from nac_cli.entropy import token_checksum, unpack
@@ -37,7 +37,6 @@ def test_block_types_and_their_limits():
 
 def test_modes():
     assert {int(number): name for number, name, _ in table("| mode | name |")} == MODES
-    assert set(MODES) - READABLE_MODES == {2}
 
 
 def test_errors_and_exit_codes():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from nac_cli.entropy import FrequencyTables, from_counts
+from nac_cli.entropy import Coders, FrequencyTables, from_counts
 from nac_cli.values import ABSENT, ChunkCodes, CodecSpec, Framing, StreamInfo, present
 
 
@@ -16,6 +16,10 @@ class Scene:
     info: StreamInfo
     chunk: ChunkCodes
     tables: FrequencyTables
+
+    @property
+    def coders(self) -> Coders:
+        return Coders(self.tables)
 
 
 def stream(

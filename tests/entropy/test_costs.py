@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 
-from nac_cli.entropy import Mode, pack
+from nac_cli.entropy import Coders, Mode, pack
 from nac_cli.entropy.costs import depth_bits, plane_costs, side_bits
 from nac_cli.values import ChunkCodes
 
@@ -28,7 +28,7 @@ def test_costs_foretell_the_payload_of_any_depth(scene):
             costs = plane_costs(codes, info.codec, info.framing, frames, tables)
             assert costs.shape == (count, depths.shape[1])
             spent += costs[np.arange(count)[:, None] < channel_depths].sum()
-        spare = 8 * len(pack(chunk, info, mode, tables)) - spent
+        spare = 8 * len(pack(chunk, info, mode, Coders(tables))) - spent
         assert -1e-6 <= spare <= (64 if tables else 7 * count * info.channels)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
-from tests.models import write_tiny_model
+import nac_cli
+from tests.models import TINY, write_tiny_lm, write_tiny_model
+from tests.pipelines.sounds import tones
 
 
 @pytest.fixture(scope="session")
@@ -15,8 +19,27 @@ def models(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def lm_models(models, tmp_path_factory):
+    """A folder with the tiny model and a language model that saves bits on `tones`."""
+    folder = tmp_path_factory.mktemp("lm-models")
+    shutil.copy(models / f"{TINY}.safetensors", folder)
+    example = folder / "example.nac"
+    weights = folder / f"{TINY}.safetensors"
+    nac_cli.compress(tones(2, 12, 44_100), example, model=weights, planes=4, device="cpu", entropy="packed")
+    write_tiny_lm(folder, sounds=[example])
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def tiny(models, monkeypatch):
     """The tiny model is installed; its name."""
     monkeypatch.setenv("NAC_MODELS", str(models))
-    return "nac-44k-tiny"
+    return TINY
+
+
+@pytest.fixture
+def tiny_lm(tiny, lm_models, monkeypatch):
+    """The tiny model is installed together with its language model; its name."""
+    monkeypatch.setenv("NAC_MODELS", str(lm_models))
+    return tiny

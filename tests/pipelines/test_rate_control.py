@@ -12,16 +12,7 @@ from hypothesis import strategies as st
 import nac_cli
 from nac_cli.errors import UsageError
 from nac_cli.pipelines.rate_control import DepthChoices, allocate
-from tests.pipelines.sounds import compressed, noise
-
-
-def music(channels: int, seconds: int, sample_rate: int) -> nac_cli.Waveform:
-    """Tones and noise that come and go, so that steps differ."""
-    time = np.arange(seconds * sample_rate) / sample_rate
-    rng = np.random.default_rng(1)
-    swell = (1 + np.sin(2 * np.pi * time / 7)) ** 4 / 16
-    samples = [np.sin(220 * (c + 1) * time) * 0.2 * swell + rng.normal(0, 0.02, len(time)) for c in range(channels)]
-    return nac_cli.Waveform(np.array(samples, np.float32), sample_rate)
+from tests.pipelines.sounds import compressed, music, noise
 
 
 @pytest.mark.parametrize(

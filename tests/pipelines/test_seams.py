@@ -12,7 +12,7 @@ from nac_cli.container import ContainerReader
 from nac_cli.models import zoo
 from nac_cli.pipelines.analysis import Stretch, cut, encode, level, rotate_pairs
 from nac_cli.pipelines.decoding import decode_records
-from nac_cli.pipelines.runtime import open_tables
+from nac_cli.pipelines.runtime import CodersToUnpack
 from nac_cli.values import Framing, StreamInfo
 from tests.pipelines.sounds import HOP, compressed, decoded, noise
 
@@ -37,7 +37,7 @@ def test_sound_of_chunks_equals_that_of_the_whole(tiny):
     sound = noise(1, FRAMES * HOP - 17)
     data = compressed(sound, tiny, planes=4)
     reader = ContainerReader(io.BytesIO(data))
-    records = list(decode_records(reader.chunks(), reader.info, open_tables(zoo.find(tiny)), []))
+    records = list(decode_records(reader.chunks(), reader.info, CodersToUnpack(zoo.find(tiny), reader.info), []))
     planes = [torch.from_numpy(np.concatenate([c.codes[0][k] for c in records])).long()[None] for k in range(4)]
     with torch.inference_mode():
         whole = nac_cli.load_model(tiny, "cpu").decode(tuple(planes))[0].numpy()

@@ -144,7 +144,7 @@ def _codes(path: Path, model: Codec, seed: tuple[int, int]) -> Iterator[np.ndarr
             part = np.full((model.spec.num_codebooks, chunk.num_frames), ABSENT, np.int16)
             for plane, (codes, stride) in enumerate(zip(chunk.codes, model.spec.strides, strict=True)):
                 part[plane, ::stride] = codes[channel]
-            part[:, np.repeat(chunk.silent[channel], info.framing.step_frames)[: chunk.num_frames]] = ABSENT
+            part[:, np.repeat(chunk.available[channel] == 0, info.framing.step_frames)[: chunk.num_frames]] = ABSENT
             parts.append(part)
         yield np.concatenate(parts, axis=1)
 
