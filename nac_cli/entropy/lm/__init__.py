@@ -5,6 +5,7 @@ Train in floats, `quantise`, `save`; then `load`, `prepare`, and `encode`, `deco
 
 from nac_cli.entropy.lm.coding import Intervals, decode, encode, measure
 from nac_cli.entropy.lm.config import LmConfig
+from nac_cli.entropy.lm.language_model import LanguageModel
 from nac_cli.entropy.lm.network import Network
 from nac_cli.entropy.lm.quantise import quantise
 from nac_cli.entropy.lm.self_test import prepare
@@ -13,6 +14,7 @@ from nac_cli.entropy.lm.weights import IntegerModel, load, model_id, save
 __all__ = [
     "IntegerModel",
     "Intervals",
+    "LanguageModel",
     "LmConfig",
     "Network",
     "decode",
