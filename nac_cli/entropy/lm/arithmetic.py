@@ -62,14 +62,20 @@ def whole(values: np.ndarray) -> np.ndarray:
 class Rescale:
     """From one step to another: ((sum + bias) * multiplier + 2^(shift - 1)) >> shift, halves up, + an addend.
 
-    `multiplier` >= 0, `bias` and `largest` (what |sum| can be) int64 that broadcast; |addend| <= `added`. In float64
-    the result comes without the floor, of which only the floor counts: `whole` takes it. It is exact, as all terms
-    are integers below 2^52 in units of 2^-shift; if they need not be, `dtype` is int64. There
-    |sum + bias| < 2^31, multiplier < 2^31 and shift <= 62 keep the product below 2^63.
+    `multiplier` >= 0, `bias` and `largest` (what |sum| can be) int64 that broadcast; |addend| <= `added`, unless it
+    only has to stay far below the others. In float64 the result comes unrounded, and its floor counts (`whole`):
+    it is exact, as all terms are integers below 2^52 in units of 2^-shift. If they need not be, `dtype` is int64.
+    There |sum + bias| < 2^31, multiplier < 2^31 and shift <= 62 keep the product below 2^63.
     """
 
     def __init__(
-        self, multiplier: np.ndarray, bias: np.ndarray, shift: int, largest: np.ndarray, backend: Backend, added: int = 0
+        self,
+        multiplier: np.ndarray,
+        bias: np.ndarray | int,
+        shift: int,
+        largest: np.ndarray,
+        backend: Backend,
+        added: int = 0,
     ) -> None:
         self._multiplier, self._shift = multiplier.astype(np.int64), shift
         self._offset = bias * self._multiplier + (1 << (shift - 1))

@@ -23,7 +23,7 @@ AFFIXES = (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", ""))
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """While any thread is inside, OpenBLAS computes in the calling thread alone. Other libraries are left as they are."""
+    """While any thread is inside, OpenBLAS computes in the calling thread alone. Other libraries stay as they are."""
     _hold(1)
     try:
         yield
@@ -67,7 +67,8 @@ def _controls() -> list[tuple[Callable[[], int], Callable[[int], None]]]:
 
 def _libraries() -> list[str]:
     if sys.platform == "linux":
-        mapped = {line.split(maxsplit=5)[-1].strip() for line in open("/proc/self/maps", encoding="utf-8")}
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+        mapped = {line.split(maxsplit=5)[-1] for line in lines}
         return sorted(path for path in mapped if "openblas" in Path(path).name)
     package = Path(np.__file__).parent
     folders = package.parent / "numpy.libs", package / ".dylibs"

@@ -31,17 +31,17 @@ Result = TypeVar("Result")
 
 
 class LanguageModel:
-    """The model in `path`, which has passed its known-answer test. Only time depends on `workers`, and never the result.
+    """The model in `path`, which has passed its known-answer test. Only time depends on `workers`, no result does.
 
     Raises `ModelError` if the file is no model, `TokenMismatch` if no backend is exact on this machine. May be used
     from several threads.
     """
 
     def __init__(self, path: Path, workers: int = 1) -> None:
-        self.model_id: bytes = model_id(path)
         self._workers = workers
         with one_thread():
             self._network = prepare(load(path))
+        self.model_id: bytes = model_id(path)
 
     @property
     def config(self) -> LmConfig:
