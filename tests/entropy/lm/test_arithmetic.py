@@ -50,6 +50,15 @@ def test_rescale_at_every_boundary_between_two_integers():
         assert np.array_equal(whole(rescale(sums.astype(np.float32))), exact)
 
 
+@pytest.mark.parametrize("multiplier, bias, shift", [(2**31 - 1, 0, 1), (2**31 - 1, 2**30 - 3, 8), (2**31 - 1, 5, 62)])
+def test_rescale_where_floats_are_too_short(multiplier, bias, shift):
+    sums = np.arange(2**24 - 99, 2**24)
+    exact = [((value + bias) * multiplier + (1 << (shift - 1))) >> shift for value in sums.tolist()]
+    for backend in BACKENDS:
+        rescale = Rescale(np.array([multiplier]), np.array([bias]), shift, np.array([2**24]), backend)
+        assert rescale.dtype is np.int64 and rescale(sums.astype(backend.dtype)).tolist() == exact
+
+
 states_of_all_sizes = st.integers(1, 24).flatmap(
     lambda bits: hnp.arrays(
         np.int64, st.tuples(st.integers(1, 3), st.integers(1, 40)), elements=st.integers(1 - 2**bits, 2**bits - 1)
