@@ -4,13 +4,20 @@
     z -> residual factorised quantizer (sections 3.2, 3.3) -> z_q
     z_q -> the same backwards, tanh -> wav_hat
 
-Where paper and official code (descript-audio-codec 1.0.0) differ, we follow the code, since published weights do:
+Where paper and official code (descript-audio-codec 1.0.0) differ, we follow the code, since published weights
+do:
 
-- The paper's training section normalises excerpts to -24 dB LUFS; the published configs, and the level to which the
-  package's `compress` brings a file, say -16 dB. The network itself has no level: give it what a file holds.
-- Section 3.2 speaks of distances between normalised vectors: only the lookup is; the decoder gets the entry with its length.
-- With an odd stride (24 and 16 kHz) the code's transposed convolution is one step short, hence its output the product of the
-  later strides, 8 samples. All other samples depend on it, so we leave it and fill up with zeros: F frames are `F * hop_length`.
+- The paper's training section normalises excerpts to -24 dB LUFS; the published configs, and the level to
+  which the package's `compress` brings a file, say -16 dB. The network itself has no level: give it what a
+  file holds.
+- Section 3.2 speaks of distances between normalised vectors: only the lookup is; the decoder gets the entry
+  with its length.
+- With an odd stride (24 and 16 kHz) the code's transposed convolution is one step short, hence its output the
+  product of the later strides, 8 samples. All other samples depend on it, so we leave it and fill up with
+  zeros: F frames are `F * hop_length`.
+
+- Section 3.3 drops planes of each excerpt with probability 0.5; the code does so to exactly that share of
+  each batch. Depths are the training loop's business here: `quantize` takes them.
 
 In training our residual passes no gradient from plane to plane (`quantizers.rvq`), while the code's does.
 """
@@ -38,14 +45,15 @@ MAX_WIDTH = 8192
 
 @dataclass(frozen=True)
 class DacConfig:
-    """Everything that shapes the network. `strides` are the encoder's, each of which doubles the width from `encoder_width`
-    on; the decoder has them backwards, each halving the width from `decoder_width` on. Raises ModelError for values that
-    make no network."""
+    """Everything that shapes the network. `strides` are the encoder's, each of which doubles the width
+    from `encoder_width` on; the decoder has them backwards, each halving the width from `decoder_width`
+    on. A `latent_width` of 0 becomes that of the encoder's end. Raises ModelError for values that make no
+    network."""
 
     sample_rate: int = 44_100
     strides: tuple[int, ...] = (2, 4, 8, 8)
     encoder_width: int = 64
-    latent_width: int = 1024
+    latent_width: int = 0
     decoder_width: int = 1536
     num_codebooks: int = 9
     codebook_size: int = 1024
@@ -56,10 +64,11 @@ class DacConfig:
         object.__setattr__(self, "strides", integers("strides", self.strides, 1, 64, 8))
         integer("hop length", self.hop_length, 1, 2**16)
         integer("encoder width", self.encoder_width, 1, MAX_WIDTH >> len(self.strides))
-        integer("latent width", self.latent_width, 1, MAX_WIDTH)
+        integer("latent width", self.latent_width, 0, MAX_WIDTH)
+        object.__setattr__(self, "latent_width", self.latent_width or self.encoder_width << len(self.strides))
         integer("decoder width", self.decoder_width, 1, MAX_WIDTH)
         if self.decoder_width % 2 ** len(self.strides):
-            raise ModelError(f"the model's decoder width is {self.decoder_width}, not halved {len(self.strides)} times")
+            raise ModelError(f"the model's decoder width {self.decoder_width} is not halved for every stride")
         integer("number of codebooks", self.num_codebooks, 1, 64)
         integer("codebook size", self.codebook_size, 2, 2**16)
         integer("codebook dimension", self.codebook_dim, 1, 1024)
@@ -121,8 +130,8 @@ class Decoder(nn.Module):
 
 
 class DacCodec(Codec):
-    """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and `decode` are the
-    contract. Sound goes in at its natural level."""
+    """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and
+    `decode` are the contract. Sound goes in at its natural level."""
 
     unit_level = False
 
@@ -142,7 +151,8 @@ class DacCodec(Codec):
         self.decode_context = decoder_context(self.decoder, config.hop_length)
 
     def quantize(self, wav: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
-        """The first half of training: `wav` `[B, 1, T]`, frame f of item b with its first `depths[b, f]` planes."""
+        """The first half of training: `wav` `[B, 1, T]`, frame f of item b with its first `depths[b, f]`
+        planes."""
         return self.quantizer(self.encoder(wav).transpose(1, 2), depths)
 
     def synthesise(self, z_q: torch.Tensor) -> torch.Tensor:

@@ -1,20 +1,22 @@
-"""SNAC, the Multi-Scale Neural Audio Codec (Siuzdak et al. 2024): DAC's chain with coarse planes at lower frame rates.
+"""SNAC, the Multi-Scale Neural Audio Codec (Siuzdak et al. 2024): DAC's chain with coarse planes at lower
+frame rates.
 
     wav -> depthwise convolutions that halve and widen -> attention within windows -> z
     z -> multi-scale residual quantizer -> z_q
-    z_q -> attention within windows -> the convolutions backwards, noise after each upsampling -> tanh -> wav_hat
+    z_q -> attention within windows -> convolutions backwards, noise after each upsampling -> tanh -> wav_hat
 
-Where paper and official code (snac 1.2.1) differ, we follow the code, since published weights do: noise is one number for
-each step, without bias (`layers.noise`), windows are fixed blocks (`layers.local_attention`), and the package's default
-config (strides 3, 3, 7, 7) is that of no published model; the presets are those of section 4.1.
+Where paper and official code (snac 1.2.1) differ, we follow the code, since published weights do: noise is
+one number for each step, without bias (`layers.noise`), windows are fixed blocks (`layers.local_attention`),
+and the package's default config (strides 3, 3, 7, 7) is that of no published model; the presets are those of
+section 4.1.
 
 Where we leave the code:
 
-- Noise. The code draws anew at each decoding. Ours follows from the codes, so decoding is a function of the file, and a
-  chunk decodes as it does within the whole. Its distribution is nearly the Gaussian of training.
-- Length. The code pads sound with zeros to `frame_multiple` frames and returns the codes of the padding too. So do we
-  inside, but return ceil(F / stride) codes of each plane; `decode` takes missing ones for ABSENT, which changes at most the
-  last window and what the convolutions make of it.
+- Noise. The code draws anew at each decoding. Ours follows from the codes, so decoding is a function of the
+  file, and a chunk decodes as it does within the whole. Its distribution is nearly the Gaussian of training.
+- Length. The code pads sound with zeros to `frame_multiple` frames and returns the codes of the padding too.
+  So do we inside, but return ceil(F / stride) codes of each plane; `decode` takes missing ones for ABSENT,
+  which changes at most the last window and what the convolutions make of it.
 """
 
 from __future__ import annotations
@@ -43,9 +45,9 @@ MAX_WIDTH = 8192
 
 @dataclass(frozen=True)
 class SnacConfig:
-    """Everything that shapes the network. `strides` are the encoder's (the decoder has them backwards), `plane_strides` the
-    frames that a code of each plane covers, one of them 1. An `attention_window` of 0 frames is none. Raises ModelError for
-    values that make no network."""
+    """Everything that shapes the network. `strides` are the encoder's (the decoder has them backwards),
+    `plane_strides` the frames that a code of each plane covers, one of them 1. An `attention_window` of 0
+    frames is none. Raises ModelError for values that make no network."""
 
     sample_rate: int = 44_100
     strides: tuple[int, ...] = (2, 3, 8, 8)
@@ -66,7 +68,7 @@ class SnacConfig:
         integer("encoder width", self.encoder_width, 1, MAX_WIDTH >> len(self.strides))
         integer("decoder width", self.decoder_width, 1, MAX_WIDTH)
         if self.decoder_width % 2 ** len(self.strides):
-            raise ModelError(f"the model's decoder width is {self.decoder_width}, not halved {len(self.strides)} times")
+            raise ModelError(f"the model's decoder width {self.decoder_width} is not halved for every stride")
         integer("attention window", self.attention_window, 0, 1024)
         if self.attention_window and (self.latent_width % HEAD_WIDTH or self.decoder_width % HEAD_WIDTH):
             raise ModelError(f"the model's attention takes widths that are multiples of {HEAD_WIDTH}")
@@ -109,8 +111,8 @@ PRESETS = {
         plane_strides=(4, 2, 1), codebook_size=64,
     ),
 }
-"""The three published models (0.98 kbit/s for speech; 1.9 and 2.6 kbit/s for all sound), and one for tests and training on
-a CPU."""
+"""The three published models (0.98 kbit/s for speech; 1.9 and 2.6 kbit/s for all sound), and one for tests
+and training on a CPU."""
 
 
 def _attention(width: int, config: SnacConfig) -> list[nn.Module]:
@@ -168,10 +170,11 @@ class Decoder(nn.Module):
 
 
 class SnacCodec(Codec):
-    """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and `decode` are the
-    contract. Sound goes in at its natural level.
+    """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and `decode`
+    are the contract. Sound goes in at its natural level.
 
-    Chunks have to begin at multiples of `frame_multiple`; given that, both contexts (such multiples themselves) suffice.
+    Chunks have to begin at multiples of `frame_multiple`; given that, both contexts (such multiples
+    themselves) suffice.
     """
 
     unit_level = False
@@ -193,12 +196,13 @@ class SnacCodec(Codec):
         self.decode_context = decoder_context(self.decoder, config.hop_length, self.frame_multiple)
 
     def quantize(self, wav: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
-        """The first half of training: `wav` `[B, 1, F * hop_length]` with F a multiple of `frame_multiple`, frame f of
-        item b with its first `depths[b, f]` planes."""
+        """The first half of training: `wav` `[B, 1, F * hop_length]` with F a multiple of
+        `frame_multiple`, frame f of item b with its first `depths[b, f]` planes."""
         return self.quantizer(self.encoder(wav).transpose(1, 2), depths)
 
     def synthesise(self, z_q: torch.Tensor) -> torch.Tensor:
-        """The second half: z_q `[B, F, D]` -> wav_hat `[B, 1, F * hop_length]`, with noise drawn anew each time."""
+        """The second half: z_q `[B, F, D]` -> wav_hat `[B, 1, F * hop_length]`, with noise drawn anew each
+        time."""
         noise = torch.randn(*z_q.shape[:2], sum(self.config.noise_rates), device=z_q.device)
         return self.decoder(z_q.transpose(1, 2), noise)
 
@@ -220,8 +224,9 @@ class SnacCodec(Codec):
         return wav[..., : frames * self.spec.hop_length]
 
     def _noise(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Numbers of each frame `[B, F, sum(noise_rates)]` from its codes, and from its place among the frames that share
-        the coarsest: with few planes all of those have the same codes, but must not have the same noise."""
+        """Numbers of each frame `[B, F, sum(noise_rates)]` from its codes, and from its place among the
+        frames that share the coarsest: with few planes all of those have the same codes, but must not have
+        the same noise."""
         planes = [plane.repeat_interleave(stride, 1) for plane, stride in zip(codes, self.spec.strides)]
         place = torch.arange(planes[0].shape[1], device=planes[0].device) % lcm(*self.spec.strides)
         return bell_noise(torch.stack([*planes, place.expand_as(planes[0])], 1), sum(self.config.noise_rates))

@@ -1,9 +1,10 @@
-"""Writes `goldens/*.npz`: what the reference packages make of tiny models with weights of a seed. Needs the packages.
+"""Writes `goldens/*.npz`: what the reference packages make of tiny models with weights of a seed. Needs the
+packages.
 
     python -m tests.codecs.make_goldens
 
-Weights are not stored but drawn from a fixed formula of their names and places (`weights_of`), so the files stay small and
-the tests need none of the packages.
+Weights are not stored but drawn from a fixed formula of their names and places (`weights_of`), so the files
+stay small and the tests need none of the packages.
 """
 
 from __future__ import annotations
@@ -25,10 +26,15 @@ SNAC = {
     "noise": True, "depthwise": True,
 }
 """Arguments of the packages' classes; our `dac-tiny` and `snac-tiny`."""
+TRANSFORMERS = {
+    "model_type": "dac", "sampling_rate": 16_000, "downsampling_ratios": [2, 4, 5, 8], "encoder_hidden_size": 8,
+    "decoder_hidden_size": 128, "n_codebooks": 4, "codebook_size": 64, "codebook_dim": 8,
+}
 
 
 def weights_of(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
-    """Weights in the packages' layout from the names and shapes of its tensors, alike on every machine and version."""
+    """Weights in the packages' layout from the names and shapes of its tensors, alike on every machine and
+    version."""
     return {name: _weight(name, shape) for name, shape in shapes.items()}
 
 
@@ -45,13 +51,15 @@ def _weight(name: str, shape: tuple[int, ...]) -> torch.Tensor:
         return (0.55 if name.startswith("decoder") else 0.7) + 0.15 * values
     if name.endswith("bias"):
         return 0.03 * values
+    if len(shape) == 3 and name.endswith(".weight"):
+        return values / int(np.prod(shape[1:])) ** 0.5 * (0.9 if name.startswith("decoder") else 1.2)
     if "codebook" in name or name.endswith(("weight_v", "original1")):
         return values
     return 1 + 0.2 * values if name.endswith("norm.weight") else 0.2 * values
 
 
 def main() -> None:
-    from tests.codecs.official import dac_class, snac_class, sound
+    from tests.codecs.official import dac_class, snac_class, sound, transformers_dac
 
     GOLDENS.mkdir(exist_ok=True)
     wav = 4 * sound(13 * 320, 16_000)
@@ -59,6 +67,11 @@ def main() -> None:
         model = _filled(dac_class()(**DAC))
         z, codes = model.encoder(wav), model.encode(wav)[1]
         _save("dac-tiny", model, wav, z, codes.unbind(1), model.decode(model.quantizer.from_codes(codes)[0]))
+
+        model_type, config_type = transformers_dac()
+        model = _filled(model_type(config_type(**{key: value for key, value in TRANSFORMERS.items() if key != "model_type"})))
+        z, codes = model.encoder(wav), model.encode(wav).audio_codes
+        _save("dac-transformers", model, wav, z, codes.unbind(1), model.decode(audio_codes=codes).audio_values[:, None])
 
         model = _filled(snac_class()(**SNAC))
         wav = 4 * sound(16 * 384, 16_000)

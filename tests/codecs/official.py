@@ -1,7 +1,8 @@
-"""The reference packages of DAC and SNAC, where they are installed, with random weights saved in their official layouts.
+"""The reference packages of DAC and SNAC, where they are installed, with random weights saved in their
+official layouts.
 
-descript-audio-codec needs audiotools, whose dependencies (torchaudio and many more) have nothing to do with the network:
-only its `BaseModel`, which saves and loads, is used, from its own file; the rest is stubs.
+descript-audio-codec needs audiotools, whose dependencies (torchaudio and many more) have nothing to do with
+the network: only its `BaseModel`, which saves and loads, is used, from its own file; the rest is stubs.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ def transformers_dac() -> tuple[type, type]:
 
 @torch.no_grad()
 def randomise(model: nn.Module, seed: int) -> nn.Module:
-    """Every parameter drawn so that sound gets through the network: an untrained one is nearly silent, and all of its codes
-    and activations alike, which would hide most mistakes. Louder, it would be chaotic, and rounding errors with it."""
+    """Every parameter drawn so that sound gets through the network: an untrained one is nearly silent, and
+    all of its codes and activations alike, which would hide most mistakes. Louder, it would be chaotic,
+    and rounding errors with it."""
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(value: torch.Tensor, low: float, high: float) -> torch.Tensor:

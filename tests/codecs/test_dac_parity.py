@@ -1,4 +1,5 @@
-"""Our DAC against descript-audio-codec and transformers, at full size, through the importer. Skipped without them."""
+"""Our DAC against descript-audio-codec and transformers, at full size, through the importer. Skipped
+without them."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ ARGUMENTS = {
 
 @torch.inference_mode()
 def assert_parity(ours, reference_encode, reference_decode, full_length: bool) -> None:
-    """Latents, codes and waveforms of both for lengths that divide by nothing. `reference_encode` gives the encoder's
-    output and the codes, `reference_decode` the waveform of codes."""
+    """Latents, codes and waveforms of both for lengths that divide by nothing. `reference_encode` gives
+    the encoder's output and the codes, `reference_decode` the waveform of codes."""
     hop = ours.spec.hop_length
     for length in (1, 2 * hop, 15 * hop + 17):
         frames = -(-length // hop)

@@ -57,7 +57,8 @@ def multiple(codec) -> int:
     ids=["dac-44k-8kbps", "dac-44k-16kbps", "dac-24k", "dac-16k", "snac-24k", "snac-32k", "snac-44k"],
 )
 def test_presets_have_the_published_sizes_and_bitrates(codec, config, millions, bitrate):
-    """DAC, section 4.3: 22 M and 54 M; SNAC, section 4.1: 16, 38.3 and 54.5 M, 6.7, 13.0 and 19.8 M, 984 bit/s."""
+    """DAC, section 4.3: 22 M and 54 M; SNAC, section 4.1: 16, 38.3 and 54.5 M, 6.7, 13.0 and 19.8 M, 984
+    bit/s."""
     with torch.device("meta"):
         model = codec(config, "any")
     for part, count in zip((model.encoder, model.decoder, model), millions, strict=True):
@@ -83,7 +84,8 @@ def test_codes_and_wave_have_the_contract_s_shapes(codec, frames):
 @given(data=st.data())
 @settings(max_examples=5, deadline=None)
 def test_with_its_context_a_chunk_is_coded_as_within_the_whole(codec, data):
-    """Codes equal, samples to float rounding; chunks begin at multiples of `frame_multiple` and end there or at the end."""
+    """Codes equal, samples to float rounding; chunks begin at multiples of `frame_multiple` and end there
+    or at the end."""
     unit, hop, total = multiple(codec), codec.spec.hop_length, 45
     start = data.draw(st.integers(0, (total - 1) // unit)) * unit
     stop = min(start + data.draw(st.integers(1, 4)) * unit, total)

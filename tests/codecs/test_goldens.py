@@ -1,5 +1,5 @@
-"""Our DAC and SNAC against stored outputs of the reference packages (tiny models, see `make_goldens`), which need not be
-installed."""
+"""Our DAC and SNAC against stored outputs of the reference packages (tiny models, see `make_goldens`),
+which need not be installed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from nac_cli.models.dac import PRESETS as DAC_PRESETS
 from nac_cli.models.importers.dac import import_dac
 from nac_cli.models.importers.snac import import_snac
 from nac_cli.models.snac import PRESETS as SNAC_PRESETS
-from tests.codecs.make_goldens import DAC, GOLDENS, SNAC, weights_of
+from tests.codecs.make_goldens import DAC, GOLDENS, SNAC, TRANSFORMERS, weights_of
 
 
 def golden(name: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -41,6 +42,13 @@ def save_snac(state: dict[str, torch.Tensor], folder: Path, arguments: dict = SN
     return folder
 
 
+def save_transformers(state: dict[str, torch.Tensor], folder: Path, arguments: dict = TRANSFORMERS) -> Path:
+    folder.mkdir(exist_ok=True)
+    folder.joinpath("config.json").write_text(json.dumps(arguments), encoding="utf-8")
+    save_file(state, folder / "model.safetensors")
+    return folder
+
+
 def close(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
     return ours.shape == theirs.shape and ((ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()).item()
 
@@ -57,6 +65,17 @@ def test_dac_equals_the_package(tmp_path):
     assert wav_hat.shape == arrays["wav"].shape
     assert close(wav_hat[..., :-8], arrays["wav_hat"])
     assert not wav_hat[..., -8:].any()
+
+
+@torch.inference_mode()
+def test_dac_equals_transformers(tmp_path):
+    arrays, state = golden("dac-transformers")
+    model, _ = import_dac(save_transformers(state, tmp_path))
+    assert model.spec.name == "dac-16k-custom" and model.config.latent_width == 128
+    assert close(model.encoder(arrays["wav"]), arrays["z"])
+    codes = model.encode(arrays["wav"]).codes
+    assert all(torch.equal(a, b) for a, b in zip(codes, planes(arrays), strict=True))
+    assert close(model.decode(codes)[..., :-8], arrays["wav_hat"])
 
 
 @torch.inference_mode()

@@ -1,4 +1,5 @@
-"""Our SNAC against the package, at full size, through the importer, with the same noise in both. Skipped without it."""
+"""Our SNAC against the package, at full size, through the importer, with the same noise in both. Skipped
+without it."""
 
 from __future__ import annotations
 

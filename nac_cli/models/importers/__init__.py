@@ -1,1 +1,1 @@
-"""Official checkpoints of other projects -> our models, one module per family, named and shaped as each project saves them."""
+"""Official checkpoints of the published codecs, read into our models."""

@@ -1,12 +1,14 @@
 """Reading strangers' checkpoints, and filling networks from them, without trusting either.
 
-Tensors and plain values are all that is read: no object of any class is built from a pickle. Networks are laid out without
-memory first and take the checkpoint's tensors once names and shapes agree, so a config cannot ask for more than the file holds.
+Tensors and plain values are all that is read: no object of any class is built from a pickle. Networks are
+laid out without memory first and take the checkpoint's tensors once names and shapes agree, so a config
+cannot ask for more than the file holds.
 """
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +28,8 @@ MAX_JSON = 2**20
 
 @dataclass(frozen=True)
 class OfficialCheckpoint:
-    """A published checkpoint: the file or repository as its vendor names it, our preset of that shape, the address at which
-    the vendor's documentation or package has it, and the licence."""
+    """A published checkpoint: the file or repository as its vendor names it, our preset of that shape, the
+    address at which the vendor's documentation or package has it, and the licence."""
 
     name: str
     preset: str
@@ -36,15 +38,18 @@ class OfficialCheckpoint:
 
 
 def read_pickle(path: Path) -> object:
-    """What `torch.save` wrote, tensors on the CPU. Raises ModelError when there is more in it than tensors and plain values
-    or when it is damaged."""
+    """What `torch.save` wrote, tensors on the CPU. Raises ModelError when there is more in it than tensors
+    and plain values or when it is damaged."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on unusual pickles; what torch cannot read it refuses
+            return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # whatever the damage happens to hit: torch documents no set of errors
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"{path}: not a checkpoint of tensors and plain values, which is all nac reads ({reason[0]})") from error
+        message = f"{path}: not a checkpoint of tensors and plain values, all that nac reads ({reason[0]})"
+        raise ModelError(message) from error
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -82,8 +87,8 @@ def read_config(path: Path) -> dict:
 
 
 def filled(build: Callable[[], Model], state: dict[str, torch.Tensor], path: Path) -> Model:
-    """The network that `build` makes, with the tensors of `state` in float32, ready for inference. Raises ModelError naming
-    the first tensor that is missing, unknown or of another shape."""
+    """The network that `build` makes, with the tensors of `state` in float32, ready for inference. Raises
+    ModelError naming the first tensor that is missing, unknown or of another shape."""
     with torch.device("meta"):
         model = build()
     expected = model.state_dict()

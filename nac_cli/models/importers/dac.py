@@ -1,7 +1,8 @@
-"""DAC checkpoints: `weights_*.pth` of descript-audio-codec, and folders in the layout of transformers' `DacModel`.
+"""DAC checkpoints: `weights_*.pth` of descript-audio-codec, and folders in the layout of transformers'
+`DacModel`.
 
-The former are `{"state_dict": tensors, "metadata": {"kwargs": arguments of the package's DAC class}}`: an ordered dictionary,
-tensors, numbers and lists, which torch reads without building objects of other classes.
+The former are `{"state_dict": tensors, "metadata": {"kwargs": arguments of the package's DAC class}}`: an
+ordered dictionary, tensors, numbers and lists, which torch reads without building objects of other classes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/downloa
 HUB = "https://huggingface.co/descript"
 CHECKPOINTS = (
     OfficialCheckpoint("weights.pth", "dac-44k-8kbps", f"{RELEASES}/0.0.1/weights.pth", LICENCE),
-    OfficialCheckpoint("weights_44khz_16kbps.pth", "dac-44k-16kbps", f"{RELEASES}/1.0.0/weights_44khz_16kbps.pth", LICENCE),
+    OfficialCheckpoint(
+        "weights_44khz_16kbps.pth", "dac-44k-16kbps", f"{RELEASES}/1.0.0/weights_44khz_16kbps.pth", LICENCE
+    ),
     OfficialCheckpoint("weights_24khz.pth", "dac-24k", f"{RELEASES}/0.0.4/weights_24khz.pth", LICENCE),
     OfficialCheckpoint("weights_16khz.pth", "dac-16k", f"{RELEASES}/0.0.5/weights_16khz.pth", LICENCE),
     OfficialCheckpoint("descript/dac_44khz", "dac-44k-8kbps", f"{HUB}/dac_44khz", LICENCE),
@@ -32,18 +35,25 @@ CHECKPOINTS = (
 )
 """Addresses as in the package's `dac/utils/__init__.py` and in transformers' documentation of DAC."""
 
+QUANTIZER_NAMES = {
+    "quantizer.quantizers.": "quantizer.planes.", ".codebook.weight": ".codebook",
+    ".in_proj.": ".project_in.", ".out_proj.": ".project_out.",
+}
+
 
 def import_dac(path: Path) -> tuple[DacCodec, str]:
-    """The model in an official checkpoint, and a note on its licence: `path` is a `weights_*.pth`, or a folder with
-    transformers' `config.json` and `model.safetensors` (or `pytorch_model.bin`).
+    """The model in an official checkpoint, and a note on its licence: `path` is a `weights_*.pth`, or a
+    folder with transformers' `config.json` and `model.safetensors` (or `pytorch_model.bin`).
 
     The model has our preset's name where its config is that of one. Raises ModelError for anything else.
+    
     """
     if path.is_dir():
         state, config = _read_transformers(path)
     else:
         state, config = _read_package(path)
-    name = next((name for name, preset in PRESETS.items() if preset == config), f"dac-{config.sample_rate // 1000}k-custom")
+    custom = f"dac-{config.sample_rate // 1000}k-custom"
+    name = next((name for name, preset in PRESETS.items() if preset == config), custom)
     return filled(lambda: DacCodec(config, name), state, path), LICENCE
 
 
@@ -52,7 +62,8 @@ def _read_package(path: Path) -> tuple[dict[str, torch.Tensor], DacConfig]:
     try:
         state, arguments = tensors_of(checkpoint["state_dict"], path), dict(checkpoint["metadata"]["kwargs"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: not a checkpoint of descript-audio-codec ('state_dict' and 'metadata')") from error
+        message = f"{path}: not a checkpoint of descript-audio-codec, which has 'state_dict' and 'metadata'"
+        raise ModelError(message) from error
     config = _config(
         {
             "sample_rate": "sample_rate", "strides": "encoder_rates", "encoder_width": "encoder_dim",
@@ -67,13 +78,13 @@ def _read_package(path: Path) -> tuple[dict[str, torch.Tensor], DacConfig]:
 def _read_transformers(folder: Path) -> tuple[dict[str, torch.Tensor], DacConfig]:
     values = read_config(folder / "config.json")
     if values.get("model_type") != "dac":
-        raise ModelError(f"{folder}: its config.json is of model type {values.get('model_type')!r}, not 'dac'")
+        raise ModelError(f"{folder}: model_type of config.json is {values.get('model_type')!r}, not 'dac'")
     values.setdefault("sampling_rate", 16_000)
     config = _config(
         {
-            "sample_rate": "sampling_rate", "strides": "downsampling_ratios", "encoder_width": "encoder_hidden_size",
-            "latent_width": "hidden_size", "decoder_width": "decoder_hidden_size", "num_codebooks": "n_codebooks",
-            "codebook_size": "codebook_size", "codebook_dim": "codebook_dim",
+            "sample_rate": "sampling_rate", "strides": "downsampling_ratios", "latent_width": "hidden_size",
+            "encoder_width": "encoder_hidden_size", "decoder_width": "decoder_hidden_size",
+            "num_codebooks": "n_codebooks", "codebook_size": "codebook_size", "codebook_dim": "codebook_dim",
         },
         values, "upsampling_ratios", folder,
     )
@@ -88,17 +99,16 @@ def _read_transformers(folder: Path) -> tuple[dict[str, torch.Tensor], DacConfig
 
 
 def _config(names: dict[str, str], values: dict, upsampling: str, path: Path) -> DacConfig:
-    """Our config from a checkpoint's `values`, whose names for our fields are `names`; what it does not say has the default
-    that it has there, which is ours too. The latent is as wide as the encoder's end unless it says otherwise."""
-    given = {ours: values[theirs] for ours, theirs in names.items() if values.get(theirs) is not None}
+    """Our config from a checkpoint's `values`, whose names for our fields are `names`; what it does not
+    say has the default that it has there, which is ours too."""
     try:
-        config = DacConfig(**({"latent_width": 1} | given))
-        if "latent_width" not in given:
-            config = DacConfig(**given, latent_width=config.encoder_width << len(config.strides))
+        given = {ours: values[theirs] for ours, theirs in names.items() if values.get(theirs) is not None}
+        config = DacConfig(**given)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    if list(values.get(upsampling) or config.strides[::-1]) != list(config.strides[::-1]):
-        raise ModelError(f"{path}: {upsampling} are not the encoder's strides backwards, which is all nac knows")
+    backwards = config.strides[::-1]
+    if values.get(upsampling, backwards) not in (backwards, list(backwards)):
+        raise ModelError(f"{path}: {upsampling} are not the encoder's backwards, which is all nac knows")
     return config
 
 
@@ -110,8 +120,8 @@ def layered(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     ours = {}
     for name, value in state.items():
         name = re.sub(r"\b(block|model)\b", "layers", name)
-        name = name.replace("quantizer.quantizers.", "quantizer.planes.").replace(".codebook.weight", ".codebook")
-        name = name.replace(".in_proj.", ".project_in.").replace(".out_proj.", ".project_out.")
+        for theirs, replacement in QUANTIZER_NAMES.items():
+            name = name.replace(theirs, replacement)
         projection = ".project_" in name and value.dim() == 3 and value.shape[2] == 1
         ours[name] = value.squeeze(2) if projection else value
     return ours

@@ -1,4 +1,5 @@
-"""SNAC checkpoints: folders with `config.json` (arguments of the package's SNAC class) and `pytorch_model.bin` (its state)."""
+"""SNAC checkpoints: folders with `config.json` (arguments of the package's SNAC class) and
+`pytorch_model.bin` (its state)."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ CHECKPOINTS = tuple(
 """Addresses as in the package's README."""
 
 NAMES = {
-    "sampling_rate": "sample_rate", "encoder_rates": "strides", "encoder_dim": "encoder_width", "decoder_dim": "decoder_width",
+    "sampling_rate": "sample_rate", "encoder_rates": "strides", "encoder_dim": "encoder_width",
+    "decoder_dim": "decoder_width",
     "attn_window_size": "attention_window", "vq_strides": "plane_strides", "codebook_size": "codebook_size",
     "codebook_dim": "codebook_dim", "noise": "noise", "depthwise": "depthwise",
 }
@@ -28,16 +30,19 @@ DEFAULTS = {"encoder_rates": [3, 3, 7, 7], "decoder_rates": [7, 7, 3, 3]}
 
 
 def import_snac(path: Path) -> tuple[SnacCodec, str]:
-    """The model in an official checkpoint, and a note on its licence: `path` is the folder, or one of its two files.
+    """The model in an official checkpoint, and a note on its licence: `path` is the folder, or one of its two
+    files.
 
     The model has our preset's name where its config is that of one. Raises ModelError for anything else.
+    
     """
     folder = path if path.is_dir() else path.parent
     config = _config(read_config(folder / "config.json"), folder)
     weights = folder / "model.safetensors"
     state = fold_state(read_tensors(weights if weights.exists() else folder / "pytorch_model.bin"))
     state = {name: value for name, value in layered(state).items() if not name.endswith(".rel_pos.inv_freq")}
-    name = next((name for name, preset in PRESETS.items() if preset == config), f"snac-{config.sample_rate // 1000}k-custom")
+    custom = f"snac-{config.sample_rate // 1000}k-custom"
+    name = next((name for name, preset in PRESETS.items() if preset == config), custom)
     return filled(lambda: SnacCodec(config, name), state, folder), LICENCE
 
 
@@ -59,5 +64,5 @@ def _config(values: dict, folder: Path) -> SnacConfig:
     if values["decoder_rates"] != list(config.strides[::-1]):
         raise ModelError(f"{folder}: decoder_rates are not the encoder's backwards, which is all nac knows")
     if values.get("latent_dim") not in (None, config.latent_width):
-        raise ModelError(f"{folder}: latent_dim is {values['latent_dim']!r}, not the encoder's width {config.latent_width}")
+        raise ModelError(f"{folder}: latent_dim is {values['latent_dim']!r}, not {config.latent_width}")
     return config

@@ -10,13 +10,13 @@ HEAD_WIDTH = 64
 
 
 class LocalAttention(nn.Module):
-    """Every frame attends to all frames of its window, added to the input: `[B, D, F] -> [B, D, F]`, F a multiple of
-    `window`, D of 64.
+    """Every frame attends to all frames of its window, added to the input: `[B, D, F] -> [B, D, F]`, F a
+    multiple of `window`, D of 64.
 
-    Windows are blocks of fixed size from the first frame on, neither sliding nor overlapping: what the paper calls
-    local (after Roy et al. 2021) is this in the official code, which we follow. So a stretch gives what it gives within
-    the whole only where it starts at a multiple of the window. Queries and keys are rotated by their place in the window
-    (RoPE, Su et al. 2021, halves as pairs).
+    Windows are blocks of fixed size from the first frame on, neither sliding nor overlapping: what the paper
+    calls local (after Roy et al. 2021) is this in the official code, which we follow. So a stretch gives what
+    it gives within the whole only where it starts at a multiple of the window. Queries and keys are rotated
+    by their place in the window (RoPE, Su et al. 2021, halves as pairs).
     """
 
     def __init__(self, width: int, window: int):
@@ -37,7 +37,8 @@ class LocalAttention(nn.Module):
 
 
 def rotate(x: torch.Tensor) -> torch.Tensor:
-    """Turn `[..., F, D]` by its frame: channels i and i + D / 2 are a pair, turned by `f * 10000^(-2 i / D)`."""
+    """Turn `[..., F, D]` by its frame: channels i and i + D / 2 are a pair, turned by `f * 10000^(-2 i /
+    D)`."""
     frames, width = x.shape[-2:]
     rates = 1.0 / 10_000 ** (torch.arange(0, width, 2, device=x.device).float() / width)
     angles = torch.arange(frames, device=x.device).float()[:, None] * rates

@@ -1,7 +1,7 @@
 """How far layers see, from their kernels: what chunks need around them to be coded as within the whole.
 
-The usual interval arithmetic (Araujo et al. 2019, section 2) from the output back to the input, exact for each
-position. Residual connections see no further than what they are added to.
+The usual interval arithmetic (Araujo et al. 2019, section 2) from the output back to the input, exact for
+each position. Residual connections see no further than what they are added to.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ def reach(network: nn.Module, first: int, last: int) -> tuple[int, int]:
             (stride,), (padding,), span = layer.stride, layer.padding, _span(layer)
             first, last = -(-(first + padding - span) // stride), (last + padding) // stride
         elif isinstance(layer, LocalAttention):
-            first, last = first // layer.window * layer.window, -(-(last + 1) // layer.window) * layer.window - 1
+            window = layer.window
+            first, last = first // window * window, (last // window + 1) * window - 1
     return first, last
 
 
 def encoder_context(encoder: nn.Module, hop_length: int, multiple: int = 1) -> int:
-    """Frames of samples on each side that can influence the latents of a stretch which starts and ends at multiples of
-    `multiple` frames, rounded up to such a multiple."""
+    """Frames of samples on each side that can influence the latents of a stretch which starts and ends at
+    multiples of `multiple` frames, rounded up to such a multiple."""
     first, last = reach(encoder, 0, multiple - 1)
     return _rounded(max(-(first // hop_length), last // hop_length - (multiple - 1)), multiple)
 

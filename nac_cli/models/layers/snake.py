@@ -7,10 +7,11 @@ from torch import nn
 
 
 class Snake(nn.Module):
-    """`x + sin(a x)^2 / a`, one learned `a` per channel: `[B, D, T] -> [B, D, T]`. It makes periodic signals easy to
-    continue, since what it adds repeats itself.
+    """`x + sin(a x)^2 / a`, one learned `a` per channel: `[B, D, T] -> [B, D, T]`. It makes periodic signals
+    easy to continue, since what it adds repeats itself.
 
     As the official code (and unlike the paper) does, 1e-9 is added to the divisor.
+    
     """
 
     def __init__(self, width: int):

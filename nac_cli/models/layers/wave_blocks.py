@@ -1,8 +1,10 @@
-"""The blocks that DAC and SNAC share: dilated residual units between strided convolutions, at the waveform's resolution.
+"""The blocks that DAC and SNAC share: dilated residual units between strided convolutions, at the waveform's
+resolution.
 
-From Improved RVQGAN (Kumar et al. 2023, section 4.3), whose paper gives strides and widths only; kernel sizes, dilations
-and paddings are those of the official code. SNAC (Siuzdak et al. 2024, section 3) makes the wide convolutions depthwise
-and adds noise. All layers are `[B, D, T] -> [B, D', T']`; what lies beyond either end counts as zero at every layer.
+From Improved RVQGAN (Kumar et al. 2023, section 4.3), whose paper gives strides and widths only; kernel
+sizes, dilations and paddings are those of the official code. SNAC (Siuzdak et al. 2024, section 3) makes the
+wide convolutions depthwise and adds noise. All layers are `[B, D, T] -> [B, D', T']`; what lies beyond either
+end counts as zero at every layer.
 """
 
 from __future__ import annotations
@@ -52,14 +54,17 @@ class EncoderBlock(nn.Module):
 class DecoderBlock(nn.Module):
     """`stride` times longer and half as wide, then residual units: `[B, D, T] -> [B, D / 2, stride * T]`.
 
-    With an odd stride the transposed convolution comes out one step short unless `whole`, as SNAC has it; DAC leaves
-    it at that. `noise` puts a noise block after it, whose numbers `[B, 1, stride * T]` go to `forward`.
+    With an odd stride the transposed convolution comes out one step short unless `whole`, as SNAC has it; DAC
+    leaves it at that. `noise` puts a noise block after it, whose numbers `[B, 1, stride * T]` go to
+    `forward`.
     """
 
-    def __init__(self, width: int, stride: int, depthwise: bool = False, noise: bool = False, whole: bool = True):
+    def __init__(
+        self, width: int, stride: int, depthwise: bool = False, noise: bool = False, whole: bool = True
+    ):
         super().__init__()
-        half, missing = width // 2, stride % 2 if whole else 0
-        up = nn.ConvTranspose1d(width, half, 2 * stride, stride, padding=-(-stride // 2), output_padding=missing)
+        half, padding, missing = width // 2, -(-stride // 2), stride % 2 if whole else 0
+        up = nn.ConvTranspose1d(width, half, 2 * stride, stride, padding, output_padding=missing)
         self.layers = nn.ModuleList([
             Snake(width),
             up,

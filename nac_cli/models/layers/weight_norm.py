@@ -1,8 +1,9 @@
-"""Weight normalisation (Salimans and Kingma 2016): on for training, folded into plain weights for everything else.
+"""Weight normalisation (Salimans and Kingma 2016): on for training, folded into plain weights for everything
+else.
 
-DAC and SNAC train every convolution as length times direction, `w = g v / |v|`, a length for each output channel (for
-each input channel where the convolution is transposed: the first axis in either case), and the projections of their
-quantizers likewise. Our modules hold plain weights, which is all that inference needs.
+DAC and SNAC train every convolution as length times direction, `w = g v / |v|`, a length for each output
+channel (for each input channel where the convolution is transposed: the first axis in either case), and the
+projections of their quantizers likewise. Our modules hold plain weights, which is all that inference needs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ PAIRS = {".weight_g": ".weight_v", ".parametrizations.weight.original0": ".param
 def normalise(model: nn.Module) -> None:
     """Train `model` with weight normalisation from here on. Its outputs stay as they are.
 
-    Whatever writes into weights directly (k-means initialisation, revival of the projections) has to come before.
+    Whatever writes into weights directly (k-means initialisation, revival of the projections) has to come
+    before.
     """
     for layer in _layers(model):
         if not parametrize.is_parametrized(layer, "weight"):
@@ -35,8 +37,8 @@ def fold(model: nn.Module) -> None:
 
 
 def fold_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A state with every length and direction, in either naming, folded into `weight`; the rest unchanged. A length
-    without its direction stays as it is."""
+    """A state with every length and direction, in either naming, folded into `weight`; the rest unchanged.
+    A length without its direction stays as it is."""
     folded = dict(state)
     for name, length in state.items():
         for ending, direction_ending in PAIRS.items():

@@ -24,8 +24,9 @@ class MultiScaleQuantizer(nn.Module):
     def forward(self, z: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
         """Quantise `z` `[B, F, D]` for training, frame f of item b with its first `depths[b, f]` planes.
 
-        A code has the depth of its first frame. `codes` of the result are `[B, K, F]`, each repeated over its frames.
-        The official code comes without training; losses and dropout are DAC's, as the paper says (section 4.2).
+        A code has the depth of its first frame. `codes` of the result are `[B, K, F]`, each repeated over its
+        frames. The official code comes without training; losses and dropout are DAC's, as the paper says
+        (section 4.2).
         """
         with torch.autocast(z.device.type, enabled=False):
             z = residual = z.float()
