@@ -16,6 +16,7 @@ from nac_cli.models.dac import DacCodec, DacConfig
 from nac_cli.models.layers import weight_norm
 from nac_cli.models.layers.local_attention import LocalAttention
 from nac_cli.models.layers.noise import bell_noise
+from nac_cli.models.layers.receptive_field import reach
 from nac_cli.models.quantizers.multi_scale import MultiScaleQuantizer
 from nac_cli.models.quantizers.rvq import ResidualVectorQuantizer
 from nac_cli.models.snac import SnacCodec, SnacConfig
@@ -127,6 +128,22 @@ def test_contexts_are_as_far_as_the_network_sees(codec, half):
     assert max(left, right) > context - max(unit, 2), "the context is needlessly wide"
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        torch.nn.Conv1d(1, 1, 6, 3, padding=2), torch.nn.Conv1d(1, 1, 7, padding=9, dilation=3),
+        torch.nn.ConvTranspose1d(1, 1, 10, 5, padding=3), torch.nn.ConvTranspose1d(1, 1, 4, 2, padding=1),
+        torch.nn.Sequential(torch.nn.ConvTranspose1d(1, 1, 10, 5, padding=3), torch.nn.Conv1d(1, 1, 6, 3, padding=2)),
+    ],
+)
+def test_reach_is_what_has_an_influence(layer):
+    for first, last in ((20, 20), (21, 24), (25, 31)):
+        x = torch.randn(1, 1, 100, requires_grad=True)
+        layer(x)[..., first : last + 1].sum().backward()
+        reached = x.grad[0, 0].nonzero()[:, 0]
+        assert reach(layer, first, last) == (reached.min(), reached.max())
+
+
 def test_absent_planes_add_nothing_and_distortion_says_what_is_lost():
     torch.manual_seed(0)
     quantizer = MultiScaleQuantizer(12, (4, 2, 1, 1), 16, 3)
@@ -214,12 +231,12 @@ def test_weight_norm_goes_on_and_off_without_a_change(name):
     codec = build(name).eval()
     wav = torch.randn(1, 1, 16 * codec.spec.hop_length)
     codes, plain = codec.encode(wav).codes, {key: value.clone() for key, value in codec.state_dict().items()}
-    weight_norm.normalise(codec)
+    weight_norm.add_weight_norm(codec)
     assert "encoder.layers.0.parametrizations.weight.original0" in codec.state_dict()
     assert "quantizer.planes.0.project_in.parametrizations.weight.original0" in codec.state_dict()
     folded = weight_norm.fold_state(codec.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(codec.encode(wav).codes, codes, strict=True))
-    weight_norm.fold(codec)
+    weight_norm.remove_weight_norm(codec)
     assert codec.state_dict().keys() == plain.keys() == folded.keys()
     for key, value in codec.state_dict().items():
         assert torch.allclose(value, plain[key], atol=1e-6) and torch.allclose(folded[key], plain[key], atol=1e-6)
@@ -229,7 +246,7 @@ def test_weight_norm_goes_on_and_off_without_a_change(name):
 def test_a_few_steps_of_training_lower_the_loss_with_the_quantizer_in_place(name):
     """Compressed spectra of one tone, which silence leaves at the loss 1."""
     codec = build(name)
-    weight_norm.normalise(codec)
+    weight_norm.add_weight_norm(codec)
     optimizer = torch.optim.AdamW(codec.parameters(), lr=2e-3, betas=(0.8, 0.99))
     frames = 8
     time = torch.arange(frames * codec.spec.hop_length) / codec.spec.sample_rate

@@ -14,8 +14,8 @@ import torch
 
 from nac_cli.errors import ModelError
 from nac_cli.models.dac import PRESETS, DacCodec, DacConfig
-from nac_cli.models.importers.checkpoint import (
-    OfficialCheckpoint, filled, read_config, read_pickle, read_tensors, tensors_of,
+from nac_cli.models.importers.state import (
+    Checkpoint, build, read_config, read_pickle, read_state, tensors_of,
 )
 from nac_cli.models.layers.weight_norm import fold_state
 
@@ -23,15 +23,15 @@ LICENCE = "MIT, Copyright (c) 2023-present, Descript (https://github.com/descrip
 RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/download"
 HUB = "https://huggingface.co/descript"
 CHECKPOINTS = (
-    OfficialCheckpoint("weights.pth", "dac-44k-8kbps", f"{RELEASES}/0.0.1/weights.pth", LICENCE),
-    OfficialCheckpoint(
-        "weights_44khz_16kbps.pth", "dac-44k-16kbps", f"{RELEASES}/1.0.0/weights_44khz_16kbps.pth", LICENCE
+    Checkpoint("weights.pth", f"{RELEASES}/0.0.1/weights.pth", "dac-44k-8kbps", LICENCE),
+    Checkpoint(
+        "weights_44khz_16kbps.pth", f"{RELEASES}/1.0.0/weights_44khz_16kbps.pth", "dac-44k-16kbps", LICENCE
     ),
-    OfficialCheckpoint("weights_24khz.pth", "dac-24k", f"{RELEASES}/0.0.4/weights_24khz.pth", LICENCE),
-    OfficialCheckpoint("weights_16khz.pth", "dac-16k", f"{RELEASES}/0.0.5/weights_16khz.pth", LICENCE),
-    OfficialCheckpoint("descript/dac_44khz", "dac-44k-8kbps", f"{HUB}/dac_44khz", LICENCE),
-    OfficialCheckpoint("descript/dac_24khz", "dac-24k", f"{HUB}/dac_24khz", LICENCE),
-    OfficialCheckpoint("descript/dac_16khz", "dac-16k", f"{HUB}/dac_16khz", LICENCE),
+    Checkpoint("weights_24khz.pth", f"{RELEASES}/0.0.4/weights_24khz.pth", "dac-24k", LICENCE),
+    Checkpoint("weights_16khz.pth", f"{RELEASES}/0.0.5/weights_16khz.pth", "dac-16k", LICENCE),
+    Checkpoint("descript/dac_44khz", f"{HUB}/dac_44khz", "dac-44k-8kbps", LICENCE),
+    Checkpoint("descript/dac_24khz", f"{HUB}/dac_24khz", "dac-24k", LICENCE),
+    Checkpoint("descript/dac_16khz", f"{HUB}/dac_16khz", "dac-16k", LICENCE),
 )
 """Addresses as in the package's `dac/utils/__init__.py` and in transformers' documentation of DAC."""
 
@@ -54,7 +54,7 @@ def import_dac(path: Path) -> tuple[DacCodec, str]:
         state, config = _read_package(path)
     custom = f"dac-{config.sample_rate // 1000}k-custom"
     name = next((name for name, preset in PRESETS.items() if preset == config), custom)
-    return filled(lambda: DacCodec(config, name), state, path), LICENCE
+    return build(lambda: DacCodec(config, name), state, path), LICENCE
 
 
 def _read_package(path: Path) -> tuple[dict[str, torch.Tensor], DacConfig]:
@@ -89,7 +89,7 @@ def _read_transformers(folder: Path) -> tuple[dict[str, torch.Tensor], DacConfig
         values, "upsampling_ratios", folder,
     )
     weights = folder / "model.safetensors"
-    state = fold_state(read_tensors(weights if weights.exists() else folder / "pytorch_model.bin"))
+    state = fold_state(read_state(weights if weights.exists() else folder / "pytorch_model.bin"))
     modules = _transformers_modules(len(config.strides))
     named = {}
     for name, value in state.items():

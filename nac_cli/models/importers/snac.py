@@ -6,15 +6,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from nac_cli.errors import ModelError
-from nac_cli.models.importers.checkpoint import OfficialCheckpoint, filled, read_config, read_tensors
 from nac_cli.models.importers.dac import layered
+from nac_cli.models.importers.state import Checkpoint, build, read_config, read_state
 from nac_cli.models.layers.weight_norm import fold_state
 from nac_cli.models.snac import PRESETS, SnacCodec, SnacConfig
 
 LICENCE = "MIT, Copyright (c) 2024, Hubert Siuzdak (https://github.com/hubertsiuzdak/snac)"
 HUB = "https://huggingface.co/hubertsiuzdak"
 CHECKPOINTS = tuple(
-    OfficialCheckpoint(f"hubertsiuzdak/{name}", preset, f"{HUB}/{name}", LICENCE)
+    Checkpoint(f"hubertsiuzdak/{name}", f"{HUB}/{name}", preset, LICENCE)
     for name, preset in (("snac_24khz", "snac-24k"), ("snac_32khz", "snac-32k"), ("snac_44khz", "snac-44k"))
 )
 """Addresses as in the package's README."""
@@ -39,11 +39,11 @@ def import_snac(path: Path) -> tuple[SnacCodec, str]:
     folder = path if path.is_dir() else path.parent
     config = _config(read_config(folder / "config.json"), folder)
     weights = folder / "model.safetensors"
-    state = fold_state(read_tensors(weights if weights.exists() else folder / "pytorch_model.bin"))
+    state = fold_state(read_state(weights if weights.exists() else folder / "pytorch_model.bin"))
     state = {name: value for name, value in layered(state).items() if not name.endswith(".rel_pos.inv_freq")}
     custom = f"snac-{config.sample_rate // 1000}k-custom"
     name = next((name for name, preset in PRESETS.items() if preset == config), custom)
-    return filled(lambda: SnacCodec(config, name), state, folder), LICENCE
+    return build(lambda: SnacCodec(config, name), state, folder), LICENCE
 
 
 def _config(values: dict, folder: Path) -> SnacConfig:
