@@ -165,3 +165,6 @@ class DacCodec(Codec):
 
     def decode(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
         return self.synthesise(self.quantizer.decode(torch.stack(codes, 1)))
+
+    def code_vectors(self) -> tuple[torch.Tensor, ...]:
+        return self.quantizer.vectors()

@@ -223,6 +223,9 @@ class SnacCodec(Codec):
         wav = self.decoder(self.quantizer.decode(codes).transpose(1, 2), self._noise(codes))
         return wav[..., : frames * self.spec.hop_length]
 
+    def code_vectors(self) -> tuple[torch.Tensor, ...]:
+        return self.quantizer.vectors()
+
     def _noise(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Numbers of each frame `[B, F, sum(noise_rates)]` from its codes, and from its place among the
         frames that share the coarsest: with few planes all of those have the same codes, but must not have

@@ -9,7 +9,7 @@ from torch import nn
 
 from nac_cli.models.dac import PRESETS
 from nac_cli.models.importers.dac import import_dac
-from tests.codecs.official import dac_class, randomise, sound, transformers_dac
+from tests.codecs.official import close, dac_class, randomise, sound, transformers_dac
 
 ARGUMENTS = {
     "dac-44k-8kbps": {},
@@ -40,10 +40,6 @@ def assert_parity(ours, reference_encode, reference_decode, full_length: bool) -
         assert not wav_hat[..., frames * hop - missing :].any()
     assert all(len(plane.unique()) > 3 for plane in encoded.codes)
     assert wav_hat.std() > 0.01
-
-
-def close(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
-    return ours.shape == theirs.shape and ((ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()).item()
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)

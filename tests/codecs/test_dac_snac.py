@@ -80,6 +80,8 @@ def test_codes_and_wave_have_the_contract_s_shapes(codec, frames):
     assert wav_hat.shape == (3, 1, frames * codec.spec.hop_length)
     assert torch.equal(codec.decode(encoded.codes), wav_hat)
     assert codec.unit_level is False
+    width = codec.quantizer.planes[0].project_in.in_features
+    assert [vectors.shape for vectors in codec.code_vectors()] == [(64, width)] * codec.spec.num_codebooks
 
 
 @given(data=st.data())

@@ -16,6 +16,7 @@ from nac_cli.models.importers.dac import import_dac
 from nac_cli.models.importers.snac import import_snac
 from nac_cli.models.snac import PRESETS as SNAC_PRESETS
 from tests.codecs.make_goldens import DAC, GOLDENS, SNAC, TRANSFORMERS, weights_of
+from tests.codecs.official import close
 
 
 def golden(name: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -47,10 +48,6 @@ def save_transformers(state: dict[str, torch.Tensor], folder: Path, arguments: d
     folder.joinpath("config.json").write_text(json.dumps(arguments), encoding="utf-8")
     save_file(state, folder / "model.safetensors")
     return folder
-
-
-def close(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
-    return ours.shape == theirs.shape and ((ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()).item()
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from nac_cli.models.importers.snac import import_snac
 from nac_cli.models.snac import PRESETS
-from tests.codecs.official import randomise, save_snac, snac_class, sound
+from tests.codecs.official import close, randomise, save_snac, snac_class, sound
 
 GENERAL = {
     "encoder_dim": 64, "encoder_rates": [2, 3, 8, 8], "decoder_dim": 1536, "decoder_rates": [8, 8, 3, 2],
@@ -24,10 +24,6 @@ ARGUMENTS = {
     "snac-32k": GENERAL | {"sampling_rate": 32_000},
     "snac-44k": GENERAL | {"sampling_rate": 44_100},
 }
-
-
-def close(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
-    return ours.shape == theirs.shape and ((ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()).item()
 
 
 @pytest.fixture

@@ -60,6 +60,10 @@ class MultiScaleQuantizer(nn.Module):
             z_q = z_q + _repeated(quantizer.decode(plane.clamp_min(0)) * present, stride)
         return z_q
 
+    def vectors(self) -> tuple[torch.Tensor, ...]:
+        """What the codes of each plane add to `z_q`: `[N, D]`."""
+        return tuple(quantizer.project_out(quantizer.codebook) for quantizer in self.planes)
+
 
 def _means(z: torch.Tensor, stride: int) -> torch.Tensor:
     """`[B, F, D]` -> `[B, F / stride, D]`."""
