@@ -87,6 +87,8 @@ class EncodecConfig:
         for name in ("strides", "bitrates"):
             if isinstance(getattr(self, name), list):  # as from JSON
                 object.__setattr__(self, name, tuple(getattr(self, name)))
+            if not isinstance(getattr(self, name), tuple) or not 1 <= len(getattr(self, name)) <= 8:
+                raise ModelError(f"EnCodec: {name} must be a list of 1 to 8 integers, not {getattr(self, name)!r}")
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             for item in value if isinstance(value, tuple) else (value,):
@@ -244,7 +246,7 @@ class EncodecCodec(Codec):
 
     def _scale(self, wav: torch.Tensor) -> torch.Tensor:
         if not self.config.normalise:
-            return torch.ones_like(wav[:, 0, 0])
+            return wav.new_ones(len(wav))
         return wav.mean(1).square().mean(-1).sqrt() + QUIETEST
 
     def _quantized(self, z: torch.Tensor) -> Encoded:

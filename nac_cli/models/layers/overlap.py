@@ -12,6 +12,8 @@ def overlap_add(segments: list[torch.Tensor], stride: int) -> torch.Tensor:
     segment is left as it is; where two meet, it is a linear fade (official EnCodec; the paper speaks of an overlap
     only). A shorter one has the beginning of the triangle.
     """
+    if len(segments) == 1:
+        return segments[0]
     length = max(number * stride + segment.shape[-1] for number, segment in enumerate(segments))
     longest = max(segment.shape[-1] for segment in segments)
     rising = torch.arange(1, longest + 1, device=segments[0].device, dtype=segments[0].dtype)

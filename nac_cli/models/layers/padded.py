@@ -100,12 +100,14 @@ class TrimmedTransposedConv(StreamingLayer):
         self.before = 0 if causal else self.excess - self.excess // 2
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not x.shape[-1]:
+            return self._nothing(x)
         y = self.norm(self.conv(x))  # what is trimmed counts in the norm's statistics, as in the official code
         return y[..., self.before : self.before + x.shape[-1] * self.stride]
 
     def step(self, x: torch.Tensor, state: TransposedState | None, last: bool) -> tuple[torch.Tensor, State]:
         if not x.shape[-1]:
-            return x.new_empty(len(x), self.conv.out_channels, 0), state
+            return self._nothing(x), state
         y = functional.conv_transpose1d(x, self.conv.weight, None, self.stride)
         if state:
             y = y + functional.pad(state.tail, (0, y.shape[-1] - self.excess))
@@ -114,3 +116,6 @@ class TrimmedTransposedConv(StreamingLayer):
 
     def sources(self, first: int, last: int) -> tuple[int, int]:
         return -(-(first + self.before - self.span + 1) // self.stride), (last + self.before) // self.stride
+
+    def _nothing(self, x: torch.Tensor) -> torch.Tensor:
+        return x.new_empty(len(x), self.conv.out_channels, 0)

@@ -25,9 +25,18 @@ def remove_weight_norm(model: nn.Module) -> None:
             parametrize.remove_parametrizations(module, "weight")
 
 
+@torch.no_grad()
 def folded(gain: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
-    """The weight for a stored `gain` `[N, 1, 1]` and `direction` `[N, M, kernel_size]`."""
-    return gain * (direction / torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True))
+    """The weight for a stored `gain` `[N, 1, 1]` and `direction` `[N, M, kernel_size]`.
+
+    By torch's own parametrisation: a weight that is rounded in another way gives now and then another code.
+    """
+    holder = nn.Module()
+    holder.weight = nn.Parameter(direction)
+    parametrizations.weight_norm(holder)
+    holder.parametrizations.weight.original0.copy_(gain)
+    holder.parametrizations.weight.original1.copy_(direction)
+    return holder.weight.detach()
 
 
 def _convolutions(model: nn.Module) -> list[nn.Module]:

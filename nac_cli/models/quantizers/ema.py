@@ -12,8 +12,9 @@ The paper is silent on these, and we differ from the official code on purpose:
 - Codebooks start from k-means centres (the paper says so of its SoundStream only), and the running averages from
   the same clusters. The official code starts the running sums as if each cluster had one member, so that the
   first update throws the centres away.
-- The threshold for replacement is relative to even use, so that it fits every batch size. The official one is
-  2 vectors a batch; for the paper's batches of 64 s, 4,800 frames and 1,024 entries, that is 0.43 of even use.
+- An entry is replaced when it has less than 3 % of even use. The official threshold is 2 vectors a batch, which for
+  the paper's batches (64 s, 4,800 frames, 1,024 entries) is 43 % of even use. In the official code that has no
+  effect; where replacement works, it would never let a rare but useful entry be.
 - The commitment loss is the mean over dimensions, as in the official code (the paper has the sum), summed over
   planes, as in the paper (the official code has the mean).
 """
@@ -95,7 +96,7 @@ class CodebookAverages(nn.Module):
     """
 
     def __init__(
-        self, quantizer: ResidualEuclideanQuantizer, decay: float = 0.99, replace_below: float = 0.43,
+        self, quantizer: ResidualEuclideanQuantizer, decay: float = 0.99, replace_below: float = 0.03,
         summed: Callable[[torch.Tensor], torch.Tensor] = torch.clone,
     ):
         super().__init__()
