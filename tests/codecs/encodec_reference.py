@@ -1,4 +1,5 @@
-"""The official EnCodec package with random weights, where it is installed (`pip install --no-deps encodec einops`)."""
+"""The official EnCodec package with random weights, where it is installed (`pip install --no-deps encodec
+einops`)."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ def official(kind: str):
 
 
 def tiny(causal: bool):
-    """A network of the package small enough to be stored: hop 6, 3 codebooks of 8; in segments unless `causal`."""
+    """A network of the package small enough to be stored: hop 6, 3 codebooks of 8; in segments unless
+    `causal`."""
     encodec = _package()
     from encodec.modules import SEANetDecoder, SEANetEncoder
     from encodec.quantization import ResidualVectorQuantizer
@@ -50,7 +52,8 @@ def fitted(model, num_samples: int):
 
 
 def _package() -> ModuleType:
-    """The package, with an empty module for torchaudio where that is missing: it only resamples, reads and writes files."""
+    """The package, with an empty module for torchaudio where that is missing: it only resamples, reads and
+    writes files."""
     if importlib.util.find_spec("torchaudio") is not None or "encodec" in sys.modules:
         return importlib.import_module("encodec")
     sys.modules["torchaudio"] = ModuleType("torchaudio")

@@ -44,7 +44,8 @@ def test_distortion_is_what_absent_planes_cost(quantizer):
     for depth in range(PLANES + 1):
         kept = codes.clone()
         kept[:, depth:] = ABSENT
-        assert torch.allclose((whole - quantizer.decode(kept)).square().sum(-1), distortion[:, depth], atol=1e-4)
+        missing = (whole - quantizer.decode(kept)).square().sum(-1)
+        assert torch.allclose(missing, distortion[:, depth], atol=1e-4)
 
 
 def test_training_quantises_as_inference_does(quantizer):
@@ -62,7 +63,8 @@ def test_gradients_are_straight_through_and_every_plane_asks_for_commitment(quan
     (gradient,) = torch.autograd.grad((quantizer(z, depths).z_q * weight).sum(), z)
     assert (gradient == weight).all()
     gradients = [
-        torch.autograd.grad(quantizer(z, torch.full((2, 9), depth)).commitment, z)[0] for depth in range(1, PLANES + 1)
+        torch.autograd.grad(quantizer(z, torch.full((2, 9), depth)).commitment, z)[0]
+        for depth in range(1, PLANES + 1)
     ]
     residual = quantizer(z, depths).residuals
     for number, (before, after) in enumerate(zip(gradients, gradients[1:]), 1):
@@ -145,4 +147,5 @@ def test_training_goes_on_from_a_checkpoint_as_if_uninterrupted(quantizer):
     resumed_averages = CodebookAverages(resumed)
     resumed_averages.load_state_dict(state)
     step(resumed, resumed_averages, 1)
-    assert all((a.codebook == b.codebook).all() for a, b in zip(quantizer.planes, resumed.planes, strict=True))
+    pairs = zip(quantizer.planes, resumed.planes, strict=True)
+    assert all((plane.codebook == again.codebook).all() for plane, again in pairs)

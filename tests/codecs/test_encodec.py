@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from nac_cli.errors import ModelError, UsageError
-from nac_cli.models.encodec import PRESETS, EncodecCodec, EncodecConfig
+from nac_cli.models.encodec import EncodecCodec
+from nac_cli.models.encodec_config import PRESETS, EncodecConfig
 from nac_cli.models.layers.weight_norm import remove_weight_norm
 from nac_cli.models.quantizers.ema import CodebookAverages
 from nac_cli.values import ABSENT
 
 CAUSAL = EncodecConfig(
-    sample_rate=600, strides=(2, 3), width=4, latent_width=6, num_codebooks=3, codebook_size=8, bitrates=(600, 900)
+    sample_rate=600, strides=(2, 3), width=4, latent_width=6, num_codebooks=3, codebook_size=8,
+    bitrates=(600, 900),
 )
 STEREO = dataclasses.replace(
     CAUSAL, channels=2, causal=False, norm="layer", normalise=True, segment_length=120, segment_stride=114
@@ -27,7 +29,8 @@ HOP = 6
 
 
 def codec(config: EncodecConfig) -> EncodecCodec:
-    """With random weights, in float64, so that no near tie makes a test depend on rounding; codebooks made of latents."""
+    """With random weights, in float64, so that no near tie makes a test depend on rounding; codebooks made of
+    latents."""
     torch.manual_seed(0)
     model = EncodecCodec(config, "test").eval().requires_grad_(False)
     z = model.encoder(torch.randn(4, config.channels, 100 * HOP)).transpose(1, 2).flatten(0, 1)
@@ -99,7 +102,8 @@ def test_decoding_step_by_step_gives_the_sound_of_the_whole(causal, frames, cuts
 
 @pytest.mark.parametrize("name", ["encodec-24k-tiny"])
 def test_after_its_start_a_stream_has_a_latency_of_one_hop(name):
-    """Of 320 samples, 13.3 ms. At the start, the 7 frames come together that the reflection has to wait for."""
+    """Of 320 samples, 13.3 ms. At the start, the 7 frames come together that the reflection has to wait
+    for."""
     model = EncodecCodec(PRESETS[name], name).eval().requires_grad_(False)
     wav, encoder, decoder, frames, samples = torch.randn(1, 1, 10 * 320), None, None, [], []
     for piece in wav.split(320, -1):
@@ -127,8 +131,9 @@ def test_segments_carry_their_own_level(stereo):
     assert (loud.scale > 50 * quiet.scale).all()
     louder = stereo.encode_segments(wav * 8)
     assert all((a == b).all() for a, b in zip(loud.codes, louder[1].codes))
-    assert stereo.decode_segments([quiet, loud, *rest], 300).shape == wav.shape
-    assert torch.allclose(stereo.decode_segments(louder, 300), 8 * stereo.decode_segments([quiet, loud, *rest], 300))
+    wav_hat = stereo.decode_segments([quiet, loud, *rest], 300)
+    assert wav_hat.shape == wav.shape
+    assert torch.allclose(stereo.decode_segments(louder, 300), 8 * wav_hat)
 
 
 def test_segments_of_every_length_give_that_length(stereo):
@@ -197,8 +202,9 @@ def test_a_config_survives_json():
 @pytest.mark.parametrize(
     "change",
     [
-        {"strides": ()}, {"strides": 6}, {"strides": (0,)}, {"strides": (64,) * 8}, {"width": 4096}, {"width": 1}, {"channels": 3},
-        {"norm": "layer"}, {"norm": "batch"}, {"causal": 1}, {"segment_length": 100}, {"codebook_size": 1.5},
+        {"strides": ()}, {"strides": 6}, {"strides": (0,)}, {"strides": (64,) * 8}, {"width": 4096},
+        {"width": 1}, {"channels": 3}, {"segment_stride": 10}, {"norm": "layer"}, {"norm": "batch"},
+        {"causal": 1}, {"segment_length": 100}, {"codebook_size": 1.5},
         {"segment_length": 10, "segment_stride": 20},
     ],
 )  # fmt: skip
@@ -209,7 +215,8 @@ def test_a_config_out_of_bounds_is_an_error(change):
 
 @pytest.mark.parametrize("config", [CAUSAL, STEREO])
 def test_it_learns(config):
-    """A minute's training in small: the loss falls, codes come into use, and weight norm leaves plain weights behind."""
+    """A minute's training in small: the loss falls, codes come into use, and weight norm leaves plain weights
+    behind."""
     torch.manual_seed(0)
     model = EncodecCodec(config, "test")
     names = set(model.state_dict())

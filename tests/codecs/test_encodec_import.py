@@ -1,4 +1,5 @@
-"""Official EnCodec checkpoints read into our model: the same codes and the same sound as the package they come from."""
+"""Official EnCodec checkpoints read into our model: the same codes and the same sound as the package they
+come from."""
 
 from __future__ import annotations
 
@@ -12,18 +13,22 @@ import torch
 from safetensors.torch import save_file
 
 from nac_cli.errors import ModelError
-from nac_cli.models.encodec import EncodecConfig
+from nac_cli.models.encodec_config import EncodecConfig
 from nac_cli.models.importers.encodec import CHECKPOINTS, import_encodec
 
 GOLDEN = Path(__file__).parent / "golden"
-TINY = {"sample_rate": 300, "strides": (2, 3), "width": 2, "latent_width": 6, "num_codebooks": 3, "codebook_size": 8}
+TINY = {
+    "sample_rate": 300, "strides": (2, 3), "width": 2, "latent_width": 6, "num_codebooks": 3,
+    "codebook_size": 8,
+}
 CONFIGS = {
     "encodec-causal": EncodecConfig(**TINY),
     "encodec-segments": EncodecConfig(
         **TINY, channels=2, causal=False, norm="layer", normalise=True, segment_length=300, segment_stride=297
     ),
 }
-LENGTHS = [("encodec-causal", n) for n in (1, 5, 6, 7, 250)] + [("encodec-segments", n) for n in (7, 299, 301, 650)]
+LENGTHS = [("encodec-causal", length) for length in (1, 5, 6, 7, 250)]
+LENGTHS += [("encodec-segments", length) for length in (7, 299, 301, 650)]
 
 
 def stored(name: str) -> dict[str, np.ndarray]:
@@ -86,7 +91,8 @@ def in_the_other_layout(name: str, folder: Path, parametrised: bool) -> Path:
         "model_type": "encodec", "sampling_rate": 300, "audio_channels": config.channels, "num_filters": 2,
         "hidden_size": 6, "codebook_size": 8, "upsampling_ratios": [3, 2], "use_causal_conv": config.causal,
         "normalize": config.normalise, "norm_type": "weight_norm" if config.causal else "time_group_norm",
-        "chunk_length_s": 1.0 if config.segment_length else None, "overlap": 0.01 if config.segment_length else None,
+        "chunk_length_s": 1.0 if config.segment_length else None,
+        "overlap": 0.01 if config.segment_length else None,
         "target_bandwidths": [0.45], "pad_mode": "reflect", "trim_right_ratio": 1.0,
     }
     folder.mkdir(exist_ok=True)
@@ -143,7 +149,8 @@ def test_a_damaged_download_is_noticed_by_its_name(tmp_path):
     "change",
     [
         {"model_type": "bert"}, {"pad_mode": "constant"}, {"trim_right_ratio": 0.5}, {"codebook_dim": 7},
-        {"num_filters": 1 << 40}, {"num_filters": "2"}, {"upsampling_ratios": "32"}, {"upsampling_ratios": []},
+        {"num_filters": 1 << 40}, {"num_filters": "2"}, {"upsampling_ratios": "32"},
+        {"upsampling_ratios": [0]},
         {"target_bandwidths": []}, {"target_bandwidths": [float("inf")]}, {"norm_type": "none"},
         {"chunk_length_s": -1.0}, {"use_causal_conv": "yes"}, {"dilation_growth_rate": 99},
     ],

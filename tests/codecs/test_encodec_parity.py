@@ -1,7 +1,7 @@
 """EnCodec at full size against the official package and `transformers`, where they are installed.
 
-Random weights, saved as the reference saves them and read through our importer: codes exactly equal, latents and sound
-within 1e-5 of the loudest sample. The stored results of `test_encodec_import` need neither package.
+Random weights, saved as the reference saves them and read through our importer: codes exactly equal, latents
+and sound within 1e-5 of the loudest sample. The stored results of `test_encodec_import` need neither package.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from nac_cli.models.importers.encodec import import_encodec
 from tests.codecs import encodec_reference
 
 OFFICIAL = pytest.mark.skipif(not encodec_reference.INSTALLED, reason="needs the packages encodec and einops")
-TRANSFORMERS = pytest.mark.skipif(importlib.util.find_spec("transformers") is None, reason="needs transformers")
+TRANSFORMERS = pytest.mark.skipif(
+    importlib.util.find_spec("transformers") is None, reason="needs the package transformers"
+)
 LENGTHS = {
     "24khz": (1, 2, 5, 319, 320, 321, 2239, 2240, 24_000 + 7),
     "48khz": (1, 319, 320, 321, 47_520, 47_521, 47_680, 48_000, 48_001, 95_040 + 400),
@@ -50,7 +52,9 @@ def near(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
 
 
 @OFFICIAL
-@pytest.mark.parametrize(("kind", "length"), [(kind, n) for kind in ("24khz", "48khz") for n in LENGTHS[kind]])
+@pytest.mark.parametrize(
+    ("kind", "length"), [(kind, length) for kind in ("24khz", "48khz") for length in LENGTHS[kind]]
+)
 def test_as_the_official_package(official, kind, length):
     theirs, ours = official[kind]
     wav = 0.1 * torch.randn(1, ours.channels, length)
@@ -105,7 +109,8 @@ def test_as_transformers(tmp_path, kind, pickled):
         ours, _ = import_encodec(tmp_path)
     for length in LENGTHS[kind]:
         wav = 0.1 * torch.randn(1, ours.channels, length)
-        codes, scales, lacking = theirs.encode(wav, bandwidth=theirs.config.target_bandwidths[-1], return_dict=False)
+        most = theirs.config.target_bandwidths[-1]
+        codes, scales, lacking = theirs.encode(wav, bandwidth=most, return_dict=False)
         segments = ours.encode_segments(wav)
         assert len(segments) == len(codes)
         for segment, expected in zip(segments, codes, strict=True):
@@ -116,7 +121,8 @@ def test_as_transformers(tmp_path, kind, pickled):
 
 
 def transformers_model(kind: str):
-    """`kind` as configured by facebook/encodec_*: the last is MusicGen's, neither causal nor with segments."""
+    """`kind` as configured by facebook/encodec_*: the last is MusicGen's, neither causal nor with
+    segments."""
     from transformers import EncodecConfig, EncodecModel
 
     config = {
@@ -127,13 +133,15 @@ def transformers_model(kind: str):
             "use_causal_conv": False,
         },
         "32khz": {
-            "target_bandwidths": [2.2], "sampling_rate": 32_000, "num_filters": 64, "upsampling_ratios": [8, 5, 4, 4],
-            "codebook_size": 2048, "use_causal_conv": False, "use_conv_shortcut": False,
+            "target_bandwidths": [2.2], "sampling_rate": 32_000, "num_filters": 64,
+            "upsampling_ratios": [8, 5, 4, 4], "codebook_size": 2048, "use_causal_conv": False,
+            "use_conv_shortcut": False,
         },
     }[kind]
     with torch.inference_mode(False):
         model = EncodecModel(EncodecConfig(**config)).eval().requires_grad_(False)
-        residual = model.encoder(0.1 * torch.randn(4, model.config.audio_channels, 8_000)).transpose(1, 2).flatten(0, 1)
+        noise = 0.1 * torch.randn(4, model.config.audio_channels, 8_000)
+        residual = model.encoder(noise).transpose(1, 2).flatten(0, 1)
         for layer in model.quantizer.layers:
             book = layer.codebook
             book.embed.copy_(residual[torch.randint(len(residual), (len(book.embed),))])

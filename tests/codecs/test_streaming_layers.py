@@ -25,7 +25,9 @@ LAYERS = {
     "lstm": lambda: ResidualLstm(3, 2),
     "unit": lambda: ResidualUnit(3, 2, 3, 2, conv_shortcut=True, **UNIT),
     "identity unit": lambda: ResidualUnit(3, 2, 3, 2, conv_shortcut=False, **UNIT),
-    "chain": lambda: Chain(PaddedConv(3, 4, 7), nn.ELU(), PaddedConv(4, 5, 4, 2), ResidualLstm(5, 1), PaddedConv(5, 3, 7)),
+    "chain": lambda: Chain(
+        PaddedConv(3, 4, 7), nn.ELU(), PaddedConv(4, 5, 4, 2), ResidualLstm(5, 1), PaddedConv(5, 3, 7)
+    ),
 }
 
 

@@ -1,8 +1,9 @@
 """EnCodec checkpoints: those of the official package, and those of Hugging Face `transformers`.
 
 Both name the same layers by number, in the order in which we have them. The official file is a dictionary of
-tensors, which says nothing of the network's shape; the other layout is a folder with a `config.json`. Convolutions are
-stored as gain and direction, and are multiplied out here. What only training needs of a codebook is left out.
+tensors, which says nothing of the network's shape; the other layout is a folder with a `config.json`.
+Convolutions are stored as gain and direction, and are multiplied out here. What only training needs of a
+codebook is left out.
 """
 
 from __future__ import annotations
@@ -17,22 +18,24 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
-from nac_cli.models.encodec import PRESETS, EncodecCodec, EncodecConfig
+from nac_cli.models.encodec import EncodecCodec
+from nac_cli.models.encodec_config import PRESETS, EncodecConfig
 from nac_cli.models.importers.state import build, read_state
 from nac_cli.models.layers.weight_norm import folded
 
 LICENCE = (
-    "EnCodec's weights: Meta's package, release 0.1.1, is under CC BY-NC 4.0 as a whole. Its code has been MIT since "
-    "April 2023; whether the weights are too has not been answered (github.com/facebookresearch/encodec/issues/69), "
-    "while the model card of facebook/encodec_48khz says MIT. Take them as non-commercial unless you know better."
+    "EnCodec's weights: Meta's package, release 0.1.1, is under CC BY-NC 4.0 as a whole. Its code has been "
+    "MIT since April 2023; whether the weights are too has not been answered "
+    "(github.com/facebookresearch/encodec/issues/69), while the model card of facebook/encodec_48khz says "
+    "MIT. Take them as non-commercial unless you know better."
 )
-MUSICGEN_LICENCE = "MusicGen's EnCodec: AudioCraft's code is MIT, its weights are CC BY-NC 4.0 (non-commercial)."
+MUSICGEN_LICENCE = "MusicGen's EnCodec: AudioCraft's code is MIT, its weights are CC BY-NC 4.0."
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An official checkpoint: its `name` as a file or a repository, its vendor's `address`, the preset it fits ("" if
-    its own configuration says all) and its `licence`."""
+    """An official checkpoint: its `name` as a file or a repository, its vendor's `address`, the preset it
+    fits ("" if its own configuration says all) and its `licence`."""
 
     name: str
     address: str
@@ -49,15 +52,21 @@ CHECKPOINTS = (
         "encodec_48khz-7e698e3e.th", "https://dl.fbaipublicfiles.com/encodec/v0/encodec_48khz-7e698e3e.th",
         "encodec-48k", LICENCE,
     ),
-    Checkpoint("facebook/encodec_24khz", "https://huggingface.co/facebook/encodec_24khz", "encodec-24k", LICENCE),
-    Checkpoint("facebook/encodec_48khz", "https://huggingface.co/facebook/encodec_48khz", "encodec-48k", LICENCE),
-    Checkpoint("facebook/encodec_32khz", "https://huggingface.co/facebook/encodec_32khz", "", MUSICGEN_LICENCE),
+    Checkpoint(
+        "facebook/encodec_24khz", "https://huggingface.co/facebook/encodec_24khz", "encodec-24k", LICENCE,
+    ),
+    Checkpoint(
+        "facebook/encodec_48khz", "https://huggingface.co/facebook/encodec_48khz", "encodec-48k", LICENCE,
+    ),
+    Checkpoint(
+        "facebook/encodec_32khz", "https://huggingface.co/facebook/encodec_32khz", "", MUSICGEN_LICENCE,
+    ),
 )
 
 NORMS = {"weight_norm": "weight", "time_group_norm": "layer"}
 OURS = {
-    "sampling_rate": "sample_rate", "audio_channels": "channels", "num_filters": "width", "hidden_size": "latent_width",
-    "kernel_size": "kernel_size", "last_kernel_size": "last_kernel_size",
+    "sampling_rate": "sample_rate", "audio_channels": "channels", "num_filters": "width",
+    "hidden_size": "latent_width", "kernel_size": "kernel_size", "last_kernel_size": "last_kernel_size",
     "residual_kernel_size": "residual_kernel_size", "num_residual_layers": "residual_units",
     "dilation_growth_rate": "dilation_base", "compress": "compress", "use_conv_shortcut": "conv_shortcut",
     "num_lstm_layers": "lstm_layers", "use_causal_conv": "causal", "codebook_size": "codebook_size",
@@ -68,6 +77,10 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """What the other layout calls its weights, in order of preference."""
 FIXED = {"pad_mode": "reflect", "trim_right_ratio": 1.0}
 """What `transformers` can vary and we cannot."""
+UNUSABLE = (
+    ModelError, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError
+)
+"""What reading a description can run into that is not one, or of another kind of model."""
 RENAMED = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
@@ -87,9 +100,9 @@ LEFT_OUT = re.compile(r"^quantizer\.(?:vq\.)?layers\.\d+\._?codebook\.(?:inited|
 def import_encodec(path: Path, config: EncodecConfig | None = None) -> tuple[EncodecCodec, str]:
     """The model of the checkpoint at `path`, ready for inference, and a note on its licence.
 
-    `path` is a file of the official package, or a file or folder in the layout of `transformers`. `config` is for
-    official files that fit none of the presets. Raises `ModelError` if the checkpoint cannot be read, or naming the
-    first tensor that is missing, unknown or of the wrong shape.
+    `path` is a file of the official package, or a file or folder in the layout of `transformers`. `config` is
+    for official files that fit none of the presets. Raises `ModelError` if the checkpoint cannot be read, or
+    naming the first tensor that is missing, unknown or of the wrong shape.
     """
     path = _weights_in(Path(path))
     description = path.with_name("config.json")
@@ -127,16 +140,17 @@ def _recognised(state: dict[str, torch.Tensor], path: Path) -> EncodecConfig:
     if "encoder.model.0.conv.conv.weight_g" in state:
         return PRESETS["encodec-24k"]
     raise ModelError(
-        f"{path}: no checkpoint of the encodec package (encoder.model.0.conv is missing), and no config.json beside "
-        f"one of {', '.join(WEIGHTS)}"
+        f"{path}: no checkpoint of the encodec package (encoder.model.0.conv is missing), and no config.json "
+        f"beside one of {', '.join(WEIGHTS)}"
     )
 
 
 def _described(path: Path) -> EncodecConfig:
-    """The shape that a `config.json` of `transformers` describes. What it leaves out is as in the 24 kHz model."""
+    """The shape that a `config.json` of `transformers` describes. What it leaves out is as in the 24 kHz
+    model."""
     try:
         return _config(json.loads(path.read_text(encoding="utf-8")))
-    except (ModelError, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+    except UNUSABLE as error:
         raise ModelError(f"{path}: not the description of an EnCodec model ({error})") from error
 
 
@@ -154,7 +168,7 @@ def _config(entries: dict) -> EncodecConfig:
     if "norm_type" in entries:
         ours["norm"] = NORMS[entries["norm_type"]]
     config = EncodecConfig(**ours)
-    if entries.get("codebook_dim", None) not in (None, config.latent_width):
+    if entries.get("codebook_dim") not in (None, config.latent_width):
         raise ValueError("codebook_dim differs from hidden_size")
     return replace(config, num_codebooks=_num_codebooks(config), **_segments(entries, config.sample_rate))
 
@@ -169,7 +183,8 @@ def _segments(entries: dict, sample_rate: int) -> dict[str, int]:
     if entries.get("chunk_length_s") is None:
         return {}
     length = int(entries["chunk_length_s"] * sample_rate)
-    return {"segment_length": length, "segment_stride": max(1, int((1 - (entries.get("overlap") or 0)) * length))}
+    stride = max(1, int((1 - (entries.get("overlap") or 0)) * length))
+    return {"segment_length": length, "segment_stride": stride}
 
 
 def _translated(state: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:

@@ -1,4 +1,5 @@
-"""Checkpoint files as dictionaries of tensors, and models made of them. Nothing but tensors is ever unpickled."""
+"""Checkpoint files as dictionaries of tensors, and models made of them. Nothing but tensors is ever
+unpickled."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a `.safetensors` file or of one of `torch.save`, by name. Raises `ModelError` for anything else."""
+    """The tensors of a `.safetensors` file or of one of `torch.save`, by name. Raises `ModelError` for
+    anything else."""
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -25,15 +27,16 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     except FileNotFoundError:
         raise ModelError(f"{path}: no such checkpoint") from None
     except Exception as error:  # torch.load raises whatever the first wrong byte leads to
-        raise ModelError(f"{path}: not a readable checkpoint of tensors alone ({_first_line(error)})") from error
+        raise ModelError(f"{path}: not a readable checkpoint of tensors alone ({_reason(error)})") from error
     if not isinstance(state, dict) or not all(map(_is_named_tensor, state.items())):
         raise ModelError(f"{path}: not a dictionary of tensors by name")
     return state
 
 
 def build(make: Callable[[], Model], state: dict[str, torch.Tensor], path: Path) -> Model:
-    """`make()`'s network with exactly the weights of `state`, in float32 and ready for inference; memory is only taken
-    for what `state` has. Raises `ModelError` naming the first tensor that is missing, unknown or of another shape."""
+    """`make()`'s network with exactly the weights of `state`, in float32 and ready for inference; memory is
+    only taken for what `state` has. Raises `ModelError` naming the first tensor that is missing, unknown or
+    of another shape."""
     with torch.device("meta"):
         model = make()
     expected = model.state_dict()
@@ -54,5 +57,6 @@ def _is_named_tensor(item: tuple) -> bool:
     return isinstance(item[0], str) and isinstance(item[1], torch.Tensor) and item[1].layout == torch.strided
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n")[0] if isinstance(error, (OSError, SafetensorError)) else type(error).__name__
+def _reason(error: Exception) -> str:
+    """Torch's own messages advise to unpickle everything after all."""
+    return str(error) if isinstance(error, (OSError, SafetensorError)) else type(error).__name__

@@ -19,7 +19,8 @@ class LstmState:
 
 
 class ResidualLstm(StreamingLayer):
-    """`x + LSTM(x)`, `[B, D, L] -> [B, D, L]`. An output depends on all inputs up to its own: its memory has no end."""
+    """`x + LSTM(x)`, `[B, D, L] -> [B, D, L]`. An output depends on all inputs up to its own: its memory has
+    no end."""
 
     def __init__(self, width: int, layers: int):
         super().__init__()

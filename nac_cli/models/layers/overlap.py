@@ -8,9 +8,9 @@ import torch
 def overlap_add(segments: list[torch.Tensor], stride: int) -> torch.Tensor:
     """Segments `[..., L]`, one every `stride` samples -> `[..., T]`, where the last of them ends.
 
-    Each is weighted by a triangle as long as the longest, and the sum divided by the sum of the weights: alone, a
-    segment is left as it is; where two meet, it is a linear fade (official EnCodec; the paper speaks of an overlap
-    only). A shorter one has the beginning of the triangle.
+    Each is weighted by a triangle as long as the longest, and the sum divided by the sum of the weights:
+    alone, a segment is left as it is; where two meet, it is a linear fade (official EnCodec; the paper speaks
+    of an overlap only). A shorter one has the beginning of the triangle.
     """
     if len(segments) == 1:
         return segments[0]

@@ -1,9 +1,10 @@
-"""Convolutions over time that keep the length: L samples become ceil(L / stride), and L frames L * stride samples.
+"""Convolutions over time that keep the length: L samples become ceil(L / stride), and L frames L * stride
+samples.
 
-Both are those of EnCodec (section 3.1). Causal ones have all their padding before the first sample; the others have
-it on both sides, the odd one before. The paper does not say what the padding is; the official code reflects the
-signal, and so do we. A causal convolution therefore needs its first few inputs before it can give its first output,
-and none beyond the present one afterwards.
+Both are those of EnCodec (section 3.1). Causal ones have all their padding before the first sample; the
+others have it on both sides, the odd one before. The paper does not say what the padding is; the official
+code reflects the signal, and so do we. A causal convolution therefore needs its first few inputs before it
+can give its first output, and none beyond the present one afterwards.
 """
 
 from __future__ import annotations
@@ -30,14 +31,16 @@ def reflect(x: torch.Tensor, before: int, after: int) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class ConvState:
-    """`waiting` `[B, D, n]`: inputs that coming outputs need; `padded`: whether the padding before them is there yet."""
+    """`waiting` `[B, D, n]`: inputs that coming outputs need; `padded`: whether the padding before them is
+    there yet."""
 
     waiting: torch.Tensor
     padded: bool
 
 
 class PaddedConv(StreamingLayer):
-    """Convolution `[B, D, L] -> [B, D', ceil(L / stride)]`; with `norm`, normalised over channels and time as one."""
+    """Convolution `[B, D, L] -> [B, D', ceil(L / stride)]`; with `norm`, normalised over channels and time as
+    one."""
 
     def __init__(
         self, width_in: int, width_out: int, kernel_size: int, stride: int = 1, dilation: int = 1, *,
@@ -85,12 +88,13 @@ class TransposedState:
 class TrimmedTransposedConv(StreamingLayer):
     """Transposed convolution `[B, D, L] -> [B, D', L * stride]`: the mirror image of a padded one.
 
-    A causal one gives the first `stride` samples of each frame as soon as the frame is there, and keeps what reaches
-    further for those that follow (section 3.1, "Streamable").
+    A causal one gives the first `stride` samples of each frame as soon as the frame is there, and keeps what
+    reaches further for those that follow (section 3.1, "Streamable").
     """
 
     def __init__(
-        self, width_in: int, width_out: int, kernel_size: int, stride: int, *, causal: bool = True, norm: bool = False
+        self, width_in: int, width_out: int, kernel_size: int, stride: int, *, causal: bool = True,
+        norm: bool = False,
     ):
         super().__init__()
         self.conv = nn.ConvTranspose1d(width_in, width_out, kernel_size, stride)
@@ -102,7 +106,7 @@ class TrimmedTransposedConv(StreamingLayer):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not x.shape[-1]:
             return self._nothing(x)
-        y = self.norm(self.conv(x))  # what is trimmed counts in the norm's statistics, as in the official code
+        y = self.norm(self.conv(x))  # statistics include what is trimmed, as in the official code
         return y[..., self.before : self.before + x.shape[-1] * self.stride]
 
     def step(self, x: torch.Tensor, state: TransposedState | None, last: bool) -> tuple[torch.Tensor, State]:

@@ -21,11 +21,12 @@ class ResidualState:
 
 
 class ResidualUnit(StreamingLayer):
-    """ELU and a dilated convolution to fewer channels, ELU and back, added to a shortcut. `[B, D, L] -> [B, D, L]`.
+    """ELU and a dilated convolution to fewer channels, ELU and back, added to a shortcut. `[B, D, L] -> [B,
+    D, L]`.
 
-    The paper speaks of two convolutions of kernel size 3 and a skip connection. The official code has kernel sizes
-    3 and 1, half of the channels in between, and a convolution of kernel size 1 for the skip; we follow it, and
-    have the identity without `conv_shortcut` (as MusicGen's EnCodec).
+    The paper speaks of two convolutions of kernel size 3 and a skip connection. The official code has kernel
+    sizes 3 and 1, half of the channels in between, and a convolution of kernel size 1 for the skip; we follow
+    it, and have the identity without `conv_shortcut` (as MusicGen's EnCodec).
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class ResidualUnit(StreamingLayer):
     ):
         super().__init__()
         self.block = Chain(
-            nn.ELU(), PaddedConv(width, hidden_width, kernel_size, dilation=dilation, causal=causal, norm=norm),
-            nn.ELU(), PaddedConv(hidden_width, width, 1, causal=causal, norm=norm),
+            nn.ELU(),
+            PaddedConv(width, hidden_width, kernel_size, dilation=dilation, causal=causal, norm=norm),
+            nn.ELU(),
+            PaddedConv(hidden_width, width, 1, causal=causal, norm=norm),
         )
         self.shortcut = PaddedConv(width, width, 1, causal=causal, norm=norm) if conv_shortcut else Chain()
 

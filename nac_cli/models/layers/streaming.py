@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 State = Any
-"""What a layer keeps between two steps: a frozen record of tensors, never changed in place, so that a stream can be
-forked or taken back by keeping its state. None: nothing has arrived yet."""
+"""What a layer keeps between two steps: a frozen record of tensors, never changed in place, so that a stream
+can be forked or taken back by keeping its state. None: nothing has arrived yet."""
 
 
 class StreamingLayer(nn.Module, ABC):
@@ -18,12 +18,14 @@ class StreamingLayer(nn.Module, ABC):
 
     @abstractmethod
     def step(self, x: torch.Tensor, state: State, last: bool) -> tuple[torch.Tensor, State]:
-        """The next stretch `[B, D, n]`, n >= 0, of a signal -> the outputs `[B, D', m]` that are certain now, and the new
-        state. With `last`, nothing follows. The outputs of all steps in sequence are `forward` of the whole."""
+        """The next stretch `[B, D, n]`, n >= 0, of a signal -> the outputs `[B, D', m]` that are certain now,
+        and the new state. With `last`, nothing follows. The outputs of all steps in sequence are `forward` of
+        the whole."""
 
     @abstractmethod
     def sources(self, first: int, last: int) -> tuple[int, int]:
-        """First and last input that the outputs `first` to `last` depend on, far from either end of the signal."""
+        """First and last input that the outputs `first` to `last` depend on, far from either end of the
+        signal."""
 
 
 class Chain(nn.Sequential, StreamingLayer):

@@ -1,7 +1,8 @@
-"""Weight normalisation of convolutions (Salimans and Kingma 2016): for training only, plain weights elsewhere.
+"""Weight normalisation of convolutions (Salimans and Kingma 2016): for training only, plain weights
+elsewhere.
 
-A weight is `gain * direction / |direction|`, with one gain for each slice along the first axis. Both functions
-leave the network's outputs as they are, up to rounding.
+A weight is `gain * direction / |direction|`, with one gain for each slice along the first axis. Both
+functions leave the network's outputs as they are, up to rounding.
 """
 
 from __future__ import annotations

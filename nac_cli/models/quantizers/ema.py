@@ -2,21 +2,21 @@
 
 Where paper and official code (encodec 0.1.1) differ, we follow the paper:
 
-- An entry that is hardly used any more is replaced by a vector of the current batch. The official code replaces it,
-  and in the same step overwrites it with the old running average.
-- The commitment loss has a gradient for the residual of every plane. In the official code that of all planes but
-  the first cancels out, as residuals are taken of straight-through values.
+- An entry that is hardly used any more is replaced by a vector of the current batch. The official code
+  replaces it, and in the same step overwrites it with the old running average.
+- The commitment loss has a gradient for the residual of every plane. In the official code that of all planes
+  but the first cancels out, as residuals are taken of straight-through values.
 
 The paper is silent on these, and we differ from the official code on purpose:
 
-- Codebooks start from k-means centres (the paper says so of its SoundStream only), and the running averages from
-  the same clusters. The official code starts the running sums as if each cluster had one member, so that the
-  first update throws the centres away.
-- An entry is replaced when it has less than 3 % of even use. The official threshold is 2 vectors a batch, which for
-  the paper's batches (64 s, 4,800 frames, 1,024 entries) is 43 % of even use. In the official code that has no
-  effect; where replacement works, it would never let a rare but useful entry be.
-- The commitment loss is the mean over dimensions, as in the official code (the paper has the sum), summed over
-  planes, as in the paper (the official code has the mean).
+- Codebooks start from k-means centres (the paper says so of its SoundStream only), and the running averages
+  from the same clusters. The official code starts the running sums as if each cluster had one member, so that
+  the first update throws the centres away.
+- An entry is replaced when it has less than 3 % of even use. The official threshold is 2 vectors a batch,
+  which for the paper's batches (64 s, 4,800 frames, 1,024 entries) is 43 % of even use. In the official code
+  that has no effect; where replacement works, it would never let a rare but useful entry be.
+- The commitment loss is the mean over dimensions, as in the official code (the paper has the sum), summed
+  over planes, as in the paper (the official code has the mean).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ SMOOTHING = 1e-5
 
 
 class EuclideanQuantizer(nn.Module):
-    """The nearest entry of `codebook` `[N, D]`, a buffer: gradients do not move it, `CodebookAverages` does."""
+    """The nearest entry of `codebook` `[N, D]`, a buffer: gradients do not move it, `CodebookAverages`
+    does."""
 
     def __init__(self, width: int, codebook_size: int):
         super().__init__()
@@ -43,7 +44,7 @@ class EuclideanQuantizer(nn.Module):
 
     def encode(self, z: torch.Tensor) -> torch.Tensor:
         """`[..., D]` -> codes `[...]`."""
-        # |z|^2 changes no order, only the rounding of near ties: with it, codes equal those of the official code
+        # |z|^2 changes the rounding of near ties only: with it, codes equal those of the official code
         distance = z.square().sum(-1, keepdim=True) - 2 * z @ self.codebook.T + self.codebook.square().sum(-1)
         return distance.argmin(-1)
 
@@ -69,8 +70,8 @@ class ResidualEuclideanQuantizer(ResidualStack):
     def forward(self, z: torch.Tensor, depths: torch.Tensor) -> EuclideanQuantized:
         """Quantise `z` `[B, F, D]` for training, frame f of item b with its first `depths[b, f]` planes.
 
-        The paper takes one depth for the whole batch, that of a bitrate drawn anew each step. The gradient of `z_q`
-        passes to `z` as it is (straight-through).
+        The paper takes one depth for the whole batch, that of a bitrate drawn anew each step. The gradient of
+        `z_q` passes to `z` as it is (straight-through).
         """
         with torch.autocast(z.device.type, enabled=False):
             z = residual = z.float()
@@ -84,15 +85,17 @@ class ResidualEuclideanQuantizer(ResidualStack):
                 commitment = commitment + ((residual - entry).square().mean(-1) * used).mean()
                 z_q = z_q + entry * used.unsqueeze(-1)
                 residual = residual - entry
-        return EuclideanQuantized(z + (z_q - z).detach(), torch.stack(codes, 1), commitment, z.new_zeros(()), residuals)
+        z_q = z + (z_q - z).detach()
+        return EuclideanQuantized(z_q, torch.stack(codes, 1), commitment, z.new_zeros(()), residuals)
 
 
 class CodebookAverages(nn.Module):
     """The optimizer of a residual stack's codebooks: how many vectors each entry stood for, and their sum, as
     exponential moving averages over batches. An entry is the mean that follows from both.
 
-    Not part of the model, but of a checkpoint of its training (`state_dict`). `summed` adds a tensor up over the
-    processes of a parallel run; the codebooks have to be shared after an update, as replacements are drawn.
+    Not part of the model, but of a checkpoint of its training (`state_dict`). `summed` adds a tensor up over
+    the processes of a parallel run; the codebooks have to be shared after an update, as replacements are
+    drawn.
     """
 
     def __init__(
@@ -119,7 +122,8 @@ class CodebookAverages(nn.Module):
 
     @torch.no_grad()
     def update(self, quantized: EuclideanQuantized, depths: torch.Tensor) -> int:
-        """Move the codebooks after a batch, with the `depths` `[B, F]` it was quantised at. How many were replaced."""
+        """Move the codebooks after a batch, with the `depths` `[B, F]` it was quantised at. How many were
+        replaced."""
         replaced = 0
         for number, (plane, residual) in enumerate(zip(self._planes, quantized.residuals, strict=True)):
             used = depths > number
@@ -128,7 +132,9 @@ class CodebookAverages(nn.Module):
                 replaced += self._update_plane(number, plane, points, codes)
         return replaced
 
-    def _update_plane(self, number: int, plane: EuclideanQuantizer, points: torch.Tensor, codes: torch.Tensor) -> int:
+    def _update_plane(
+        self, number: int, plane: EuclideanQuantizer, points: torch.Tensor, codes: torch.Tensor
+    ) -> int:
         counts, sums = self.counts[number], self.sums[number]
         counts.lerp_(self.summed(torch.bincount(codes, minlength=len(counts)).to(counts)), 1 - self.decay)
         sums.lerp_(self.summed(torch.zeros_like(sums).index_add_(0, codes, points)), 1 - self.decay)
@@ -143,7 +149,8 @@ class CodebookAverages(nn.Module):
 
 
 def k_means(points: torch.Tensor, count: int, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Centres `[count, D]` of `points` `[M, D]` and the number of points of each; one without any takes a random point."""
+    """Centres `[count, D]` of `points` `[M, D]` and the number of points of each; one without any takes a
+    random point."""
     order = torch.randperm(len(points), device=points.device)
     centres = points[order[torch.arange(count, device=points.device) % len(points)]].clone()
     sizes = torch.zeros_like(centres[:, 0])

@@ -1,10 +1,11 @@
-"""Make `encodec-causal.npz` and `encodec-segments.npz`: what the official package makes of random weights and noise.
+"""Make `encodec-causal.npz` and `encodec-segments.npz`: what the official package makes of random weights and
+noise.
 
     python -m tests.codecs.golden.make_encodec
 
-needs the package `encodec`. Each file has the weights under their official names (`weights/...`, float16, as the package ran
-them), and for each length T the input `T/wav`, and as the package gave them `T/wav_hat`, and of each segment s
-`T/codes/s`, `T/z/s` (latents) and `T/scale/s`.
+needs the package `encodec`. Each file has the weights under their official names (`weights/...`, float16, as
+the package ran them), and for each length T the input `T/wav`, and as the package gave them `T/wav_hat`, and
+of each segment s `T/codes/s`, `T/z/s` (latents) and `T/scale/s`.
 """
 
 from __future__ import annotations
