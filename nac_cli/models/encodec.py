@@ -49,8 +49,8 @@ class EncodedSegment(Encoded):
 
 
 class EncodecCodec(Codec):
-    """See the module. `channels` are coded together, so a waveform is `[B, channels, T]`, of any length T from
-    1: it has ceil(T / hop_length) frames, and as many whole hops come back.
+    """See the module. `channels` are coded together, so a waveform is `[B, channels, T]`. Of any length from 1
+    sample, it has ceil(T / hop_length) frames, and as many whole hops come back.
 
     `unit_level` says whether a caller should bring waveforms to about unit level: the model that normalises
     wants that, the other was trained on sound at its natural level.
@@ -139,11 +139,12 @@ class EncodecCodec(Codec):
         the new state.
 
         `state` is None at first. With `last`, nothing follows. All steps together give what `encode` gives
-        for the whole. Once started, each `hop_length` samples (320, 13.3 ms) give a frame at once. But what
-        the padding reflects before the first sample has to be there first, and so the first
-        `last_kernel_size` frames come together (7, 93 ms). The paper (sections 3.1 and 4.6) has a frame as
-        soon as the first 320 samples are there, which the padding of the official code does not allow. Live,
-        let 7 frames of silence go before the sound: then its latency is one hop from its first sample on.
+        for the whole, up to rounding, which can decide a near tie. Once started, each `hop_length` samples
+        (320, 13.3 ms) give a frame at once. But what the padding reflects before the first sample has to be
+        there first, and so the first `last_kernel_size` frames come together (7, 93 ms). The paper (sections
+        3.1 and 4.6) has a frame as soon as the first 320 samples are there, which the padding of the official
+        code does not allow. Live, let 7 frames of silence go before the sound: then its latency is one hop
+        from its first sample on.
         Raises `UsageError` for a model that is not causal.
         """
         self._check_causal()
