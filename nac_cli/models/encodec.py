@@ -49,8 +49,8 @@ class EncodedSegment(Encoded):
 
 
 class EncodecCodec(Codec):
-    """See the module. `channels` are coded together, so a waveform is `[B, channels, T]`. Of any length from 1
-    sample, it has ceil(T / hop_length) frames, and as many whole hops come back.
+    """See the module. `channels` are coded together, so a waveform is `[B, channels, T]`. Of any length from
+    1 sample, it has ceil(T / hop_length) frames, and as many whole hops come back.
 
     `unit_level` says whether a caller should bring waveforms to about unit level: the model that normalises
     wants that, the other was trained on sound at its natural level.
