@@ -14,7 +14,7 @@ from torch.nn import functional
 from nac_cli.errors import ModelError, UsageError
 from nac_cli.models.encodec import EncodecCodec
 from nac_cli.models.encodec_config import PRESETS, EncodecConfig
-from nac_cli.models.layers.weight_norm import remove_weight_norm
+from nac_cli.models.layers.weight_norm import fold
 from nac_cli.models.quantizers.ema import CodebookAverages
 from nac_cli.values import ABSENT
 
@@ -71,6 +71,8 @@ def test_fewer_planes_cost_what_the_distortion_says(causal):
     missing = (whole - causal.quantizer.decode(torch.stack(kept, 1))).square().sum(-1)
     assert torch.allclose(missing, encoded.distortion[:, 1])
     assert causal.decode(kept).shape == (2, 1, 20 * HOP)
+    vectors = zip(causal.code_vectors(), encoded.codes, strict=True)
+    assert torch.allclose(sum(plane[codes] for plane, codes in vectors), whole)
 
 
 @given(length=st.integers(0, 25 * HOP), cuts=st.lists(st.integers(0, 25 * HOP), max_size=8))
@@ -240,6 +242,6 @@ def test_it_learns(config):
     assert sum(losses[-9:]) < 0.5 * sum(losses[:9])
     assert sum(used[-9:]) > sum(used[:9])
     before = model.encoder(wav)
-    remove_weight_norm(model)
+    fold(model)
     assert torch.allclose(model.encoder(wav), before, atol=1e-5)
     assert set(model.state_dict()) == names

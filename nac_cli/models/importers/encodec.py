@@ -20,8 +20,8 @@ import torch
 from nac_cli.errors import ModelError
 from nac_cli.models.encodec import EncodecCodec
 from nac_cli.models.encodec_config import PRESETS, EncodecConfig
-from nac_cli.models.importers.state import build, read_state
-from nac_cli.models.layers.weight_norm import folded
+from nac_cli.models.importers.state import filled, read_tensors
+from nac_cli.models.layers.weight_norm import fold_state
 
 LICENCE = (
     "EnCodec's weights: Meta's package, release 0.1.1, is under CC BY-NC 4.0 as a whole. Its code has been "
@@ -87,8 +87,6 @@ RENAMED = tuple(
         (r"^(encoder|decoder)\.model\.", r"\1.layers."),
         (r"\.conv\.conv\.|\.convtr\.convtr\.", ".conv."),
         (r"\.(?:conv|convtr)\.norm\.", ".norm."),
-        (r"\.parametrizations\.weight\.original0$", ".weight_g"),
-        (r"\.parametrizations\.weight\.original1$", ".weight_v"),
         (r"^(encoder|decoder)\.layers\.", r"\1."),
         (r"^quantizer\.(?:vq\.)?layers\.(\d+)\._?codebook\.embed$", r"quantizer.planes.\1.codebook"),
     )
@@ -106,14 +104,14 @@ def import_encodec(path: Path, config: EncodecConfig | None = None) -> tuple[Enc
     """
     path = _weights_in(Path(path))
     description = path.with_name("config.json")
-    state = read_state(path)
+    state = read_tensors(path)
     if config is None and path.name in WEIGHTS and description.is_file():
         config = _described(description)
     elif config is None:
         _check_digest(path)
         config = _recognised(state, path)
     name = f"encodec-{config.sample_rate // 1000}k"
-    model = build(lambda: EncodecCodec(config, name), _translated(state, path), path)
+    model = filled(lambda: EncodecCodec(config, name), _translated(state), path)
     return model, MUSICGEN_LICENCE if config.sample_rate == 32_000 else LICENCE
 
 
@@ -187,16 +185,9 @@ def _segments(entries: dict, sample_rate: int) -> dict[str, int]:
     return {"segment_length": length, "segment_stride": stride}
 
 
-def _translated(state: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
-    """Under our names, gains and directions multiplied out. A name that we do not know stays as it is."""
-    ours = {_our_name(name): value for name, value in state.items() if not LEFT_OUT.match(name)}
-    for name in [name for name in ours if name.endswith(".weight_g")]:
-        stem = name.removesuffix("_g")
-        gain, direction = ours.pop(name), ours.pop(f"{stem}_v", None)
-        if direction is None or direction.ndim != 3 or gain.shape != (len(direction), 1, 1):
-            raise ModelError(f"{path}: {stem}_v is missing, or does not fit {name}")
-        ours[stem] = folded(gain.float(), direction.float())
-    return ours
+def _translated(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Under our names, weights plain. A name that we do not know stays as it is."""
+    return {_our_name(name): value for name, value in fold_state(state).items() if not LEFT_OUT.match(name)}
 
 
 def _our_name(name: str) -> str:

@@ -17,7 +17,7 @@ from nac_cli.errors import ModelError
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def read_state(path: Path) -> dict[str, torch.Tensor]:
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a `.safetensors` file or of one of `torch.save`, by name. Raises `ModelError` for
     anything else."""
     try:
@@ -33,7 +33,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def build(make: Callable[[], Model], state: dict[str, torch.Tensor], path: Path) -> Model:
+def filled(make: Callable[[], Model], state: dict[str, torch.Tensor], path: Path) -> Model:
     """`make()`'s network with exactly the weights of `state`, in float32 and ready for inference; memory is
     only taken for what `state` has. Raises `ModelError` naming the first tensor that is missing, unknown or
     of another shape."""
