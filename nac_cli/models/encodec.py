@@ -33,7 +33,7 @@ from nac_cli.models.layers.overlap import overlap_add
 from nac_cli.models.layers.padded import PaddedConv, TrimmedTransposedConv
 from nac_cli.models.layers.residual import ResidualUnit
 from nac_cli.models.layers.streaming import Chain, State
-from nac_cli.models.layers.weight_norm import normalise
+from nac_cli.models.layers.weight_norm import add_weight_norm
 from nac_cli.models.quantizers.ema import EuclideanQuantized, ResidualEuclideanQuantizer
 from nac_cli.values import CodecSpec
 
@@ -102,9 +102,9 @@ class EncodecCodec(Codec):
         return self.decoder(z_q.transpose(1, 2))
 
     def prepare_training(self) -> None:
-        """Normalise weights as in section 3.1; `fold` before export makes them plain again."""
+        """Normalise weights as in section 3.1; `remove_weight_norm` before export makes them plain again."""
         if self.config.norm == "weight":
-            normalise(self)
+            add_weight_norm(self)
 
     def encode(self, wav: torch.Tensor) -> EncodedSegment:
         """`wav` float32 `[B, channels, T]`, T >= 1 -> codes of ceil(T / hop_length) frames."""

@@ -14,7 +14,7 @@ from torch.nn import functional
 from nac_cli.errors import ModelError, UsageError
 from nac_cli.models.encodec import EncodecCodec
 from nac_cli.models.encodec_config import PRESETS, EncodecConfig
-from nac_cli.models.layers.weight_norm import fold
+from nac_cli.models.layers.weight_norm import remove_weight_norm
 from nac_cli.models.quantizers.ema import CodebookAverages
 from nac_cli.values import ABSENT
 
@@ -242,6 +242,6 @@ def test_it_learns(config):
     assert sum(losses[-9:]) < 0.5 * sum(losses[:9])
     assert sum(used[-9:]) > sum(used[:9])
     before = model.encoder(wav)
-    fold(model)
+    remove_weight_norm(model)
     assert torch.allclose(model.encoder(wav), before, atol=1e-5)
     assert set(model.state_dict()) == names

@@ -13,7 +13,7 @@ from nac_cli.models.layers.overlap import overlap_add
 from nac_cli.models.layers.padded import PaddedConv, TrimmedTransposedConv, reflect
 from nac_cli.models.layers.residual import ResidualUnit
 from nac_cli.models.layers.streaming import Chain
-from nac_cli.models.layers.weight_norm import fold, fold_state, normalise
+from nac_cli.models.layers.weight_norm import add_weight_norm, fold_state, remove_weight_norm
 
 UNIT = {"causal": True, "norm": False}
 LAYERS = {
@@ -103,13 +103,13 @@ def test_weight_norm_comes_and_goes_without_a_trace():
     chain.append(TrimmedTransposedConv(3, 2, 4, 2))
     x, names = torch.randn(1, 3, 20), set(chain.state_dict())
     plain = chain(x)
-    normalise(chain)
+    add_weight_norm(chain)
     stored = fold_state(chain.state_dict())
     assert set(stored) == names and (stored["0.conv.weight"] == chain[0].conv.weight).all()
     assert torch.allclose(chain(x), plain, atol=1e-6)
     steps, _ = chain.step(x, None, True)
     assert torch.allclose(steps, plain, atol=1e-6)
-    fold(chain)
+    remove_weight_norm(chain)
     assert torch.allclose(chain(x), plain, atol=1e-6)
     assert set(chain.state_dict()) == names
 

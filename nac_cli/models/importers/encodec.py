@@ -9,10 +9,9 @@ codebook is left out.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,7 +19,7 @@ import torch
 from nac_cli.errors import ModelError
 from nac_cli.models.encodec import EncodecCodec
 from nac_cli.models.encodec_config import PRESETS, EncodecConfig
-from nac_cli.models.importers.state import filled, read_tensors
+from nac_cli.models.importers.state import Checkpoint, build, read_config, read_state
 from nac_cli.models.layers.weight_norm import fold_state
 
 LICENCE = (
@@ -30,19 +29,6 @@ LICENCE = (
     "MIT. Take them as non-commercial unless you know better."
 )
 MUSICGEN_LICENCE = "MusicGen's EnCodec: AudioCraft's code is MIT, its weights are CC BY-NC 4.0."
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """An official checkpoint: its `name` as a file or a repository, its vendor's `address`, the preset it
-    fits ("" if its own configuration says all) and its `licence`."""
-
-    name: str
-    address: str
-    preset: str
-    licence: str
-
-
 CHECKPOINTS = (
     Checkpoint(
         "encodec_24khz-d7cc33bc.th", "https://dl.fbaipublicfiles.com/encodec/v0/encodec_24khz-d7cc33bc.th",
@@ -62,6 +48,8 @@ CHECKPOINTS = (
         "facebook/encodec_32khz", "https://huggingface.co/facebook/encodec_32khz", "", MUSICGEN_LICENCE,
     ),
 )
+"""Addresses as in the package's `model.py` and in the documentation of `transformers`. The last fits no
+preset: its `config.json` says all."""
 
 NORMS = {"weight_norm": "weight", "time_group_norm": "layer"}
 OURS = {
@@ -77,17 +65,14 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """What the other layout calls its weights, in order of preference."""
 FIXED = {"pad_mode": "reflect", "trim_right_ratio": 1.0}
 """What `transformers` can vary and we cannot."""
-UNUSABLE = (
-    ModelError, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError
-)
-"""What reading a description can run into that is not one, or of another kind of model."""
+UNUSABLE = (ModelError, ValueError, TypeError, LookupError, ArithmeticError)
+"""What a description of another kind, or with values of other types, can lead to."""
 RENAMED = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
-        (r"^(encoder|decoder)\.model\.", r"\1.layers."),
+        (r"^(encoder|decoder)\.(?:model|layers)\.", r"\1."),
         (r"\.conv\.conv\.|\.convtr\.convtr\.", ".conv."),
         (r"\.(?:conv|convtr)\.norm\.", ".norm."),
-        (r"^(encoder|decoder)\.layers\.", r"\1."),
         (r"^quantizer\.(?:vq\.)?layers\.(\d+)\._?codebook\.embed$", r"quantizer.planes.\1.codebook"),
     )
 )
@@ -104,14 +89,14 @@ def import_encodec(path: Path, config: EncodecConfig | None = None) -> tuple[Enc
     """
     path = _weights_in(Path(path))
     description = path.with_name("config.json")
-    state = read_tensors(path)
+    state = read_state(path)
     if config is None and path.name in WEIGHTS and description.is_file():
         config = _described(description)
     elif config is None:
         _check_digest(path)
         config = _recognised(state, path)
     name = f"encodec-{config.sample_rate // 1000}k"
-    model = filled(lambda: EncodecCodec(config, name), _translated(state), path)
+    model = build(lambda: EncodecCodec(config, name), _translated(state), path)
     return model, MUSICGEN_LICENCE if config.sample_rate == 32_000 else LICENCE
 
 
@@ -147,7 +132,7 @@ def _described(path: Path) -> EncodecConfig:
     """The shape that a `config.json` of `transformers` describes. What it leaves out is as in the 24 kHz
     model."""
     try:
-        return _config(json.loads(path.read_text(encoding="utf-8")))
+        return _config(read_config(path))
     except UNUSABLE as error:
         raise ModelError(f"{path}: not the description of an EnCodec model ({error})") from error
 
