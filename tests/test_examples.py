@@ -27,7 +27,20 @@ def test_the_python_example_of_the_readme(tmp_path, monkeypatch, capsys):
     sound, rate = soundfile.read(ROOT / "samples" / "speech.flac")
     soundfile.write("song.wav", sound, rate)
     exec(compile(example, "README.md", "exec"), {})
-    assert "static" in capsys.readouterr().out
+    assert "'lm'" in capsys.readouterr().out
+
+
+def test_the_samples_keep_to_the_bitrate_with_the_language_model_that_ships(tmp_path):
+    """And need fewer bits than by the tables: what the default promises."""
+    import nac_cli
+
+    sizes = {}
+    for mode in ("auto", "static"):
+        report = nac_cli.compress(ROOT / "samples" / "music.flac", tmp_path / mode, planes=5, entropy=mode)
+        sizes[mode] = report.file_bytes
+    assert sizes["auto"] < 0.9 * sizes["static"]
+    first, second = (nac_cli.decompress(tmp_path / mode).samples for mode in sizes)
+    assert (first == second).all()
 
 
 def test_ci_calls_the_readme_s_test_command():

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
 
 from nac_cli.entropy.lm.config import EXACT_FLOAT32, INT8, WEIGHT, LmConfig, from_json
 from nac_cli.errors import ModelError
@@ -83,7 +83,7 @@ def save(path: Path, model: IntegerModel) -> None:
     beside = path.with_name(path.name + ".part")
     try:
         # one entry only: safetensors writes several in any order, and the bytes are the model's identity
-        save_file(dict(model.tensors), beside, {FORMAT: model.config.to_json()})
+        beside.write_bytes(to_bytes(dict(model.tensors), {FORMAT: model.config.to_json()}))
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
