@@ -61,11 +61,7 @@ class ResidualVectorQuantizer(nn.Module):
             codes.append(quantizer.encode(residual))
             planes.append(quantizer.decode(codes[-1]))
             residual = residual - planes[-1]
-        distortion, missing = [torch.zeros_like(z[..., 0])], 0
-        for plane in reversed(planes):
-            missing = missing + plane
-            distortion.insert(0, missing.square().sum(-1))
-        return torch.stack(codes, 1), torch.stack(distortion, 1)
+        return torch.stack(codes, 1), distortion_by_depth(planes)
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Codes `[B, K, F]` with ABSENT where a plane was not sent -> `z_q` `[B, F, D]`."""
@@ -78,3 +74,13 @@ class ResidualVectorQuantizer(nn.Module):
     def vectors(self) -> tuple[torch.Tensor, ...]:
         """What the codes of each plane add to `z_q`: `[N, D]`."""
         return tuple(quantizer.project_out(quantizer.codebook) for quantizer in self.planes)
+
+
+def distortion_by_depth(planes: list[torch.Tensor]) -> torch.Tensor:
+    """What is lost without the later planes: each plane's share of `z_q`, `[B, F, D]` -> `[B, K + 1, F]`, the squared
+    distance of the first 0..K of them to all."""
+    distortion, missing = [torch.zeros_like(planes[0][..., 0])], 0
+    for plane in reversed(planes):
+        missing = missing + plane
+        distortion.insert(0, missing.square().sum(-1))
+    return torch.stack(distortion, 1)

@@ -1,0 +1,1 @@
+"""Official checkpoints of the published codecs, read into our models."""

@@ -1,0 +1,112 @@
+"""Checkpoint files as dictionaries of tensors, and models made of them, without trust in either.
+
+Tensors and plain values are all that is read: no object of any class is built from a pickle. Networks are
+laid out without memory first and take the checkpoint's tensors once names and shapes agree, so that a config
+cannot ask for more than the file holds.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from nac_cli.errors import ModelError
+
+Model = TypeVar("Model", bound=nn.Module)
+
+MAX_JSON = 2**20
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An official checkpoint: its `name` as a file or a repository, its vendor's `address`, the preset it
+    fits and its `licence`."""
+
+    name: str
+    address: str
+    preset: str
+    licence: str
+
+
+def read_pickle(path: Path) -> object:
+    """What `torch.save` wrote, tensors on the CPU. Raises ModelError for a file that is damaged, or has
+    more in it than tensors and plain values."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on unusual pickles; what torch cannot read it refuses
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such checkpoint") from None
+    except Exception as error:  # torch.load raises whatever the first wrong byte leads to
+        raise ModelError(f"{path}: not a readable checkpoint of tensors alone ({_reason(error)})") from error
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a `.safetensors` file or of one of `torch.save`, by name. Raises ModelError."""
+    if path.suffix != ".safetensors":
+        return tensors_of(read_pickle(path), path)
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such checkpoint") from None
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: not a readable checkpoint of tensors alone ({_reason(error)})") from error
+
+
+def tensors_of(state: object, path: Path) -> dict[str, torch.Tensor]:
+    """`state` if it is a dictionary of tensors by name. Raises ModelError."""
+    if not isinstance(state, dict) or not all(map(_is_named_tensor, state.items())):
+        raise ModelError(f"{path}: not a dictionary of tensors by name")
+    return state
+
+
+def read_config(path: Path) -> dict:
+    """A JSON object. Raises ModelError."""
+    try:
+        with path.open("rb") as file:
+            config = json.loads(file.read(MAX_JSON))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not a JSON file ({error})") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path}: not a JSON object")
+    return config
+
+
+def build(make: Callable[[], Model], state: dict[str, torch.Tensor], path: Path) -> Model:
+    """`make()`'s network with exactly the weights of `state`, in float32 and ready for inference; memory
+    is only taken for what `state` has. Raises ModelError naming the first tensor that is missing, unknown
+    or of another shape."""
+    with torch.device("meta"):
+        model = make()
+    expected = model.state_dict()
+    for name in expected:
+        if name not in state:
+            raise ModelError(f"{path}: {name} is missing")
+        if state[name].shape != expected[name].shape:
+            shapes = f"{list(state[name].shape)}, not {list(expected[name].shape)}"
+            raise ModelError(f"{path}: {name} has the shape {shapes}")
+    for name in state:
+        if name not in expected:
+            raise ModelError(f"{path}: {name} is unknown")
+    model.load_state_dict({name: state[name].float().contiguous() for name in expected}, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def _is_named_tensor(item: tuple) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], torch.Tensor) and item[1].layout == torch.strided
+
+
+def _reason(error: Exception) -> str:
+    """Torch's own messages advise to unpickle everything after all."""
+    return str(error) if isinstance(error, (OSError, SafetensorError)) else type(error).__name__
