@@ -95,6 +95,8 @@ class TaaeConfig:
             raise ModelError(
                 f"the model's levels {self.levels} in {self.latent_width} dimensions make more than {MAX_CODES} codes a plane"
             )
+        if any(level % 2 == 0 for level in self.levels[1:]):
+            raise ModelError(f"the model's levels are {self.levels}, but after the first plane they must be odd")
         if self.causal is not True and self.causal is not False or not isinstance(self.soft_clip, bool):
             raise ModelError("the model's causal and soft clip must be true or false")
         if self.causal and self.window[1]:
@@ -114,7 +116,7 @@ PRESETS = {
     "taae-16k-700bps": TaaeConfig(),
     "taae-16k-1000bps": TaaeConfig(levels=(3, 3, 3, 3)),
     "taae-16k-causal": TaaeConfig(window=(63, 0), causal=True),
-    "taae-tiny": TaaeConfig(width=192, head_width=64, transformer_depths=(2, 4), window=(15, 16)),
+    "taae-tiny": TaaeConfig(width=128, head_width=64, transformer_depths=(2, 4), window=(15, 16)),
 }
 """The published model's three recommended bottlenecks (section 4.5, and stable-codec's presets), the causal variant of
 appendix A.4 at 700 bit/s, and one for training on a CPU."""

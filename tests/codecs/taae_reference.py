@@ -57,6 +57,10 @@ def model_config(window: list[int] | None = None, **shape: object) -> dict:
     }
 
 
+GOLDEN_CONFIG = model_config([5, 6], **SMALL)
+"""Of `golden/taae.npz`: its window is shorter than the 18 patches of the input."""
+
+
 def reference(config: dict) -> nn.Module:
     """The package's autoencoder for a `model_config.json`, with `random_weights`. Skips the test where it is not
     installed."""

@@ -77,10 +77,11 @@ class ResidualFsq(nn.Module):
     """Grids in sequence, each between the points of the one before (section 3.2.1): plane k has
     `levels[k]` points in each of `width` dimensions, and spans one step of plane k - 1.
 
-    A latent z is bounded by tanh first. All planes together name exactly the points that one grid of
-    `prod(levels - 1) + 1` levels has (`total_levels`), which is why a bottleneck can be divided after training. The
-    paper divides grids of 2^n + 1 levels; any level counts can be combined so. Sums of codes that no encoder
-    makes can lie beyond the grid. The paper suggests to clip them, the official code doesn't, and nor do we.
+    A latent z is bounded by tanh first. Where all planes but the first have odd levels, so that what is left over may
+    be 0, all of them together name exactly the points of one grid of `prod(levels - 1) + 1` levels (`total_levels`),
+    which is why a bottleneck can be divided after training. The paper divides grids of 2^n + 1 levels; this is a
+    little more general. Sums of codes that no encoder makes can lie beyond the grid. The paper suggests to clip them,
+    the official code doesn't, and nor do we.
     """
 
     def __init__(self, width: int, levels: tuple[int, ...], training_levels: tuple[int, ...]):

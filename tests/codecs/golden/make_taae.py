@@ -14,16 +14,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tests.codecs.taae_reference import SMALL, model_config, reference, residual_bottleneck
+from tests.codecs.taae_reference import GOLDEN_CONFIG, reference, residual_bottleneck
 
-CONFIG = model_config([5, 6], **SMALL)
-"""Its window is shorter than the 18 patches of the input."""
 BOTTLENECKS = ((6,), (5, 5), (3, 3, 3, 3))
 
 
 @torch.inference_mode()
 def main() -> None:
-    model = reference(CONFIG)
+    model = reference(GOLDEN_CONFIG)
     wav = (0.2 * torch.randn(1, 1, 9 * 640, generator=torch.Generator().manual_seed(0))).half().float()
     z = model.encode(wav, skip_bottleneck=True)
     names = [f"{name} {' '.join(map(str, value.shape))}" for name, value in model.state_dict().items()]
