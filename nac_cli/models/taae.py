@@ -1,39 +1,40 @@
-"""TAAE, the Transformer Audio AutoEncoder (Scaling Transformers for Low-Bitrate High-Quality Speech Coding, Parker et
-al. 2024), published as Stable Codec.
+"""TAAE, the Transformer Audio AutoEncoder (Scaling Transformers for Low-Bitrate High-Quality Speech Coding,
+Parker et al. 2024), published as Stable Codec.
 
-    wav -> patches of 320 samples -> convolution -> [strided convolution, transformer blocks] x 2 -> convolution -> z
+    wav -> patches of 320 samples -> convolution -> [strided convolution, transformer blocks] x 2
+        -> convolution -> z
     z -> tanh, finite scalar quantizer -> z_q
-    z_q -> convolution -> [transformer blocks, transposed convolution] x 2 -> convolution -> patches -> wav_hat
+    z_q -> convolution -> [transformer blocks, transposed convolution] x 2 -> convolution -> patches
+        -> wav_hat
 
-Where the paper leaves open how, or the official code (stable-codec 0.1.2 with the stable-audio-tools 0.0.17 that it
-requires) differs, the network follows the code, since published weights do:
+Where the paper leaves open how, or the official code (stable-codec 0.1.2 with the stable-audio-tools 0.0.17
+that it requires) differs, the network follows the code, since published weights do:
 
 - Patching is the package's "pretransform", outside of the encoder: the samples of a patch become channels.
 - The first block has no strided convolution at all (the paper draws one in every block): it neither
   strides nor widens. A strided one has a kernel of two strides.
-- The convolutions at either end have kernels of 7 (patches) and 3 (latent), the one that makes patches has no bias.
-- Layer norms have a gain and no bias; those of queries and keys have both and an epsilon of 1e-6, and only half of
-  each head's channels turn with position.
-- A window of "128 steps" is 63 before and 64 after the present. The package needs FlashAttention for it; without, it
-  attends to everything. Ours is exact everywhere.
+- The convolutions at either end have kernels of 7 (patches) and 3 (latent), the one that makes patches has no
+  bias.
+- Layer norms have a gain and no bias; those of queries and keys have both and an epsilon of 1e-6, and only
+  half of each head's channels turn with position.
+- A window of "128 steps" is 63 before and 64 after the present. The package needs FlashAttention for it;
+  without, it attends to everything. Ours is exact everywhere.
 - No tanh at the output, unless `soft_clip`.
-- The quantizer rounds half to even (`quantizers.fsq`, which also says where training follows the paper instead).
+- The quantizer rounds half to even (`quantizers.fsq`, which also says where training follows the paper
+  instead).
 
-The causal variant (appendix A.4) is not in the official code: ours attends to 64 steps that end with the present,
-and pads convolutions before the signal alone. All shapes stay, so published weights can be finetuned to it.
+The causal variant (appendix A.4) is not in the official code: ours attends to 64 steps that end with the
+present, and pads convolutions before the signal alone. All shapes stay, so published weights can be finetuned
+to it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
-
 import torch
 from torch import nn
 
-from nac_cli.errors import ModelError, UsageError
+from nac_cli.errors import UsageError
 from nac_cli.models.codec import Codec, Encoded
-from nac_cli.models.fields import integer, integers
 from nac_cli.models.layers.padded import TrimmedTransposedConv
 from nac_cli.models.layers.streaming import Chain, State
 from nac_cli.models.layers.weight_norm import add_weight_norm
@@ -41,94 +42,19 @@ from nac_cli.models.layers.window_transformer import WindowTransformer
 from nac_cli.models.layers.zero_padded import ZeroPaddedConv
 from nac_cli.models.quantizers.fsq import ResidualFsq
 from nac_cli.models.quantizers.rvq import ResidualQuantized
+from nac_cli.models.taae_config import TaaeConfig
 from nac_cli.values import CodecSpec
 
-MAX_WIDTH = 8192
-MAX_CODES = 2**16
 PATCH_KERNEL, LATENT_KERNEL = 7, 3
 
 
-@dataclass(frozen=True)
-class TaaeConfig:
-    """Everything that shapes the network, mirrored in encoder and decoder. `strides` (1 or even) and
-    `transformer_depths` (numbers of transformer blocks) are the encoder's blocks in order; `window` are the steps before
-    and after its own that a step attends to. `levels` are the points in each of the `latent_width` dimensions for
-    each plane, all of which may be changed after training; `training_levels` are those that training draws from.
-    Raises ModelError for values that make no network."""
-
-    sample_rate: int = 16_000
-    patch_size: int = 320
-    width: int = 1024
-    head_width: int = 128
-    expansion: int = 4
-    strides: tuple[int, ...] = (1, 2)
-    transformer_depths: tuple[int, ...] = (8, 20)
-    window: tuple[int, int] = (63, 64)
-    causal: bool = False
-    soft_clip: bool = False
-    latent_width: int = 6
-    levels: tuple[int, ...] = (5, 5)
-    training_levels: tuple[int, ...] = (17, 9, 5)
-
-    def __post_init__(self):
-        integer("sample rate", self.sample_rate, 8_000, 192_000)
-        integer("patch size", self.patch_size, 1, 2**16)
-        integer("width", self.width, 4, MAX_WIDTH)
-        integer("head width", self.head_width, 4, self.width)
-        integer("expansion", self.expansion, 1, 16)
-        integer("latent width", self.latent_width, 1, 64)
-        for name, low, high, most in (
-            ("strides", 1, 64, 8), ("transformer_depths", 0, 64, 8), ("window", 0, 2**16, 2), ("levels", 2, MAX_CODES, 64),
-            ("training_levels", 2, 2**16, 64),
-        ):
-            object.__setattr__(self, name, integers(name.replace("_", " "), getattr(self, name), low, high, most))
-        integer("hop length", self.hop_length, 1, 2**16)
-        if self.width % self.head_width or self.head_width % 4:
-            raise ModelError(
-                f"the model's width {self.width} is not a multiple of its head width {self.head_width}, or that not of 4"
-            )
-        if any(stride > 1 and stride % 2 for stride in self.strides):
-            raise ModelError(f"the model's strides are {self.strides}, but odd ones lose a step on the way back")
-        if len(self.transformer_depths) != len(self.strides) or len(self.window) != 2:
-            raise ModelError("the model has not one transformer depth for each stride, or a window of other than 2 numbers")
-        if max(self.levels) ** self.latent_width > MAX_CODES:
-            raise ModelError(
-                f"the model's levels {self.levels} in {self.latent_width} dimensions make more than {MAX_CODES} codes a plane"
-            )
-        if any(level % 2 == 0 for level in self.levels[1:]):
-            raise ModelError(f"the model's levels are {self.levels}, but after the first plane they must be odd")
-        if self.causal is not True and self.causal is not False or not isinstance(self.soft_clip, bool):
-            raise ModelError("the model's causal and soft clip must be true or false")
-        if self.causal and self.window[1]:
-            raise ModelError(f"the model is causal, but its window {self.window} looks ahead")
-
-    @property
-    def patches_per_frame(self) -> int:
-        return prod(self.strides)
-
-    @property
-    def hop_length(self) -> int:
-        return self.patch_size * self.patches_per_frame
-
-
-PRESETS = {
-    "taae-16k-400bps": TaaeConfig(levels=(6,)),
-    "taae-16k-700bps": TaaeConfig(),
-    "taae-16k-1000bps": TaaeConfig(levels=(3, 3, 3, 3)),
-    "taae-16k-causal": TaaeConfig(window=(63, 0), causal=True),
-    "taae-tiny": TaaeConfig(width=128, head_width=64, transformer_depths=(2, 4), window=(15, 16)),
-}
-"""The published model's three recommended bottlenecks (section 4.5, and stable-codec's presets), the causal variant of
-appendix A.4 at 700 bit/s, and one for training on a CPU."""
-
-
 class TaaeCodec(Codec):
-    """See the module. `quantize` and `synthesise` are the halves of the training pass, `encode` and `decode` the
-    contract, `encode_step` and `decode_step` code a stream (causal models). Sound goes in at its natural level; the
-    official weights were trained on speech at -20 +- 5 LUFS.
+    """See the module. `quantize` and `synthesise` are the halves of the training pass, `encode` and `decode`
+    the contract, `encode_step` and `decode_step` code a stream (causal models). Sound goes in at its natural
+    level; the official weights were trained on speech at -20 +- 5 LUFS.
 
-    Windows add up from layer to layer, so a frame depends on a minute of sound on either side (1539 frames; see
-    appendix B.2), though hardly on its far ends.
+    Windows add up from layer to layer, so a frame depends on a minute of sound on either side (1539 frames;
+    see appendix B.2), though hardly on its far ends.
     """
 
     unit_level = False
@@ -150,8 +76,8 @@ class TaaeCodec(Codec):
         self.decode_context = max(-first, last)
 
     def quantize(self, wav: torch.Tensor, depths: torch.Tensor | None = None) -> ResidualQuantized:
-        """The first half of training: `wav` `[B, 1, F * hop_length]`. Level counts are drawn here, and stand in for the
-        `depths` of other families, which are ignored."""
+        """The first half of training: `wav` `[B, 1, F * hop_length]`. Level counts are drawn here, and stand
+        in for the `depths` of other families, which are ignored."""
         return self.quantizer(self.latents(wav))
 
     def synthesise(self, z_q: torch.Tensor) -> torch.Tensor:
@@ -175,12 +101,16 @@ class TaaeCodec(Codec):
     def code_vectors(self) -> tuple[torch.Tensor, ...]:
         return self.quantizer.vectors()
 
-    def encode_step(self, wav: torch.Tensor, state: State = None, last: bool = False) -> tuple[Encoded, State]:
-        """The next samples `[B, 1, n]`, n >= 0, of a stream -> the frames that they complete, and the new state.
+    def encode_step(
+        self, wav: torch.Tensor, state: State = None, last: bool = False
+    ) -> tuple[Encoded, State]:
+        """The next samples `[B, 1, n]`, n >= 0, of a stream -> the frames that they complete, and the new
+        state.
 
-        `state` is None at first. All steps together give what `encode` gives for the whole, up to rounding, which can
-        decide a near tie. Every `hop_length` samples (640, 40 ms) give a frame at once. With `last`, nothing follows,
-        and what has begun is filled up with zeros to a whole frame. Raises UsageError for a model that is not causal.
+        `state` is None at first. All steps together give what `encode` gives for the whole, up to rounding,
+        which can decide a near tie. Every `hop_length` samples (640, 40 ms) give a frame at once. With
+        `last`, nothing follows, and what has begun is filled up with zeros to a whole frame. Raises
+        UsageError for a model that is not causal.
         """
         self._check_causal()
         waiting, layers = state or (wav[..., :0], None)
@@ -194,8 +124,9 @@ class TaaeCodec(Codec):
     def decode_step(
         self, codes: tuple[torch.Tensor, ...], state: State = None, last: bool = False
     ) -> tuple[torch.Tensor, State]:
-        """The next codes, `codes[k]` `[B, n]`, n >= 0, -> their samples `[B, 1, n * hop_length]`, and the new state.
-        Together the steps give what `decode` gives for the whole, up to rounding. Raises UsageError as `encode_step` does."""
+        """The next codes, `codes[k]` `[B, n]`, n >= 0, -> their samples `[B, 1, n * hop_length]`, and the new
+        state. Together the steps give what `decode` gives for the whole, up to rounding. Raises UsageError as
+        `encode_step` does."""
         self._check_causal()
         z_q = self.quantizer.decode(torch.stack(codes, 1))
         patches, state = self.decoder.step(z_q.transpose(1, 2), state, last)
@@ -211,7 +142,8 @@ class TaaeCodec(Codec):
 
     def _patches(self, wav: torch.Tensor) -> torch.Tensor:
         """`[B, 1, T]` -> `[B, patch_size, T / patch_size]`: every sample of a patch a channel."""
-        return wav.reshape(len(wav), wav.shape[-1] // self.config.patch_size, self.config.patch_size).transpose(1, 2)
+        size = self.config.patch_size
+        return wav.reshape(len(wav), wav.shape[-1] // size, size).transpose(1, 2)
 
     def _wav(self, patches: torch.Tensor) -> torch.Tensor:
         """The inverse, with the soft clip."""

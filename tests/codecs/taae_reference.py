@@ -1,12 +1,15 @@
-"""The official TAAE, where it is installed (`pip install --no-deps stable-audio-tools==0.0.17 stable-codec einops`).
+"""The official TAAE, where it is installed (`pip install --no-deps stable-audio-tools==0.0.17 stable-codec
+einops`).
 
-Of stable-audio-tools only what the autoencoder is made of is imported; what its modules ask for besides (diffusion,
-torchaudio, ...) is stubs. Version 0.0.17 is the one that stable-codec 0.1.2 requires; 0.0.19 cannot build a TAAE.
+Of stable-audio-tools only what the autoencoder is made of is imported; what its modules ask for besides
+(diffusion, torchaudio, ...) is stubs. Version 0.0.17 is the one that stable-codec 0.1.2 requires; 0.0.19
+cannot build a TAAE.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 import types
 import zlib
@@ -26,15 +29,16 @@ SMALL = {"channels": 256, "c_mults": [1, 1], "strides": [1, 2], "transformer_dep
 
 RANGES = {
     ".gamma": (0.8, 1.2), "_norm.weight": (0.8, 1.2), "_norm.bias": (-0.1, 0.1), ".scale": (0.05, 0.2),
-    "encoder.layers.0.weight_g": (12, 20), ".weight_g": (0.6, 1.0), ".bias": (-0.1, 0.1), ".weight_v": (-1, 1),
-    ".weight": (-1.7, 1.7),
+    "encoder.layers.0.weight_g": (12, 20), ".weight_g": (0.6, 1.0), ".bias": (-0.1, 0.1),
+    ".weight_v": (-1, 1), ".weight": (-1.7, 1.7),
 }
-"""Bounds of random weights, by the first ending of their name that fits; those of matrices are divided by the root of
-the number of inputs. With them each layer matters, and latents fill the bottleneck's range."""
+"""Bounds of random weights, by the first ending of their name that fits; those of matrices are divided by the
+root of the number of inputs. With them each layer matters, and latents fill the bottleneck's range."""
 
 
 def random_weight(name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """A weight of the official layout that depends on its name and shape alone, alike on every machine and version."""
+    """A weight of the official layout that depends on its name and shape alone, alike on every machine and
+    version."""
     low, high = next(bounds for ending, bounds in RANGES.items() if name.endswith(ending))
     words = np.random.PCG64(zlib.crc32(name.encode())).random_raw(prod(shape)) >> np.uint64(40)
     values = torch.from_numpy(words.astype(np.float32)).reshape(shape) / 2**24
@@ -62,8 +66,8 @@ GOLDEN_CONFIG = model_config([5, 6], **SMALL)
 
 
 def reference(config: dict) -> nn.Module:
-    """The package's autoencoder for a `model_config.json`, with `random_weights`. Skips the test where it is not
-    installed."""
+    """The package's autoencoder for a `model_config.json`, with `random_weights`. Skips the test where it is
+    not installed."""
     _install()
     with _quiet():
         model = importlib.import_module("stable_audio_tools.models.factory").create_model_from_config(config)
@@ -78,7 +82,8 @@ def reference(config: dict) -> nn.Module:
 
 
 def residual_bottleneck(levels: tuple[int, ...]) -> nn.Module:
-    """stable-codec's `ResidualFSQBottleneck` with those levels in each of 6 dimensions, its scales as in its presets."""
+    """stable-codec's `ResidualFSQBottleneck` with those levels in each of 6 dimensions, its scales as in its
+    presets."""
     home = _home("stable_codec", "residual_fsq.py")
     if home is None:
         pytest.skip("stable-codec is not installed")
@@ -92,8 +97,8 @@ def residual_bottleneck(levels: tuple[int, ...]) -> nn.Module:
 
 
 def _windowed(window: list[int]):
-    """What FlashAttention computes with `window_size=window`, in full precision: keys from `window[0]` before to
-    `window[1]` after a query (its documentation), else softmax attention as usual."""
+    """What FlashAttention computes with `window_size=window`, in full precision: keys from `window[0]` before
+    to `window[1]` after a query (its documentation), else softmax attention as usual."""
 
     def attention(query, key, value, mask=None, causal=None):
         places = torch.arange(query.shape[2])
@@ -108,7 +113,8 @@ def _install() -> None:
     home = _home("stable_audio_tools", "models/autoencoders.py")
     if home is None:
         pytest.skip("stable-audio-tools is not installed")
-    if "sliding_window" not in home.joinpath("models/transformer.py").read_text().split("class ConformerModule")[0]:
+    attention = home.joinpath("models/transformer.py").read_text(encoding="utf-8").partition("Conformer")[0]
+    if "self.sliding_window" not in attention:
         pytest.skip("this version of stable-audio-tools cannot build a TAAE; 0.0.17 can")
     pytest.importorskip("einops", reason="einops is not installed")
     if "stable_audio_tools.models.autoencoders" in sys.modules:
@@ -116,7 +122,7 @@ def _install() -> None:
     for name in ("stable_audio_tools", "stable_audio_tools.models"):
         _package(name, home.joinpath(*name.split(".")[1:]))
     stub = types.ModuleType("stub")
-    stub.__getattr__ = lambda name: object
+    stub.__getattr__ = _anything
     stub.transforms = stub
     outside = ("torchaudio", "torchaudio.transforms", "alias_free_torch")
     inside = ("inference", "inference.sampling", "inference.utils", "models.diffusion", "models.blocks")
@@ -124,9 +130,15 @@ def _install() -> None:
         sys.modules.setdefault(name, stub)
     with _quiet():
         importlib.import_module("stable_audio_tools.models.autoencoders")
-    for name in outside:
-        if sys.modules.get(name) is stub:
-            del sys.modules[name]
+    for name in [name for name, module in sys.modules.items() if module is stub]:
+        del sys.modules[name]
+
+
+def _anything(name: str) -> type:
+    """What the modules take from others without using it."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return object
 
 
 def _package(name: str, folder: Path) -> None:
@@ -145,7 +157,7 @@ class _quiet:
     """The package prints."""
 
     def __enter__(self):
-        self.stdout, sys.stdout = sys.stdout, types.SimpleNamespace(write=lambda text: None, flush=lambda: None)
+        self.stdout, sys.stdout = sys.stdout, io.StringIO()
 
     def __exit__(self, *exception):
         sys.stdout = self.stdout

@@ -47,7 +47,8 @@ def test_codes_of_grids_of_any_shape_are_their_own_points(levels, seed):
 def test_numbers_beyond_float32_are_exact():
     grid = FiniteScalarQuantizer((17,) * 15)
     assert 2**61 < grid.size < 2**62
-    assert_numbers_its_points(grid, torch.randint(grid.size, (1000,), generator=torch.Generator().manual_seed(1)))
+    generator = torch.Generator().manual_seed(1)
+    assert_numbers_its_points(grid, torch.randint(grid.size, (1000,), generator=generator))
 
 
 def test_the_first_dimension_counts_fastest():
@@ -83,7 +84,8 @@ def test_grids_in_sequence_are_one_fine_grid(levels):
     z = latents(3, 40, 2)
     codes, distortion = quantizer.encode(z)
     whole = FiniteScalarQuantizer((quantizer.total_levels,) * 2)
-    assert torch.allclose(quantizer.decode(codes), whole.decode(whole.encode(torch.tanh(z.double()))), rtol=0, atol=1e-6)
+    at_once = whole.decode(whole.encode(torch.tanh(z.double())))
+    assert torch.allclose(quantizer.decode(codes), at_once, rtol=0, atol=1e-6)
     assert codes.shape == (3, len(levels), 40) and distortion.shape == (3, len(levels) + 1, 40)
     assert (distortion[:, -1] == 0).all()
 
@@ -122,7 +124,8 @@ def test_training_draws_level_counts_evenly_and_item_by_item():
     quantizer = ResidualFsq(3, (5,), (17, 9, 5))
     torch.manual_seed(0)
     error = (quantizer(latents(900, 200, 3)).z_q - torch.tanh(latents(900, 200, 3))).abs().amax((1, 2))
-    counts = [int(((error > low) & (error <= high)).sum()) for low, high in ((0, 1 / 16), (1 / 16, 1 / 8), (1 / 8, 1 / 4))]
+    bounds = ((0, 1 / 16), (1 / 16, 1 / 8), (1 / 8, 1 / 4))
+    counts = [int(((error > low) & (error <= high)).sum()) for low, high in bounds]
     assert sum(counts) == 900 and min(counts) > 240
 
 

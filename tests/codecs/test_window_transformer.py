@@ -27,18 +27,22 @@ def livened(layer: torch.nn.Module) -> torch.nn.Module:
 def layers():
     torch.manual_seed(0)
     made = {
-        "transformer": WindowTransformer(2, 16, 8, 2, (3, 0)), "memoryless": WindowTransformer(2, 16, 8, 2, (0, 0)),
-        "convolution": ZeroPaddedConv(16, 16, 7, causal=True), "strided": ZeroPaddedConv(16, 16, 4, 2, causal=True),
+        "transformer": WindowTransformer(2, 16, 8, 2, (3, 0)),
+        "memoryless": WindowTransformer(2, 16, 8, 2, (0, 0)),
+        "convolution": ZeroPaddedConv(16, 16, 7, causal=True),
+        "strided": ZeroPaddedConv(16, 16, 4, 2, causal=True),
         "all": Chain(
-            ZeroPaddedConv(16, 8, 7, causal=True), WindowTransformer(2, 8, 4, 4, (5, 0)), ZeroPaddedConv(8, 8, 4, 2, causal=True),
-            WindowTransformer(1, 8, 8, 4, (2, 0)), TrimmedTransposedConv(8, 16, 4, 2), ZeroPaddedConv(16, 4, 3, causal=True),
+            ZeroPaddedConv(16, 8, 7, causal=True), WindowTransformer(2, 8, 4, 4, (5, 0)),
+            ZeroPaddedConv(8, 8, 4, 2, causal=True), WindowTransformer(1, 8, 8, 4, (2, 0)),
+            TrimmedTransposedConv(8, 16, 4, 2), ZeroPaddedConv(16, 4, 3, causal=True),
         ),
     }
     return {name: livened(layer) for name, layer in made.items()}
 
 
 @given(
-    length=st.integers(1, 30), before=st.integers(0, 12), after=st.integers(0, 12), past=st.integers(0, 12), seed=st.integers(0, 99)
+    length=st.integers(1, 30), before=st.integers(0, 12), after=st.integers(0, 12),
+    past=st.integers(0, 12), seed=st.integers(0, 99),
 )
 @settings(max_examples=80, deadline=None)
 def test_windows_are_full_attention_under_a_mask(length, before, after, past, seed):

@@ -1,4 +1,5 @@
-"""Rotary positions (Su et al. 2021, section 3.2): the product of a query and a key depends on how far they are apart."""
+"""Rotary positions (Su et al. 2021, section 3.2): the product of a query and a key depends on how far they
+are apart."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ def frequencies(head_width: int, device: torch.device | None = None) -> torch.Te
 def rotate(x: torch.Tensor) -> torch.Tensor:
     """Turn `x` `[..., n, head_width]` by its place on the second to last axis, counted from 0.
 
-    The first half of the channels turns, channel i with channel i + head_width // 4; the rest stays (this half and
-    this pairing are the official TAAE code's).
+    The first half of the channels turns, channel i with channel i + head_width // 4; the rest stays (this
+    half and this pairing are the official TAAE code's).
     """
     dtype = torch.promote_types(x.dtype, torch.float32)
     places = torch.arange(x.shape[-2], device=x.device, dtype=dtype)

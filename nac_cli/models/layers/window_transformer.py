@@ -1,8 +1,8 @@
 """Transformer blocks whose attention sees a sliding window (TAAE, Parker et al. 2024, section 3.1).
 
-Pre-norm; queries and keys normalised; rotary positions; a gated SiLU feed-forward; LayerScale (Touvron et al. 2021)
-on both branches. Layer norms have an epsilon of 1e-2, so that the noise of silence isn't blown up to full scale
-(appendix B.1).
+Pre-norm; queries and keys normalised; rotary positions; a gated SiLU feed-forward; LayerScale (Touvron et al.
+2021) on both branches. Layer norms have an epsilon of 1e-2, so that the noise of silence isn't blown up to
+full scale (appendix B.1).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from nac_cli.models.layers.streaming import State, StreamingLayer
 
 EPSILON = 1e-2
 INITIAL_SCALE = 1e-2
-"""Of the branches. The paper doesn't say; the official code had 1e-2 when it was published (stable-audio-tools
-0.0.17) and has 1e-5 today."""
+"""Of the branches. The paper doesn't say; the official code had 1e-2 when it was published
+(stable-audio-tools 0.0.17) and has 1e-5 today."""
 
 Window = tuple[int, int]
 """Steps before and after its own that a query sees."""
@@ -26,8 +26,8 @@ Window = tuple[int, int]
 def window_attention(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: Window, past: int = 0
 ) -> torch.Tensor:
-    """Attention of `query` `[B, H, n, d]` to those of `key` and `value` `[B, H, past + n, d]` within `window` around it;
-    query 0 stands at key `past` <= window[0]. -> `[B, H, n, d]`.
+    """Attention of `query` `[B, H, n, d]` to those of `key` and `value` `[B, H, past + n, d]` within `window`
+    around it; query 0 stands at key `past` <= window[0]. -> `[B, H, n, d]`.
 
     In blocks of as many queries as a window has steps, so that time and memory are proportional to n.
     """
@@ -46,8 +46,11 @@ def window_attention(
     return seen.unflatten(0, (-1, count)).transpose(1, 2).flatten(2, 3)[:, :, :length]
 
 
-def _mask(length: int, past: int, window: Window, block: int, count: int, device: torch.device) -> torch.Tensor:
-    """Boolean `[count, block, span]`: which keys a query sees; padded queries see padding too, as softmax needs some."""
+def _mask(
+    length: int, past: int, window: Window, block: int, count: int, device: torch.device
+) -> torch.Tensor:
+    """Boolean `[count, block, span]`: which keys a query sees; padded queries see padding too, as softmax
+    needs some."""
     before, after = window
     queries = torch.arange(block, device=device)[:, None]
     keys = torch.arange(block + before + after, device=device)
@@ -57,7 +60,8 @@ def _mask(length: int, past: int, window: Window, block: int, count: int, device
 
 
 class WindowAttention(nn.Module):
-    """Multi-head self-attention `[B, n, D] -> [B, n, D]`, without biases; layer norm on each head's queries and keys."""
+    """Multi-head self-attention `[B, n, D] -> [B, n, D]`, without biases; layer norm on each head's queries
+    and keys."""
 
     def __init__(self, width: int, head_width: int, window: Window):
         super().__init__()
@@ -72,10 +76,11 @@ class WindowAttention(nn.Module):
         return self._merge(window_attention(rotate(query), rotate(key), value, self.window))
 
     def step(self, x: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
-        """The next `[B, n, D]`, n >= 1, for a window that ends at the present. The state is the last keys and values.
+        """The next `[B, n, D]`, n >= 1, for a window that ends at the present. The state is the last keys and
+        values.
 
-        Keys are kept as they were before turning: only distances matter, so places count from the first key kept, and
-        a stream can last for ever without its angles losing precision.
+        Keys are kept as they were before turning: only distances matter, so places count from the first key
+        kept, and a stream can last for ever without its angles losing precision.
         """
         query, key, value = self._project(x)
         if state is not None:
@@ -126,7 +131,8 @@ class WindowTransformer(StreamingLayer):
     def __init__(self, depth: int, width: int, head_width: int, expansion: int, window: Window):
         super().__init__()
         self.window = window
-        self.blocks = nn.ModuleList(TransformerBlock(width, head_width, expansion, window) for _ in range(depth))
+        blocks = (TransformerBlock(width, head_width, expansion, window) for _ in range(depth))
+        self.blocks = nn.ModuleList(blocks)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = x.transpose(1, 2)

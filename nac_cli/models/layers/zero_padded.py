@@ -12,12 +12,13 @@ from nac_cli.models.layers.streaming import State, StreamingLayer
 class ZeroPaddedConv(StreamingLayer):
     """Convolution `[B, D, L] -> [B, D', L / stride]`, L a multiple of `stride`.
 
-    `kernel_size - stride` zeros are half before and half after the signal, or all before it in a `causal` one, which
-    gives each output as soon as the last of its `stride` inputs is there.
+    `kernel_size - stride` zeros are half before and half after the signal, or all before it in a `causal`
+    one, which gives each output as soon as the last of its `stride` inputs is there.
     """
 
     def __init__(
-        self, width_in: int, width_out: int, kernel_size: int, stride: int = 1, *, causal: bool = False, bias: bool = True
+        self, width_in: int, width_out: int, kernel_size: int, stride: int = 1, *, causal: bool = False,
+        bias: bool = True,
     ):
         super().__init__()
         self.conv = nn.Conv1d(width_in, width_out, kernel_size, stride, bias=bias)

@@ -1,8 +1,8 @@
-"""Finite scalar quantization (Mentzer et al. 2023) in the symmetric form of TAAE (Parker et al. 2024, sections
-3.2 and 3.2.1).
+"""Finite scalar quantization (Mentzer et al. 2023) in the symmetric form of TAAE (Parker et al. 2024,
+sections 3.2 and 3.2.1).
 
-Each dimension of a latent has its own few points, evenly spaced between -1 and 1. No codebook is learned: a code
-is the number of a point of the grid. Numbers are made and taken apart in int64: float32 arithmetic named
+Each dimension of a latent has its own few points, evenly spaced between -1 and 1. No codebook is learned: a
+code is the number of a point of the grid. Numbers are made and taken apart in int64: float32 arithmetic named
 other points for some codes in early releases of the official code (stable-audio-tools 0.0.17).
 """
 
@@ -42,8 +42,8 @@ class FiniteScalarQuantizer:
     def nearest(self, y: torch.Tensor) -> torch.Tensor:
         """`[..., D]` -> steps from the lowest level, int64 `[..., D]`.
 
-        Computed in float64. Halfway between two levels the even one is taken, as in the official code (the paper's
-        equation 1 takes the upper one); outside of the grid, its edge.
+        Computed in float64. Halfway between two levels the even one is taken, as in the official code (the
+        paper's equation 1 takes the upper one); outside of the grid, its edge.
         """
         last = self._last(y.device)
         steps = ((y.double() / self.scale + 1) / 2 * last).round()
@@ -60,7 +60,7 @@ class FiniteScalarQuantizer:
 
     def split(self, codes: torch.Tensor) -> torch.Tensor:
         """The inverse: int64 `[...]` in [0, size) -> int64 `[..., D]`."""
-        return codes.unsqueeze(-1) // self._basis(codes.device) % torch.tensor(self.levels, device=codes.device)
+        return codes.unsqueeze(-1) // self._basis(codes.device) % (self._last(codes.device) + 1)
 
     def vectors(self) -> torch.Tensor:
         """Every point in the order of its number: float32 `[size, D]`."""
@@ -77,24 +77,26 @@ class ResidualFsq(nn.Module):
     """Grids in sequence, each between the points of the one before (section 3.2.1): plane k has
     `levels[k]` points in each of `width` dimensions, and spans one step of plane k - 1.
 
-    A latent z is bounded by tanh first. Where all planes but the first have odd levels, so that what is left over may
-    be 0, all of them together name exactly the points of one grid of `prod(levels - 1) + 1` levels (`total_levels`),
-    which is why a bottleneck can be divided after training. The paper divides grids of 2^n + 1 levels; this is a
-    little more general. Sums of codes that no encoder makes can lie beyond the grid. The paper suggests to clip them,
-    the official code doesn't, and nor do we.
+    A latent z is bounded by tanh first. Where all planes but the first have odd levels, so that what is left
+    over may be 0, all of them together name exactly the points of one grid of `prod(levels - 1) + 1` levels
+    (`total_levels`), which is why a bottleneck can be divided after training. The paper divides grids of 2^n
+    + 1 levels; this is a little more general. Sums of codes that no encoder makes can lie beyond the grid.
+    The paper suggests to clip them, the official code doesn't, and nor do we.
     """
 
     def __init__(self, width: int, levels: tuple[int, ...], training_levels: tuple[int, ...]):
         super().__init__()
         self.training_levels = training_levels
         scales = [1 / prod(level - 1 for level in levels[:k]) for k in range(len(levels))]
-        self.planes = [FiniteScalarQuantizer((count,) * width, scale) for count, scale in zip(levels, scales)]
+        self.planes = [
+            FiniteScalarQuantizer((count,) * width, scale) for count, scale in zip(levels, scales)
+        ]
         self.total_levels = prod(count - 1 for count in levels) + 1
 
     def forward(self, z: torch.Tensor) -> ResidualQuantized:
         """Quantise `z` `[B, F, D]` for training (section 3.2): each item with a level count of its own out of
-        `training_levels`, and either rounded, with the gradient passed straight through, or with uniform noise
-        one step wide. Nothing is learned here, so both losses are 0; `codes` are those of `encode`.
+        `training_levels`, and either rounded, with the gradient passed straight through, or with uniform
+        noise one step wide. Nothing is learned here, so both losses are 0; `codes` are those of `encode`.
 
         The official code (stable-audio-tools) has no random level counts, and leaves some items unquantised
         besides; here we follow the paper.
@@ -112,8 +114,8 @@ class ResidualFsq(nn.Module):
             return ResidualQuantized(z_q, self.encode(z.detach())[0], nothing, nothing)
 
     def encode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """`[B, F, D]` -> codes int64 `[B, K, F]` and `distortion` float32 `[B, K + 1, F]`: the squared distance of the
-        first 0..K planes to all of them."""
+        """`[B, F, D]` -> codes int64 `[B, K, F]` and `distortion` float32 `[B, K + 1, F]`: the squared
+        distance of the first 0..K planes to all of them."""
         residual, codes, planes = torch.tanh(z.double()), [], []
         for grid in self.planes:
             steps = grid.nearest(residual)

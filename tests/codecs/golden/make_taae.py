@@ -2,9 +2,9 @@
 
     python -m tests.codecs.golden.make_taae
 
-needs stable-audio-tools 0.0.17, stable-codec and einops. The file has the names and shapes of the official weights
-(`names`; the weights themselves are `random_weight`), the input `wav`, and as the packages gave them the latents `z`, and
-for each bottleneck, as "5,5", `codes` and `wav_hat`.
+needs stable-audio-tools 0.0.17, stable-codec and einops. The file has the names and shapes of the official
+weights (`names`; the weights themselves are `random_weight`), the input `wav`, and as the packages gave them
+the latents `z`, and for each bottleneck, as "5,5", `codes` and `wav_hat`.
 """
 
 from __future__ import annotations
