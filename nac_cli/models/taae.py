@@ -54,7 +54,7 @@ class TaaeCodec(Codec):
     level; the official weights were trained on speech at -20 +- 5 LUFS.
 
     Windows add up from layer to layer, so a frame depends on a minute of sound on either side (1539 frames;
-    see appendix B.2), though hardly on its far ends.
+    see appendix B.2).
     """
 
     unit_level = False
