@@ -9,11 +9,12 @@ calculation is an integer below 2^24, and each symbol has the probability 256 f 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import constriction
 import numpy as np
 
-from nac_cli.entropy.frequencies import TOTAL
+from nac_cli.entropy.frequencies import TOTAL, TOTAL_BITS
 from nac_cli.errors import CorruptStream
 
 Categorical = constriction.stream.model.Categorical
@@ -22,9 +23,13 @@ RangeEncoder = constriction.stream.queue.RangeEncoder
 
 FAMILY = Categorical(perfect=False)
 """Takes a table for every symbol, with the same arithmetic."""
-PART = (1 << 24) // TOTAL
+POINT_BITS = np.uint64(24)
+"""Of the coder's probabilities."""
+SPARE_BITS = 24 - TOTAL_BITS
+PART = 1 << SPARE_BITS
 """What one of the 65536 is in the coder's probabilities."""
 WORD = np.dtype("<u4")
+WORD_BITS = 32
 
 
 def categorical(frequencies: np.ndarray) -> Categorical:
@@ -82,31 +87,75 @@ def encode_intervals(starts: np.ndarray, widths: np.ndarray) -> bytes:
     return encoder.get_compressed().astype(WORD).tobytes()
 
 
-class TableDecoder:
-    """Symbols out of one stream, each by a table of its own that may depend on those before.
+@dataclass(frozen=True)
+class Decoded:
+    """Symbols int64 `[n]`, and the interval of each in its table, as `encode_intervals` takes them."""
 
-    It makes symbols of any bytes: the caller encodes them again, as `decode` does, and compares. Where it cannot
-    go on, `error` says why, and symbols are 0 from there.
+    symbols: np.ndarray
+    starts: np.ndarray
+    widths: np.ndarray
+
+
+class TableDecoders:
+    """Symbols out of many streams side by side, each by a table of its own that may depend on those before.
+
+    `constriction`'s range decoder (format_spec.md, section 8.4) in arrays of one entry a stream: unsigned 64-bit
+    integers, modulo 2^64. It makes symbols of any bytes: the caller encodes them again, as `decode` does, and
+    compares. `failed` `[streams]` tells which can be given up, `error` says why; their symbols mean nothing.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self.error: CorruptStream | None = None
-        if len(data) % WORD.itemsize:
-            self.error = CorruptStream(f"range coder: {len(data)} bytes are no whole number of 32-bit words")
-            data = b""
-        self._decoder = RangeDecoder(np.frombuffer(data, WORD).astype(np.uint32))
+    def __init__(self, streams: Sequence[bytes]) -> None:
+        self._odd = [len(stream) % WORD.itemsize for stream in streams]
+        words = [np.frombuffer(b"" if odd else stream, WORD) for stream, odd in zip(streams, self._odd)]
+        sizes = np.array([part.size for part in words], np.int64)
+        # the last word is what lies behind the end of each
+        self._words = np.concatenate([*words, np.zeros(1, WORD)]).astype(np.uint64)
+        self._ends = np.cumsum(sizes)
+        self._next = self._ends - sizes
+        self._outside, self._short = np.zeros((2, sizes.size), bool)
+        self._lower, self._range, self._point = np.zeros((3, sizes.size), np.uint64)
+        for _ in range(2):
+            self._shift_in(np.arange(sizes.size))
+        self._range[:] = 2**64 - 1
 
-    def decode(self, weights: np.ndarray) -> int:
-        """The next symbol; `weights` float64 `[1, N]` are 256 f - 1 of its table."""
-        if self.error:
-            return 0
-        try:
-            return int(self._decoder.decode(FAMILY, weights)[0])
-        except AssertionError:  # what constriction raises on a point outside of its range
-            self.error = CorruptStream("range coder: the words encode no symbol")
-            return 0
+    def decode(self, rows: np.ndarray, tables: np.ndarray) -> Decoded:
+        """The next symbols of streams `rows` `[n]`, ascending; `tables` int64 `[n, N]` each sum to 65536."""
+        below = np.arange(len(rows)) << TOTAL_BITS  # of whole tables
+        scale = self._range[rows] >> POINT_BITS
+        quantiles = (self._point[rows] - self._lower[rows]) // scale
+        self._outside[rows] |= quantiles >= 1 << POINT_BITS
+        targets = np.minimum(quantiles >> SPARE_BITS, TOTAL - 1).astype(np.int64)
+        # all tables in a row make one that rises throughout
+        ends = tables.ravel().cumsum()
+        positions = ends.searchsorted(targets + below, side="right")
+        widths = tables.ravel()[positions]
+        starts = ends[positions] - widths - below
+        self._lower[rows] += scale * (starts << SPARE_BITS).astype(np.uint64)
+        ranges = scale * (widths << SPARE_BITS).astype(np.uint64)
+        self._range[rows] = ranges
+        self._shift_in(rows[ranges < 1 << WORD_BITS])
+        # an encoder would have put out a word for each but the first two that came in, and one at least at the end
+        self._short[rows] |= self._next[rows] - 2 >= self._ends[rows]
+        return Decoded(positions - np.arange(len(rows)) * tables.shape[1], starts, widths)
 
+    @property
+    def failed(self) -> np.ndarray:
+        return self._outside | self._short
 
-def weights_of(tables: np.ndarray) -> np.ndarray:
-    """Float64 `[n, N]` for `TableDecoder.decode`, of frequency tables `[n, N]`."""
-    return PART * tables - 1.0
+    def error(self, row: int) -> CorruptStream | None:
+        if self._odd[row]:
+            return CorruptStream("range coder: the bytes are no whole number of 32-bit words")
+        if self._outside[row]:
+            return CorruptStream("range coder: the words encode no symbol")
+        if self._short[row]:
+            return CorruptStream("range coder: there are too few words for the symbols")
+        return None
+
+    def _shift_in(self, rows: np.ndarray) -> None:
+        """The next word of each of `rows`."""
+        following = self._next[rows]
+        words = self._words[np.where(following < self._ends[rows], following, -1)]
+        self._next[rows] = following + 1
+        self._point[rows] = (self._point[rows] << WORD_BITS) | words
+        self._lower[rows] <<= WORD_BITS
+        self._range[rows] <<= WORD_BITS

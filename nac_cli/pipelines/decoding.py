@@ -87,18 +87,25 @@ def _needs_lm(record: Record) -> bool:
 def _decode(
     records: list[ChunkRecord], info: StreamInfo, coders: Coders
 ) -> list[ChunkCodes | CorruptStream | TokenMismatch]:
-    """Codes of each chunk; CorruptStream for bytes that no encoder made, TokenMismatch when the checksum of the codes
-    shows that the entropy model here gives other codes than the encoder's."""
+    """Codes of each chunk; CorruptStream for bytes that no encoder made, TokenMismatch where the entropy model here does
+    not give the encoder's codes. The bytes are intact, as their checksum says."""
     packed = [Packed(record.payload, record.num_frames, record.mode) for record in records]
-    results: list[ChunkCodes | CorruptStream | TokenMismatch] = []
-    for record, result in zip(records, unpack_each(packed, info, coders), strict=True):
-        if isinstance(result, ChunkCodes) and token_checksum(result) != record.token_checksum:
-            result = TokenMismatch(
-                f"chunk {record.index}: the bytes are intact, but decode to other codes than were encoded; the entropy "
-                "model gives different results on this machine, or the file was made by a faulty encoder"
-            )
-        results.append(result)
-    return results
+    return [_checked(record, result) for record, result in zip(records, unpack_each(packed, info, coders), strict=True)]
+
+
+def _checked(
+    record: ChunkRecord, result: ChunkCodes | CorruptStream
+) -> ChunkCodes | CorruptStream | TokenMismatch:
+    if isinstance(result, ChunkCodes) and token_checksum(result) == record.token_checksum:
+        return result
+    if isinstance(result, CorruptStream) and record.mode != Mode.LM:
+        return result
+    # other tables than the encoder's hardly ever lead to codes that give the same words again
+    found = str(result) if isinstance(result, CorruptStream) else "they decode to other codes than were encoded"
+    return TokenMismatch(
+        f"chunk {record.index}: the bytes are intact, but {found}; the entropy model gives different results on this "
+        "machine, or the file was made by a faulty encoder"
+    )
 
 
 def each_chunk(records: Iterable[Record], info: StreamInfo) -> Iterator[Record]:

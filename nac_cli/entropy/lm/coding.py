@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 
-from nac_cli.entropy.coder import TableDecoder, encode_intervals, weights_of
+from nac_cli.entropy.coder import TableDecoders, encode_intervals
 from nac_cli.entropy.frequencies import TOTAL_BITS
 from nac_cli.entropy.lm.config import LmConfig
-from nac_cli.entropy.lm.network import Network
+from nac_cli.entropy.lm.network import Network, coded_frames
 from nac_cli.entropy.lm.step import StepPass
-from nac_cli.errors import CorruptStream, NacError
+from nac_cli.errors import CorruptStream, Interrupted, NacError
 from nac_cli.values import ABSENT
 
 
@@ -63,70 +64,66 @@ def encode(network: Network, chunks: Sequence[tuple[np.ndarray, np.ndarray]]) ->
 
 
 def decode(
-    network: Network, streams: Sequence[bytes], depths: Sequence[np.ndarray]
+    network: Network, streams: Sequence[bytes], depths: Sequence[np.ndarray], stop: Event | None = None
 ) -> list[np.ndarray | CorruptStream]:
     """Inverse of `encode`: for each of `streams` the codes, int32 `[K, F]`, where `depths[i]` is `[F]`.
 
     A stream that `encode` cannot have made gives a `CorruptStream` in its place and leaves the others alone.
     Intervals that were decoded are encoded again and must give the stream, as in `coder.decode`. Memory is
     some 20 bytes a code, and 8 D bytes for each layer, chunk and frame of the window (in float32). Raises
-    `NacError` if depths do not fit the model.
+    `NacError` if depths do not fit the model, `Interrupted` soon after somebody sets `stop`.
     """
     for chunk in depths:
         _check_depths(network.config, chunk)
-    order = sorted(range(len(streams)), key=lambda index: -depths[index].size)
+    order = sorted(range(len(streams)), key=lambda index: -coded_frames(depths[index]))
     results: dict[int, np.ndarray | CorruptStream] = {}
     if order:
-        decoded = _decode_sorted(network, [streams[index] for index in order], [depths[index] for index in order])
+        decoded = _decode_sorted(
+            network, [streams[index] for index in order], [depths[index] for index in order], stop or Event()
+        )
         results = dict(zip(order, decoded))
     return [results[index] for index in range(len(streams))]
 
 
 def _decode_sorted(
-    network: Network, streams: list[bytes], depths: list[np.ndarray]
+    network: Network, streams: list[bytes], depths: list[np.ndarray], stop: Event
 ) -> list[np.ndarray | CorruptStream]:
-    """`decode` of one or more streams with descending numbers of frames."""
-    config, lengths = network.config, np.array([chunk.size for chunk in depths])
-    longest = int(lengths[0])
-    frames = np.arange(longest)
+    """`decode` of one or more streams with descending numbers of `coded_frames`."""
+    config, ends = network.config, np.array([coded_frames(chunk) for chunk in depths])
+    longest = max(chunk.size for chunk in depths)
     padded = np.stack([np.pad(chunk.astype(np.int64), (0, longest - chunk.size)) for chunk in depths])
-    occurs = np.stack([config.occurs(row, frames) for row in padded])
+    occurs = np.stack([config.occurs(row, np.arange(longest)) for row in padded])
     codes = np.full(occurs.shape, ABSENT, np.int32)
     starts, widths = np.zeros(occurs.shape, np.int64), np.zeros(occurs.shape, np.int64)
-    decoders = [TableDecoder(stream) for stream in streams]
-    step = StepPass(network, len(streams), longest)
-    for frame in frames:
-        active = np.count_nonzero(lengths > frame)
+    decoders = TableDecoders(streams)
+    step = StepPass(network, len(streams), int(ends[0]))
+    for frame in range(ends[0]):
+        if stop.is_set():
+            raise Interrupted("decoding was stopped")
+        # a stream that has failed gets no more codes; at the end of the batch it takes no more time either
+        ends[decoders.failed] = 0
+        occurs[decoders.failed, :, frame:] = False
+        active = int(np.flatnonzero(ends > frame).max(initial=-1)) + 1
+        if not active:
+            break
         step.advance(padded[:active, frame])
         for plane in range(padded[:active, frame].max()):
             rows = np.flatnonzero(occurs[:active, plane, frame])
             if rows.size:
-                tables = step.tables(plane, rows)
-                symbols = _decode_symbols([decoders[row] for row in rows], tables)
+                decoded = decoders.decode(rows, step.tables(plane, rows))
                 at = rows, plane, frame
-                codes[at] = symbols
-                starts[at], widths[at] = _intervals(tables, symbols)
-                step.put(plane, rows, symbols)
+                codes[at], starts[at], widths[at] = decoded.symbols, decoded.starts, decoded.widths
+                step.put(plane, rows, decoded.symbols)
             else:
                 step.put(plane, rows, rows)
     results = []
-    for row, (size, stream, decoder) in enumerate(zip(lengths, streams, decoders)):
-        intervals = Intervals(*(array[row, :, :size] for array in (starts, widths, occurs)))
-        results.append(_checked_result(codes[row, :, :size], intervals, stream, decoder))
+    for row, (chunk, stream) in enumerate(zip(depths, streams)):
+        intervals = Intervals(*(array[row, :, : chunk.size] for array in (starts, widths, occurs)))
+        results.append(decoders.error(row) or _checked_result(codes[row, :, : chunk.size], intervals, stream))
     return results
 
 
-def _decode_symbols(decoders: list[TableDecoder], tables: np.ndarray) -> np.ndarray:
-    """One symbol from each decoder, by its row of `tables`."""
-    weights = weights_of(tables)
-    return np.array([decoder.decode(weights[row : row + 1]) for row, decoder in enumerate(decoders)])
-
-
-def _checked_result(
-    codes: np.ndarray, intervals: Intervals, stream: bytes, decoder: TableDecoder
-) -> np.ndarray | CorruptStream:
-    if decoder.error:
-        return decoder.error
+def _checked_result(codes: np.ndarray, intervals: Intervals, stream: bytes) -> np.ndarray | CorruptStream:
     if intervals.encode() != stream:
         return CorruptStream("range coder: the words are not the ones that encode these symbols")
     return codes.copy()

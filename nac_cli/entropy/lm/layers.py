@@ -1,128 +1,133 @@
-"""The parts of the integer network, each made ready for one backend: matrix, norm, activation, embedding, scores.
+"""The parts of the integer network, each made ready for one backend: matrix, activation, embedding, attention.
 
-States are int64 `[n, D]` (the residual stream); activations are integers in -127..127 in the backend's dtype.
+States are `[n, D]` (the residual stream) in the backend's wide dtype; activations are integers in -127..127 in its
+dtype.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
-from nac_cli.entropy.lm.arithmetic import RESIDUAL, Backend, exponentials, requantise, rms_norm, saturate, shares
+from nac_cli.entropy.lm.arithmetic import RESIDUAL, Backend, Norm, Rescale, Shares, activations, saturate, whole
 from nac_cli.entropy.lm.config import INT8
-from nac_cli.entropy.lm.weights import ACTIVATION_SIZE, IntegerModel
+from nac_cli.entropy.lm.weights import ACTIVATION_SIZE, EXPONENTIAL_SIZE, IntegerModel
+
+QUERY_BLOCK = 32
+"""Frames whose attention is computed at once: small enough for the cache, large enough for matrix products."""
+HIDDEN = -(1 << 58)
+"""A score this low is further below the largest (at least -2^55) than the table of exponentials reaches."""
 
 
 class Matrix:
-    """int8 activations `[..., in]` to int64 `[..., out]`: requantised sums, not saturated, below 2^61."""
+    """int8 activations `[..., in]` to rescaled sums `[..., out]`, not saturated, below 2^61."""
 
-    def __init__(self, model: IntegerModel, name: str, backend: Backend) -> None:
+    def __init__(self, model: IntegerModel, name: str, backend: Backend, added: int = 0) -> None:
         self._backend = backend
         # the inputs' axis first and contiguous: a few per cent faster for few rows
         self._weight = np.ascontiguousarray(model[f"{name}.weight"].T, dtype=backend.dtype)
-        self._multiplier = model[f"{name}.multiplier"].astype(np.int64)
-        self._shift = int(model[f"{name}.shift"][0])
-        # (sum + bias) * m + 2^(s - 1), with what does not depend on the sum multiplied out
-        self._offset = model[f"{name}.bias"] * self._multiplier + (1 << (self._shift - 1))
+        largest = np.abs(model[f"{name}.weight"]).sum(axis=1, dtype=np.int64) * INT8
+        self.rescale = _rescale(model, name, model[f"{name}.bias"], largest, backend, added)
 
-    def __call__(self, activations: np.ndarray) -> np.ndarray:
-        sums = self._backend.product(activations, self._weight)
-        sums *= self._multiplier
-        sums += self._offset
-        sums >>= self._shift
-        return sums
+    def __call__(self, inputs: np.ndarray, addend: np.ndarray | None = None) -> np.ndarray:
+        return self.rescale(self._backend.product(inputs, self._weight), addend)
 
 
-class Scale:
-    """int64 sums to int8 activations or scores, by one multiplier per channel or head."""
+class Hidden:
+    """Matrix and table, activations `[n, in]` to activations `[n, out]`.
 
-    def __init__(self, model: IntegerModel, name: str) -> None:
-        self._multiplier = model[f"{name}.multiplier"].astype(np.int64)
-        self._shift = int(model[f"{name}.shift"][0])
+    The table has 1024 int8 entries, for inputs -512..511; others saturate.
+    """
 
-    def __call__(self, sums: np.ndarray, trailing: int = 0) -> np.ndarray:
-        """The multipliers apply to the last axis before `trailing` more."""
-        return requantise(sums, self._multiplier.reshape(-1, *(1,) * trailing), self._shift)
+    def __init__(self, model: IntegerModel, matrix: str, table: str, backend: Backend) -> None:
+        self._matrix = Matrix(model, matrix, backend, ACTIVATION_SIZE // 2)
+        self._centre = self._matrix.rescale.addend(ACTIVATION_SIZE // 2)
+        self._table = model[table].astype(backend.dtype)
 
-
-class Norm:
-    """States to activations, see `arithmetic.rms_norm`."""
-
-    def __init__(self, model: IntegerModel, name: str, backend: Backend) -> None:
-        self._dtype = backend.dtype
-        self._gain = model[f"{name}.gain"].astype(np.int64)
-        self._shift = int(model[f"{name}.shift"][0])
-
-    def __call__(self, states: np.ndarray) -> np.ndarray:
-        return rms_norm(states, self._gain, self._shift).astype(self._dtype)
-
-
-class Activation:
-    """A table of 1024 int8 entries for int64 inputs -512..511; others saturate."""
-
-    def __init__(self, model: IntegerModel, name: str, backend: Backend) -> None:
-        self._table = model[name].astype(backend.dtype)
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        values += ACTIVATION_SIZE // 2
-        return self._table.take(values, mode="clip")
-
-
-class FeedForward:
-    """Matrix, table, matrix: activations `[n, D]` to int64 `[n, out]`."""
-
-    def __init__(self, up: Matrix, activation: Activation, down: Matrix) -> None:
-        self._up, self._activation, self._down = up, activation, down
-
-    def __call__(self, activations: np.ndarray) -> np.ndarray:
-        return self._down(self._activation(self._up(activations)))
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        # truncation is a floor here, since all that is negative takes the first entry
+        entries = self._matrix(inputs, self._centre).astype(np.intp, copy=False)
+        return self._table.take(entries, mode="clip")
 
 
 class Attention:
     """What a query takes from its keys. A layout of heads first leaves products to matrix routines."""
 
     def __init__(self, model: IntegerModel, name: str, backend: Backend) -> None:
-        self._backend, self._heads, self._total = backend, model.config.heads, model.config.attention_total
+        config = model.config
+        self._backend, self._heads, self._total = backend, config.heads, config.attention_total
         self._qkv, self._out = Matrix(model, f"{name}.qkv", backend), Matrix(model, f"{name}.out", backend)
-        self._score, self._context = Scale(model, f"{name}.score"), Scale(model, f"{name}.context")
-        self._exponential = exponentials(model["exponential"], backend)
-        self.position = model[f"{name}.position"].astype(np.int64)
+        self._position = model[f"{name}.position"].astype(np.int64)
+        largest = np.array(config.key_width * INT8 * INT8)
+        added = EXPONENTIAL_SIZE + int(np.abs(self._position).max())
+        self._score = _rescale(model, f"{name}.score", 0, largest, backend, added, (-1, 1, 1))
+        largest = np.array(config.attention_total * INT8)
+        self._context = _rescale(model, f"{name}.context", 0, largest, backend)
+        self._shares = Shares(model["exponential"], backend)
 
-    def project(self, activations: np.ndarray) -> np.ndarray:
+    def project(self, inputs: np.ndarray) -> np.ndarray:
         """Queries, keys and values, `[n, 3, H, D / H]` activations, of activations `[n, D]`."""
-        projected = saturate(self._qkv(activations), INT8).astype(self._backend.dtype)
+        projected = activations(self._qkv(inputs), self._backend.dtype)
         return projected.reshape(len(projected), 3, self._heads, -1)
 
-    def attend(self, queries: np.ndarray, keys: np.ndarray, values: np.ndarray, bias: np.ndarray) -> np.ndarray:
-        """Context `[..., H, Q, D / H]` (int64 sums) of `queries` `[..., H, Q, D / H]` over n keys.
+    def ring_bias(self, slots: int) -> np.ndarray:
+        """Biases `[H, 1, 2 slots]` of keys in a ring: in frame f those of slots 0, 1, ... begin at -f mod slots."""
+        return self._score.addend(self._position[:, None, -np.arange(2 * slots) % slots])
 
-        `keys`, `values` `[..., H, n, D / H]`; `bias` int64 `[..., H, Q, n]` is added to the scores, and says
-        with `HIDDEN` which keys a query does not see.
+    @cached_property
+    def band(self) -> np.ndarray:
+        """Biases `[H, Q, W - 1 + Q]` of a block of queries: those of keys from W - 1 frames before the first on."""
+        window = self._position.shape[1]
+        ages = np.arange(QUERY_BLOCK)[:, None] - (np.arange(window - 1 + QUERY_BLOCK) - (window - 1))
+        seen = (ages >= 0) & (ages < window)
+        return self._score.addend(np.where(seen, self._position[:, np.where(seen, ages, 0)], HIDDEN))
+
+    def attend(self, queries: np.ndarray, keys: np.ndarray, values: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """Context sums `[..., H, Q, D / H]` of `queries` `[..., H, Q, D / H]` over n keys.
+
+        `keys`, `values` `[..., H, n, D / H]`; `bias` `[..., H, Q, n]`, a part of `ring_bias` or `band`, is added
+        to the scores, and says which keys a query does not see.
         """
-        scores = self._score(self._backend.product(queries, keys.swapaxes(-1, -2)), trailing=2)
-        scores += bias
-        weights = shares(scores, self._exponential, self._total, self._backend)
-        return self._backend.product(weights.astype(self._backend.dtype), values)
+        scores = self._score(self._backend.product(queries, keys.swapaxes(-1, -2)), bias)
+        weights = self._shares.parts(self._shares.entries(scores), self._total, self._backend.dtype)
+        return self._backend.product(weights, values)
 
     def output(self, context: np.ndarray) -> np.ndarray:
-        """Residual update int64 `[n, D]` of context sums `[n, D]`."""
-        return self._out(saturate(self._context(context), INT8).astype(self._backend.dtype))
+        """Residual update `[n, D]` of context sums `[n, D]`."""
+        return self._out(activations(self._context(context), self._backend.dtype))
 
 
-HIDDEN = -(1 << 58)
-"""A score this low is further below the largest (at least -2^55) than the table of exponentials reaches."""
+def norm(model: IntegerModel, name: str, backend: Backend) -> Norm:
+    return Norm(model[f"{name}.gain"], int(model[f"{name}.shift"][0]), backend)
 
 
 def add(states: np.ndarray, update: np.ndarray) -> np.ndarray:
-    """The residual stream plus an update, both saturated; changes `update`."""
-    saturate(update, RESIDUAL)
+    """The residual stream plus the floor of an update, both saturated; changes `update`."""
+    update = whole(saturate(update, RESIDUAL)).astype(states.dtype, copy=False)
     update += states
     return saturate(update, RESIDUAL)
 
 
 def embedding(model: IntegerModel, name: str, backend: Backend) -> np.ndarray:
     """Table int32 `[N_k + 1, D]` in residual units: row -1, which is the last, stands for `ABSENT`."""
+    entries = model[name].astype(backend.dtype)
     if model.config.embedding_rank:
-        table = Matrix(model, f"{name}.projection", backend)(model[name].astype(backend.dtype))
+        table = Matrix(model, f"{name}.projection", backend)(entries)
     else:
-        table = Scale(model, name)(model[name].astype(np.int64))
-    return saturate(table, RESIDUAL).astype(np.int32)
+        table = _rescale(model, name, 0, np.array(INT8), backend)(entries)
+    return whole(saturate(table, RESIDUAL)).astype(np.int32)
+
+
+def _rescale(
+    model: IntegerModel,
+    name: str,
+    bias: np.ndarray | int,
+    largest: np.ndarray,
+    backend: Backend,
+    added: int = 0,
+    shape: tuple[int, ...] = (-1,),
+) -> Rescale:
+    """The one called `name`, whose multipliers broadcast in `shape`."""
+    multiplier, shift = model[f"{name}.multiplier"].reshape(shape), int(model[f"{name}.shift"][0])
+    return Rescale(multiplier, bias, shift, largest, backend, added)

@@ -18,14 +18,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nac_cli.entropy.lm.arithmetic import RESIDUAL, Backend, exponentials, frequencies, saturate
-from nac_cli.entropy.lm.layers import HIDDEN, Activation, Attention, FeedForward, Matrix, Norm, add, embedding
-from nac_cli.entropy.lm.weights import IntegerModel
+from nac_cli.entropy.lm.arithmetic import RESIDUAL, Backend, Norm, Shares, frequencies, saturate
+from nac_cli.entropy.lm.layers import QUERY_BLOCK, Attention, Hidden, Matrix, add, embedding, norm
+from nac_cli.entropy.lm.weights import EXPONENTIAL_SIZE, IntegerModel
 
-QUERY_BLOCK = 64
-"""Frames whose attention is computed at once: small enough for the cache, large enough for matrix products."""
-TABLE_BLOCK = 128
-"""Frames whose tables are made at once, for the same reason."""
+BLOCK = 128
+"""Frames that go through a network or into tables at once: few enough for the cache, many enough for products."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,8 @@ class Layer:
     attention_norm: Norm
     attention: Attention
     feed_norm: Norm
-    feed: FeedForward
+    hidden: Hidden
+    down: Matrix
 
 
 @dataclass(frozen=True)
@@ -55,13 +54,19 @@ class Network:
         self.config, self.backend = config, backend
         self.layers = [_layer(model, f"layers.{index}", backend) for index in range(config.layers)]
         self._inputs = [embedding(model, f"input.{plane}", backend) for plane in range(config.planes)]
-        self._start = model["input.start"].astype(np.int64)
-        self._depths = model["input.depth"].astype(np.int64)
+        self._start = model["input.start"].astype(backend.wide)
+        self._depths = model["input.depth"].astype(backend.wide)
         self.within = [embedding(model, f"within.{plane}", backend) for plane in range(config.planes - 1)]
-        self._planes = model["head.plane"].astype(np.int64)
-        self._norms = [Norm(model, f"head.norm.{plane}", backend) for plane in range(config.planes)]
-        self._heads = [_head(model, plane, backend) for plane in range(config.planes)]
-        self._exponential = exponentials(model["exponential"], backend)
+        self._planes = model["head.plane"].astype(backend.wide)
+        self._norms = [norm(model, f"head.norm.{plane}", backend) for plane in range(config.planes)]
+        self._hidden = [
+            Hidden(model, f"head.hidden.{index}", f"head.activation.{index}", backend)
+            for index in range(config.hidden_index(config.planes - 1) + 1)
+        ]
+        self._logits = [
+            Matrix(model, f"head.logits.{plane}", backend, EXPONENTIAL_SIZE) for plane in range(config.planes)
+        ]
+        self._shares = Shares(model["exponential"], backend)
 
     def tables(self, codes: np.ndarray, depths: np.ndarray) -> Iterator[Tables]:
         """All tables of a chunk, plane by plane, in blocks of frames.
@@ -69,34 +74,38 @@ class Network:
         `codes` integer `[K, F]`, `ABSENT` where no code occurs; `depths` `[F]`. Chunks of a batch are passed one
         by one: a chunk has frames enough to fill the matrix products.
         """
-        deepest = int(depths.max(initial=0))
-        if not deepest:
+        end, deepest = coded_frames(depths), int(depths.max(initial=0))
+        if not end:
             return
+        codes, depths = codes[:, :end], depths[:end]
         states = self.states(codes, depths)
         occurs = self.config.occurs(depths, np.arange(depths.size))
         for plane in range(deepest):
             present = np.flatnonzero(occurs[plane])
-            for first in range(0, present.size, TABLE_BLOCK):
-                frames = present[first : first + TABLE_BLOCK]
+            for block in _blocks(present.size):
+                frames = present[block]
                 yield Tables(plane, frames, self.plane_tables(plane, states[frames]))
             if plane + 1 < deepest:
                 states += self.within[plane][codes[plane]]
 
     def states(self, codes: np.ndarray, depths: np.ndarray) -> np.ndarray:
-        """Time model over a whole chunk, F >= 1: int64 `[F, D]`."""
+        """Time model over a whole chunk, F >= 1: `[F, D]`."""
         states = np.concatenate([self.first_state(depths[:1]), self.next_state(codes[:, :-1], depths[1:])])
         for layer in self.layers:
-            projected = layer.attention.project(layer.attention_norm(states))
-            states = add(states, layer.attention.output(self._attend(layer.attention, projected)))
-            states = add(states, layer.feed(layer.feed_norm(states)))
+            blocks = [states[block] for block in _blocks(len(states))]
+            projected = [layer.attention.project(layer.attention_norm(block)) for block in blocks]
+            context = self._attend(layer.attention, np.concatenate(projected))
+            for block, of in zip(blocks, _blocks(len(states))):
+                block[:] = add(block, layer.attention.output(context[of]))
+                block[:] = add(block, layer.down(layer.hidden(layer.feed_norm(block))))
         return states
 
     def first_state(self, depths: np.ndarray) -> np.ndarray:
-        """Input of frame 0, int64 `[n, D]`, for its depths `[n]`."""
+        """Input of frame 0, `[n, D]`, for its depths `[n]`."""
         return saturate(self._start + self._depths[depths], RESIDUAL)
 
     def next_state(self, codes: np.ndarray, depths: np.ndarray) -> np.ndarray:
-        """Input of a later frame, int64 `[n, D]`, from the `codes` `[K, n]` of the frame before and its depths."""
+        """Input of a later frame, `[n, D]`, from the `codes` `[K, n]` of the frame before and its depths."""
         states = self._depths[depths]
         for table, plane_codes in zip(self._inputs, codes):
             states += table[plane_codes]
@@ -105,52 +114,40 @@ class Network:
     def plane_tables(self, plane: int, states: np.ndarray) -> np.ndarray:
         """Frequency tables int64 `[n, N_k]` from `states` `[n, D]` that hold the codes of the planes below."""
         states = saturate(states + self._planes[plane], RESIDUAL)
-        logits = self._heads[plane](self._norms[plane](states))
-        return frequencies(logits, self._exponential, self.backend)
+        hidden = self._hidden[self.config.hidden_index(plane)](self._norms[plane](states))
+        return frequencies(self._logits[plane](hidden), self._shares)
 
     def _attend(self, attention: Attention, projected: np.ndarray) -> np.ndarray:
         """Context sums `[F, D]` of `projected` `[F, 3, H, D / H]`, in blocks of queries with the keys they see."""
         queries, keys, values = (np.ascontiguousarray(part) for part in projected.transpose(1, 2, 0, 3))
         num_frames, window = len(projected), self.config.window
-        band = _band(attention.position, min(QUERY_BLOCK, num_frames), min(window, num_frames))
-        context = np.empty((num_frames, self.config.width), np.int64)
+        context = np.empty((num_frames, self.config.width), self.backend.dtype)
         for start in range(0, num_frames, QUERY_BLOCK):
             end = min(start + QUERY_BLOCK, num_frames)
             oldest = max(0, start + 1 - window)
-            # in the band, query `start` stands at row 0 and its own key at column reach - 1
-            reach = min(window, num_frames)
-            columns = slice(reach - 1 - (start - oldest), reach - 1 + (end - start))
-            bias = band[:, : end - start, columns]
+            # in the band, query `start` stands at row 0 and its own key at column W - 1
+            columns = slice(window - 1 - (start - oldest), window - 1 + (end - start))
+            bias = attention.band[:, : end - start, columns]
             heads = attention.attend(queries[:, start:end], keys[:, oldest:end], values[:, oldest:end], bias)
             context[start:end] = heads.transpose(1, 0, 2).reshape(end - start, -1)
         return context
 
 
-def _band(position: np.ndarray, queries: int, reach: int) -> np.ndarray:
-    """Biases `[H, queries, reach - 1 + queries]` of keys from `reach - 1` frames before the first query on."""
-    distances = np.arange(queries)[:, None] - (np.arange(reach - 1 + queries) - (reach - 1))
-    seen = (distances >= 0) & (distances < position.shape[1])
-    return np.where(seen, position[:, np.where(seen, distances, 0)], HIDDEN)
+def coded_frames(depths: np.ndarray) -> int:
+    """How many of a chunk's frames there are up to the last with a depth above 0: no code needs the others."""
+    present = np.flatnonzero(depths)
+    return int(present[-1]) + 1 if present.size else 0
+
+
+def _blocks(num_frames: int) -> list[slice]:
+    return [slice(first, first + BLOCK) for first in range(0, num_frames, BLOCK)]
 
 
 def _layer(model: IntegerModel, name: str, backend: Backend) -> Layer:
-    feed = FeedForward(
-        Matrix(model, f"{name}.feed.up", backend),
-        Activation(model, f"{name}.feed.activation", backend),
-        Matrix(model, f"{name}.feed.down", backend),
-    )
     return Layer(
-        Norm(model, f"{name}.attention.norm", backend),
+        norm(model, f"{name}.attention.norm", backend),
         Attention(model, f"{name}.attention", backend),
-        Norm(model, f"{name}.feed.norm", backend),
-        feed,
-    )
-
-
-def _head(model: IntegerModel, plane: int, backend: Backend) -> FeedForward:
-    index = model.config.hidden_index(plane)
-    return FeedForward(
-        Matrix(model, f"head.hidden.{index}", backend),
-        Activation(model, f"head.activation.{index}", backend),
-        Matrix(model, f"head.logits.{plane}", backend),
+        norm(model, f"{name}.feed.norm", backend),
+        Hidden(model, f"{name}.feed.up", f"{name}.feed.activation", backend),
+        Matrix(model, f"{name}.feed.down", backend),
     )

@@ -24,8 +24,9 @@ class StepPass:
         self._slots = min(config.window, num_frames)
         ring = (config.layers, 2, batch, config.heads, self._slots, config.key_width)
         self._ring = np.zeros(ring, network.backend.dtype)
+        self._biases = [layer.attention.ring_bias(self._slots) for layer in network.layers]
         self._codes = np.full((config.planes, batch), ABSENT, np.int64)
-        self._states = np.empty((batch, config.width), np.int64)
+        self._states = np.empty((batch, config.width), network.backend.wide)
 
     def advance(self, depths: np.ndarray) -> None:
         """Begin the next frame, of the first n chunks only, which have the given `depths` `[n]` there."""
@@ -35,10 +36,10 @@ class StepPass:
             states = network.next_state(self._codes[:, :active], depths)
         else:
             states = network.first_state(depths)
-        for layer, ring in zip(network.layers, self._ring):
+        for layer, ring, biases in zip(network.layers, self._ring, self._biases):
             projected = layer.attention.project(layer.attention_norm(states))
-            states = add(states, layer.attention.output(self._attend(layer.attention, projected, ring)))
-            states = add(states, layer.feed(layer.feed_norm(states)))
+            states = add(states, layer.attention.output(self._attend(layer.attention, projected, ring, biases)))
+            states = add(states, layer.down(layer.hidden(layer.feed_norm(states))))
         self._states = states
         self._codes = np.full((network.config.planes, active), ABSENT, np.int64)
 
@@ -52,14 +53,15 @@ class StepPass:
         if plane + 1 < self._network.config.planes:
             self._states += self._network.within[plane][self._codes[plane]]
 
-    def _attend(self, attention: Attention, projected: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    def _attend(
+        self, attention: Attention, projected: np.ndarray, ring: np.ndarray, biases: np.ndarray
+    ) -> np.ndarray:
         """Context sums `[n, D]` of `projected` `[n, 3, H, D / H]`, whose keys and values join the `ring`."""
         active, slot = len(projected), self._frame % self._slots
         ring[0, :active, :, slot] = projected[:, 1]
         ring[1, :active, :, slot] = projected[:, 2]
         filled = min(self._frame + 1, self._slots)
-        ages = (self._frame - np.arange(filled)) % self._slots
         keys, values = ring[:, :active, :, :filled]
-        bias = attention.position[:, None, ages]
-        context = attention.attend(projected[:, 0, :, None], keys, values, bias)
+        newest = self._slots - slot
+        context = attention.attend(projected[:, 0, :, None], keys, values, biases[..., newest : newest + filled])
         return context.reshape(active, -1)

@@ -34,6 +34,22 @@ class NoiseBlock(nn.Module):
         return x + noise * self.gate(x)
 
 
+class SampleNoise(nn.Module):
+    """`x + noise * mix(x)`, one number for all channels of a step: x `[B, D, T]`, noise `[B, 1, T]` (SNAC, Siuzdak et al.
+    2024, section 3).
+
+    The paper writes a number for each element and a Linear; the official code, which we follow, draws one for each
+    step and has no bias.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.linear = nn.Conv1d(width, width, 1, bias=False)
+
+    def forward(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        return x + noise * self.linear(x)
+
+
 def code_noise(codes: torch.Tensor, count: int) -> torch.Tensor:
     """Noise of zero mean and unit variance: codes `[B, K, F]` (ABSENT where not sent) -> float32 `[B, F, count]`.
 
@@ -48,6 +64,14 @@ def code_noise(codes: torch.Tensor, count: int) -> torch.Tensor:
     words = _mix((state.unsqueeze(-1) + words) & MASK)
     values = torch.stack([words >> shift & 0xFF for shift in (0, 8, 16, 24)], -1)
     return (values.flatten(-2).float() - CENTRE) / DEVIATION
+
+
+def bell_noise(codes: torch.Tensor, count: int) -> torch.Tensor:
+    """As `code_noise`, but nearly normal, for decoders that were trained on Gaussian noise: `[B, F, count]`.
+
+    Half the sum of four: zero mean, unit variance, kurtosis 2.7 (3 for a normal variable), no value beyond 3.5.
+    """
+    return code_noise(codes, 4 * count).unflatten(-1, (count, 4)).sum(-1) / 2
 
 
 def random_noise(shape: tuple[int, ...], device: torch.device) -> torch.Tensor:

@@ -21,33 +21,11 @@ class ResidualQuantized:
     codebook: torch.Tensor
 
 
-class ResidualVectorQuantizer(nn.Module):
-    """`num_codebooks` factorised quantizers in sequence. A frame may stop at any depth: its prefix of planes is a
+class ResidualStack(nn.Module):
+    """Quantizers in sequence, `planes`, whatever their kind. A frame may stop at any depth: its prefix of planes is a
     coarser version of the whole, which is what rate control relies on."""
 
-    def __init__(self, width: int, num_codebooks: int, codebook_size: int, codebook_dim: int):
-        super().__init__()
-        self.planes = nn.ModuleList(VectorQuantizer(width, codebook_size, codebook_dim) for _ in range(num_codebooks))
-
-    def forward(self, z: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
-        """Quantise `z` `[B, F, D]` for training, frame f of item b with its first `depths[b, f]` planes.
-
-        Random depths are the quantizer dropout of Improved RVQGAN, section 3.3; they vary over time as well, since
-        rate control changes the depth within a stream.
-        """
-        with torch.autocast(z.device.type, enabled=False):
-            z = residual = z.float()
-            z_q = torch.zeros_like(z)
-            codes, commitment, codebook = [], z.new_zeros(()), z.new_zeros(())
-            for plane, quantizer in enumerate(self.planes):
-                used = (depths > plane).to(z.dtype)
-                quantized = quantizer(residual)
-                z_q = z_q + quantized.z_q * used.unsqueeze(-1)
-                residual = residual - quantized.z_q.detach()
-                commitment = commitment + (quantized.commitment * used).mean()
-                codebook = codebook + (quantized.codebook * used).mean()
-                codes.append(quantized.codes)
-        return ResidualQuantized(z_q, torch.stack(codes, 1), commitment, codebook)
+    planes: nn.ModuleList
 
     def encode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """`[B, F, D]` -> codes `[B, K, F]` and `distortion` `[B, K + 1, F]`: the squared distance of the first 0..K planes
@@ -73,7 +51,36 @@ class ResidualVectorQuantizer(nn.Module):
 
     def vectors(self) -> tuple[torch.Tensor, ...]:
         """What the codes of each plane add to `z_q`: `[N, D]`."""
-        return tuple(quantizer.project_out(quantizer.codebook) for quantizer in self.planes)
+        codebooks = [(quantizer, quantizer.codebook) for quantizer in self.planes]
+        return tuple(quantizer.decode(torch.arange(len(book), device=book.device)) for quantizer, book in codebooks)
+
+
+class ResidualVectorQuantizer(ResidualStack):
+    """`num_codebooks` factorised quantizers in sequence."""
+
+    def __init__(self, width: int, num_codebooks: int, codebook_size: int, codebook_dim: int):
+        super().__init__()
+        self.planes = nn.ModuleList(VectorQuantizer(width, codebook_size, codebook_dim) for _ in range(num_codebooks))
+
+    def forward(self, z: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
+        """Quantise `z` `[B, F, D]` for training, frame f of item b with its first `depths[b, f]` planes.
+
+        Random depths are the quantizer dropout of Improved RVQGAN, section 3.3; they vary over time as well, since
+        rate control changes the depth within a stream.
+        """
+        with torch.autocast(z.device.type, enabled=False):
+            z = residual = z.float()
+            z_q = torch.zeros_like(z)
+            codes, commitment, codebook = [], z.new_zeros(()), z.new_zeros(())
+            for plane, quantizer in enumerate(self.planes):
+                used = (depths > plane).to(z.dtype)
+                quantized = quantizer(residual)
+                z_q = z_q + quantized.z_q * used.unsqueeze(-1)
+                residual = residual - quantized.z_q.detach()
+                commitment = commitment + (quantized.commitment * used).mean()
+                codebook = codebook + (quantized.codebook * used).mean()
+                codes.append(quantized.codes)
+        return ResidualQuantized(z_q, torch.stack(codes, 1), commitment, codebook)
 
 
 def distortion_by_depth(planes: list[torch.Tensor]) -> torch.Tensor:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 
-from nac_cli.entropy import token_checksum
-from nac_cli.entropy.lm import Network, decode, encode, measure, prepare
+from nac_cli.container import ContainerReader
+from nac_cli.entropy import Coders, Mode, pack, token_checksum, unpack
+from nac_cli.entropy.lm import LanguageModel, Network, decode, encode, measure, prepare
 from nac_cli.entropy.lm.arithmetic import BACKENDS
 from nac_cli.entropy.lm.weights import load
 from nac_cli.errors import CorruptStream
 from tests.container.streams import chunk_lengths
 from tests.reference.file_decoder import decode_file
-from tests.reference.lm_decoder import LanguageModel
+from tests.reference.lm_decoder import LanguageModel as Reference
 
 from .golden_cases import (
     FILE,
@@ -44,8 +47,8 @@ def networks(regenerate) -> dict[str, Network]:
 
 
 @pytest.fixture(scope="module")
-def references(regenerate) -> dict[str, LanguageModel]:
-    return {name: LanguageModel(model_path(name).read_bytes()) for name in MODELS}
+def references(regenerate) -> dict[str, Reference]:
+    return {name: Reference(model_path(name).read_bytes()) for name in MODELS}
 
 
 def test_no_file_is_missing_or_unexplained():
@@ -107,6 +110,15 @@ def test_whole_file_by_the_reference_decoder(references):
         assert chunk.depths == wanted.depths.tolist()
         for planes, expected in zip(chunk.codes, wanted.codes, strict=True):
             assert planes == [plane[plane >= 0].tolist() for plane in expected]
+
+
+def test_whole_file_by_the_package():
+    coders = Coders(lm=LanguageModel(model_path(FILE_MODEL)))
+    reader = ContainerReader(io.BytesIO(FILE.read_bytes()), strict=True)
+    for record in reader.chunks():
+        chunk = unpack(record.payload, record.num_frames, reader.info, record.mode, coders)
+        assert token_checksum(chunk) == record.token_checksum
+        assert pack(chunk, reader.info, Mode.LM, coders) == record.payload
 
 
 def test_whole_file_is_still_written_alike(networks):

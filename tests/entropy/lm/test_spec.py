@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nac_cli.entropy.lm import arithmetic
-from nac_cli.entropy.lm.arithmetic import BACKENDS, exponentials, isqrt, requantise, rms_norm, shares
+from nac_cli.entropy.lm.arithmetic import BACKENDS, Norm, Rescale, Shares, isqrt, whole
 from nac_cli.entropy.lm.config import LIMITS
 from nac_cli.entropy.lm.weights import layout
 from tests.reference.lm_decoder import LanguageModel, frequencies, norm, scale, share
@@ -47,7 +47,10 @@ def exponential() -> np.ndarray:
 def test_scale():
     for x, m, s, sum_, result in rows("### 17.5"):
         assert x * m + 2 ** (s - 1) == sum_
-        assert scale(np.array(x), m, s) == requantise(np.array([x]), m, s)[0] == result
+        assert scale(np.array(x), m, s) == result
+        for backend in BACKENDS:
+            rescale = Rescale(np.array([m]), 0, s, np.array([abs(x)]), backend)
+            assert whole(rescale(np.array([x], backend.dtype))) == [result]
 
 
 def test_norm():
@@ -56,7 +59,9 @@ def test_norm():
     assert (x * x).sum() == q and isqrt(np.array([q])) == r and (r + 1) ** 2 - q == step and 2**46 // r == v
     assert scale(x, v, 16).tolist() == n.tolist()
     assert scale(n, gain, shift).tolist() == scaled.tolist()
-    assert norm(x, gain, shift).tolist() == rms_norm(x, gain, shift).tolist() == results.tolist()
+    assert norm(x, gain, shift).tolist() == results.tolist()
+    for backend in BACKENDS:
+        assert Norm(gain, shift, backend)(x[None].astype(backend.wide))[0].tolist() == results.tolist()
 
 
 def test_share(exponential):
@@ -67,7 +72,8 @@ def test_share(exponential):
     assert share(z, total, exponential).tolist() == results.tolist()
     assert total - results.sum() == lack
     for backend in BACKENDS:
-        assert shares(z, exponentials(exponential, backend), total, backend).tolist() == results.tolist()
+        made = Shares(exponential, backend)
+        assert made.parts(made.entries(z.astype(backend.wide)), total, np.int64).tolist() == results.tolist()
 
 
 def test_table_of_logits(exponential):
@@ -78,7 +84,7 @@ def test_table_of_logits(exponential):
     assert (1 + share(z, 65536 - len(z), exponential)).tolist() == first.tolist() and first.sum() == before
     assert frequencies(z, exponential).tolist() == results.tolist() and results.sum() == 65536
     for backend in BACKENDS:
-        made = arithmetic.frequencies(z[None], exponentials(exponential, backend), backend)
+        made = arithmetic.frequencies(z[None].astype(backend.wide), Shares(exponential, backend))
         assert made[0].tolist() == results.tolist()
 
 
