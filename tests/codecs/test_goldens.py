@@ -1,4 +1,4 @@
-"""Our DAC and SNAC against stored outputs of the reference packages (tiny models, see `make_goldens`),
+"""Our DAC and SNAC against stored outputs of the reference packages (tiny models, see `golden/make_dac_snac.py`),
 which need not be installed."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nac_cli.models.dac import PRESETS as DAC_PRESETS
 from nac_cli.models.importers.dac import import_dac
 from nac_cli.models.importers.snac import import_snac
 from nac_cli.models.snac import PRESETS as SNAC_PRESETS
-from tests.codecs.make_goldens import DAC, GOLDENS, SNAC, TRANSFORMERS, weights_of
+from tests.codecs.golden.make_dac_snac import DAC, GOLDENS, SNAC, TRANSFORMERS, weights_of
 from tests.codecs.official import close
 
 

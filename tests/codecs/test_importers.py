@@ -16,7 +16,7 @@ from nac_cli.models.importers.dac import CHECKPOINTS as DAC_CHECKPOINTS
 from nac_cli.models.importers.dac import import_dac
 from nac_cli.models.importers.snac import CHECKPOINTS as SNAC_CHECKPOINTS
 from nac_cli.models.importers.snac import import_snac
-from tests.codecs.make_goldens import DAC, SNAC, TRANSFORMERS
+from tests.codecs.golden.make_dac_snac import DAC, SNAC, TRANSFORMERS
 from tests.codecs.test_goldens import golden, save_dac, save_snac, save_transformers
 
 

@@ -1,7 +1,7 @@
-"""Writes `goldens/*.npz`: what the reference packages make of tiny models with weights of a seed. Needs the
+"""Make `dac-*.npz` and `snac-tiny.npz`: what the reference packages make of tiny models with weights of a seed. Needs the
 packages.
 
-    python -m tests.codecs.make_goldens
+    python -m tests.codecs.golden.make_dac_snac
 
 Weights are not stored but drawn from a fixed formula of their names and places (`weights_of`), so the files
 stay small and the tests need none of the packages.
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-GOLDENS = Path(__file__).parent / "goldens"
+GOLDENS = Path(__file__).parent
 DAC = {
     "sample_rate": 16_000, "encoder_dim": 8, "encoder_rates": [2, 4, 5, 8], "latent_dim": 32, "decoder_dim": 128,
     "decoder_rates": [8, 5, 4, 2], "n_codebooks": 4, "codebook_size": 64, "codebook_dim": 8,
