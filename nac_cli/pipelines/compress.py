@@ -31,6 +31,8 @@ GROUPS = {1: (1,), 2: (2,), 3: (2, 1), 4: (2, 2), 5: (2, 1, 2), 6: (2, 1, 1, 2),
 """Channel groups in the usual orders (L R, C, LFE, surround pairs): pairs that belong together are rotated."""
 DEFAULT_BITRATE = 6000
 """bit/s of each stereo pair or single channel when nothing is asked for."""
+LEAST_SHARE = 0.95
+"""Of a bitrate that is asked for, what a file takes at least unless it has all planes."""
 TAG_PADDING = 512
 """Zero bytes after the tags of a file that has any, so that they can be edited in place."""
 
@@ -128,6 +130,9 @@ def compress(
             verify(written(), device=device, threads=threads).require_sound()
     seconds = info.num_samples / info.sample_rate
     per_second = 8 / seconds if seconds else 0.0
+    taken = round((counts.total - counts.tags) * per_second)
+    if bitrate is not None and taken < LEAST_SHARE * bitrate:
+        messages.append(f"no use for {bitrate} bit/s: with all planes of {info.codec.name} this sound takes {taken}")
     return CompressReport(
         source=name_of(source), target=name_of(target), model=info.codec.name, sample_rate=info.sample_rate,
         channels=info.channels, num_samples=info.num_samples, seconds=seconds, source_bytes=_size(source),

@@ -107,6 +107,13 @@ def test_the_file_keeps_to_the_bitrate(tiny_lm, channels, sample_rate, bitrate):
     assert "lm" in nac_cli.info(io.BytesIO(data)).modes
 
 
+def test_a_bitrate_that_all_planes_do_not_need_is_told(tiny_lm):
+    sound = tones(1, 21, 44_100)
+    report = nac_cli.compress(sound, io.BytesIO(), bitrate=2100, model=tiny_lm, device="cpu")
+    assert report.depth == 4 and report.bitrate < 0.95 * 2100
+    assert any("no use for 2100 bit/s" in message for message in report.messages)
+
+
 def test_a_language_model_that_fits_badly_breaks_no_promise(models, tmp_path, monkeypatch):
     """Random weights: fixed tables are smaller, and auto says so."""
     monkeypatch.setenv("NAC_MODELS", str(tmp_path))
