@@ -151,7 +151,15 @@ def test_a_config_that_misstates_the_noise_is_an_error(tmp_path, noise):
         zoo.load(wrong)
 
 
-def test_every_shipped_weight_loads():
-    for path in zoo.SHIPPED.glob("*.safetensors"):
+def test_every_shipped_weight_loads_and_its_language_model_fits():
+    from nac_cli.pipelines.runtime import open_lm
+
+    shipped = {path for path in zoo.SHIPPED.glob("*.safetensors")}
+    for path in sorted(path for path in shipped if not path.name.endswith(zoo.LM_SUFFIX)):
         file = weights.describe(path)
         assert zoo.load(file).config.noise == file.config.get("noise", False)
+        if lm_file := zoo.lm_beside(file):
+            assert open_lm(lm_file, file).model_id == lm_file.model_id and lm_file.size <= 10_000_000
+            shipped.remove(lm_file.path)
+        shipped.remove(path)
+    assert not shipped, "a file without its other half"
