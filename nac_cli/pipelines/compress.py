@@ -112,6 +112,7 @@ def compress(
         chunks = list(analyse(counter.blocks(), info, codec))
     messages += counter.sanitizer.messages()
     info = replace(info, num_samples=counter.num_samples)
+    progress(info.duration, None)  # packing goes on for a while, nobody knows for how long
     packer = Packer(chunks, info, coders, modes)
     if planes is not None:
         records = fit_planes(packer, planes)

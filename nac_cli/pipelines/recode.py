@@ -96,6 +96,7 @@ def recode(
         reader, weight_file, chunks = _read(file, name_of(source), threads, progress)
         structure = reader.structure()
     coders, modes = coders_to_pack(weight_file, entropy, threads)
+    progress(reader.info.duration or 0.0, None)  # packing goes on for a while, nobody knows for how long
     if bitrate is None:
         packer = Packer([_layered(chunk, reader.info) for chunk in chunks], reader.info, coders, modes)
         records = fit_planes(packer, reader.info.codec.num_codebooks if planes is None else planes)
