@@ -12,7 +12,6 @@ from nac_cli.models.codec import Codec
 from nac_cli.models.quantizers.ema import CodebookAverages
 from nac_cli.models.quantizers.kmeans import initialise
 from nac_cli.models.quantizers.rvq import ResidualQuantized
-from nac_cli.train.plain_weights import plain_weights
 from nac_cli.train.processes import Processes
 from nac_cli.train.usage import Usage
 
@@ -67,8 +66,7 @@ class FactorisedCodebooks(Codebooks):
     `revive_every` steps (0: never) dead codes are put onto latents."""
 
     def initialise(self, z: torch.Tensor) -> None:
-        with plain_weights(self.quantizer) as plain:
-            initialise(plain, z)
+        initialise(self.quantizer, z)
         self.processes.share(self.quantizer.parameters())
 
     def _tend(self, quantized, depths, frames, step) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from nac_cli.errors import ModelError
 from nac_cli.models.codec import Codec
-from nac_cli.models.layers.weight_norm import add_weight_norm, fold_state
+from nac_cli.models.layers.weight_norm import add_weight_norm, fold_state, load_plain_state
 from nac_cli.models.quantizers.rvq import ResidualQuantized
 from nac_cli.train import checkpoint, depths, optimizers
 from nac_cli.train.adversary import Adversary
@@ -22,7 +22,6 @@ from nac_cli.train.codebooks import FixedCodebooks
 from nac_cli.train.config import TrainConfig, from_json, to_json
 from nac_cli.train.families import family_of, restored
 from nac_cli.train.objective import energy_score, reconstruction
-from nac_cli.train.plain_weights import plain_weights
 from nac_cli.train.processes import Processes
 from nac_cli.train.stopwatch import Stopwatch
 
@@ -94,14 +93,13 @@ class Trainer:
         sizes. Noise blocks that the other run did not have stay as they are. Raises ModelError if the networks do not
         fit otherwise."""
         state = checkpoint.load(folder / CHECKPOINT)
-        with plain_weights(self.model) as plain:
-            averaged = fold_state(state["averaged"])
-            shapes = {name: value.shape for name, value in plain.state_dict().items()}
-            missing = sorted(set(shapes) - set(averaged))
-            wrong = [name for name, value in averaged.items() if shapes.get(name) != value.shape]
-            if wrong or any(not name.startswith("decoder.noise.") for name in missing):
-                raise ModelError(f"{folder}: its network has other sizes than this preset's ({(wrong + missing)[0]})")
-            plain.load_state_dict(averaged, strict=False)
+        averaged = fold_state(state["averaged"])
+        shapes = {name: value.shape for name, value in fold_state(self.model.state_dict()).items()}
+        missing = sorted(set(shapes) - set(averaged))
+        wrong = [name for name, value in averaged.items() if shapes.get(name) != value.shape]
+        if wrong or any(not name.startswith("decoder.noise.") for name in missing):
+            raise ModelError(f"{folder}: its network has other sizes than this preset's ({(wrong + missing)[0]})")
+        load_plain_state(self.model, averaged)
         self.ema.restart()
         self.codebooks.restart()
         known = state.get("discriminators", {})

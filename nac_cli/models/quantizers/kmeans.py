@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch.nn import functional
 
+from nac_cli.models.layers.weight_norm import set_weight
 from nac_cli.models.quantizers.multi_scale import MultiScaleQuantizer, means, repeated
 from nac_cli.models.quantizers.rvq import ResidualVectorQuantizer
 from nac_cli.models.quantizers.vq import VectorQuantizer
@@ -42,9 +43,9 @@ def _initialise_plane(plane: VectorQuantizer, residual: torch.Tensor, iterations
     centred = residual - mean
     covariance = centred.T @ centred / len(centred)
     basis = torch.linalg.eigh(covariance).eigenvectors[:, -plane.codebook.shape[1] :]
-    plane.project_in.weight.copy_(basis.T)
+    set_weight(plane.project_in, basis.T)
     plane.project_in.bias.copy_(-basis.T @ mean)
-    plane.project_out.weight.copy_(basis)
+    set_weight(plane.project_out, basis)
     plane.project_out.bias.copy_(mean)
     plane.codebook.copy_(_spherical_means(centred @ basis, len(plane.codebook), iterations))
 
