@@ -101,7 +101,7 @@ class TableDecoders:
 
     `constriction`'s range decoder (format_spec.md, section 8.4) in arrays of one entry a stream: unsigned 64-bit
     integers, modulo 2^64. It makes symbols of any bytes: the caller encodes them again, as `decode` does, and
-    compares. `error` says of a stream where it could not go on; its symbols mean nothing from there.
+    compares. `failed` `[streams]` tells which can be given up, `error` says why; their symbols mean nothing.
     """
 
     def __init__(self, streams: Sequence[bytes]) -> None:
@@ -112,7 +112,7 @@ class TableDecoders:
         self._words = np.concatenate([*words, np.zeros(1, WORD)]).astype(np.uint64)
         self._ends = np.cumsum(sizes)
         self._next = self._ends - sizes
-        self._outside = np.zeros(sizes.size, bool)
+        self._outside, self._short = np.zeros((2, sizes.size), bool)
         self._lower, self._range, self._point = np.zeros((3, sizes.size), np.uint64)
         for _ in range(2):
             self._shift_in(np.arange(sizes.size))
@@ -134,13 +134,21 @@ class TableDecoders:
         ranges = scale * (widths << SPARE_BITS).astype(np.uint64)
         self._range[rows] = ranges
         self._shift_in(rows[ranges < 1 << WORD_BITS])
+        # an encoder would have put out a word for each but the first two that came in, and one at least at the end
+        self._short[rows] |= self._next[rows] - 2 >= self._ends[rows]
         return Decoded(positions - np.arange(len(rows)) * tables.shape[1], starts, widths)
+
+    @property
+    def failed(self) -> np.ndarray:
+        return self._outside | self._short
 
     def error(self, row: int) -> CorruptStream | None:
         if self._odd[row]:
             return CorruptStream("range coder: the bytes are no whole number of 32-bit words")
         if self._outside[row]:
             return CorruptStream("range coder: the words encode no symbol")
+        if self._short[row]:
+            return CorruptStream("range coder: there are too few words for the symbols")
         return None
 
     def _shift_in(self, rows: np.ndarray) -> None:

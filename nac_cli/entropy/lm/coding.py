@@ -100,7 +100,12 @@ def _decode_sorted(
     for frame in range(ends[0]):
         if stop.is_set():
             raise Interrupted("decoding was stopped")
-        active = np.count_nonzero(ends > frame)
+        # a stream that has failed gets no more codes; at the end of the batch it takes no more time either
+        ends[decoders.failed] = 0
+        occurs[decoders.failed, :, frame:] = False
+        active = int(np.flatnonzero(ends > frame).max(initial=-1)) + 1
+        if not active:
+            break
         step.advance(padded[:active, frame])
         for plane in range(padded[:active, frame].max()):
             rows = np.flatnonzero(occurs[:active, plane, frame])

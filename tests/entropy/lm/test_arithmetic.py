@@ -175,7 +175,7 @@ def test_decoders_do_as_constriction_does(count, size, seed):
         kinds = [whole_stream, whole_stream[: len(whole_stream) // 8 * 4], words.tobytes(), b"\xff" * 40]
         streams.append(kinds[rng.integers(4)])
         references.append(coder.RangeDecoder(np.frombuffer(streams[-1], "<u4").astype(np.uint32)))
-    decoders, failed = coder.TableDecoders(streams), [False] * count
+    decoders, failed, intervals = coder.TableDecoders(streams), [False] * count, [[] for _ in range(count)]
     for step in range(40):
         rows = np.flatnonzero(rng.random(count) < 0.8)
         decoded = decoders.decode(rows, tables[step, rows])
@@ -188,7 +188,14 @@ def test_decoders_do_as_constriction_does(count, size, seed):
             if not failed[row]:
                 assert symbol == expected
             assert decoded.starts[place] == table[:symbol].sum() and decoded.widths[place] == table[symbol]
-    assert [decoders.error(row) is not None for row in range(count)] == failed
+            intervals[row].append((decoded.starts[place], decoded.widths[place]))
+    for row, stream in enumerate(streams):
+        words = coder.encode_intervals(*np.array(intervals[row], np.int64).reshape(-1, 2).T)
+        assert decoders.failed[row] == (decoders.error(row) is not None)
+        if decoders.failed[row]:
+            assert failed[row] or len(words) > len(stream), "only what cannot be right"
+        else:
+            assert not failed[row] and len(words) <= len(stream) + 4, "a second word at the end may be missing"
 
 
 def test_bytes_that_are_no_words():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nac_cli.entropy import coder
 from nac_cli.entropy.lm import decode, encode, measure, prepare
+from nac_cli.entropy.lm.step import StepPass
 from nac_cli.errors import CorruptStream, NacError
 from nac_cli.values import ABSENT
 
@@ -67,6 +68,20 @@ def test_a_damaged_stream_leaves_its_neighbours_alone():
             assert encode(network, [(decoded[1], depths[1])]) == [bad]
         assert np.array_equal(decoded[0], chunks[0][0]) and np.array_equal(decoded[2], chunks[2][0])
     assert found > len(flipped) / 2
+
+
+def test_a_stream_that_runs_out_of_words_takes_no_more_time(monkeypatch):
+    """Some bytes may claim millions of codes."""
+    network, rng, advanced = NETWORKS[0], np.random.default_rng(5), []
+    advance = StepPass.advance
+    monkeypatch.setattr(StepPass, "advance", lambda *args: advanced.append(args) or advance(*args))
+    codes, depths = random_chunk(rng, network.config, 30, 3)
+    (stream,) = encode(network, [(codes, depths)])
+    claimed = np.full(3000, 3)
+    bad, good = decode(network, [stream, stream], [claimed, depths])
+    assert isinstance(bad, CorruptStream) and "too few words" in str(bad)
+    assert np.array_equal(good, codes)
+    assert len(advanced) < 60
 
 
 def test_bytes_where_no_code_occurs():
