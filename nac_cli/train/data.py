@@ -140,7 +140,8 @@ def _two_signals(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def batches(excerpts: Excerpts, items: range, seed: int, start: int, workers: int = 0) -> Iterator[np.ndarray]:
-    """Endless batches `[len(items), channels, length]`, read ahead in a thread, or in as many processes as `workers` says.
+    """Endless batches `[len(items), channels, length]`, read ahead in a thread, or in as many processes as `workers`
+    says.
 
     Item i of batch n depends on (seed, n, i) alone: a resumed run sees what an uninterrupted one would have, and
     parallel processes that take different `items` see together what a single one would have.

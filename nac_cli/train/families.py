@@ -14,9 +14,11 @@ from nac_cli.models.encodec_config import EncodecConfig
 from nac_cli.models.layers.weight_norm import fold_state
 from nac_cli.models.snac import SnacCodec, SnacConfig
 from nac_cli.models.spectral import SpectralCodec, SpectralConfig
-from nac_cli.train.codebooks import AveragedCodebooks, Codebooks, FactorisedCodebooks
+from nac_cli.models.taae import TaaeCodec
+from nac_cli.models.taae_config import TaaeConfig
+from nac_cli.train.codebooks import AveragedCodebooks, Codebooks, FactorisedCodebooks, FixedCodebooks
 
-ModelConfig = SpectralConfig | EncodecConfig | DacConfig | SnacConfig
+ModelConfig = SpectralConfig | EncodecConfig | DacConfig | SnacConfig | TaaeConfig
 """A network's config."""
 
 
@@ -41,6 +43,7 @@ FAMILIES = {
     "encodec": Family(EncodecConfig, EncodecCodec, AveragedCodebooks, _channels_last),
     "dac": Family(DacConfig, DacCodec, FactorisedCodebooks, _channels_last),
     "snac": Family(SnacConfig, SnacCodec, FactorisedCodebooks, _channels_last),
+    "taae": Family(TaaeConfig, TaaeCodec, FixedCodebooks, lambda model, wav: model.latents(wav)),
 }
 """By the name in a model's spec."""
 

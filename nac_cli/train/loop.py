@@ -84,7 +84,8 @@ def _log(trainer: Trainer, means: dict[str, float], seconds: float) -> None:
     _write_line(trainer, {
         "step": trainer.step, "seconds": round(seconds, 1),
         "rate": optimizers.codec_rate_factor(trainer.step, trainer.config),
-        "entropy": [round(float(bits), 3) for bits in trainer.codebooks.usage.entropy()], "revived": trainer.codebooks.revived,
+        "entropy": [round(float(bits), 3) for bits in trainer.codebooks.usage.entropy()],
+        "revived": trainer.codebooks.revived,
         **{name: round(value, 4) for name, value in means.items()},
     })
 

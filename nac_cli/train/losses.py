@@ -76,10 +76,8 @@ def log_stft_loss(wav_hat: torch.Tensor, wav: torch.Tensor, window: int) -> torc
 
 
 def magnitude_loss(wav_hat: torch.Tensor, wav: torch.Tensor, window: int = 2048) -> torch.Tensor:
-    """Mean L1 distance of STFT magnitudes, white noise of unit power having unit ones (TAAE, equation 8 and section
-    4.2)."""
-    scale = (window * 0.375) ** -0.5
-    return (_magnitude(_stft(wav_hat * scale, window)) - _magnitude(_stft(wav * scale, window))).abs().mean()
+    """Mean L1 distance of STFT magnitudes, the sums that the transform gives (TAAE, equation 8 and section 4.2)."""
+    return (_magnitude(_stft(wav_hat, window)) - _magnitude(_stft(wav, window))).abs().mean()
 
 
 def waveform_loss(wav_hat: torch.Tensor, wav: torch.Tensor) -> torch.Tensor:

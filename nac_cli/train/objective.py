@@ -57,16 +57,22 @@ def _distances(
     def encodec_mel() -> torch.Tensor:
         return config.encodec_mel_weight * losses.encodec_mel_loss(wav_hat * level, wav * level, rate)
 
+    def complex_stft() -> torch.Tensor:
+        return config.stft_weight * losses.complex_stft_loss(wav_hat, wav, window)
+
+    def magnitude() -> torch.Tensor:
+        return config.magnitude_weight * losses.magnitude_loss(wav_hat, wav)
+
+    def waveform() -> torch.Tensor:
+        return config.waveform_weight * losses.waveform_loss(wav_hat, wav)
+
     def log_stft() -> torch.Tensor:
         long = _drawn(losses.LONG_WINDOWS)
         return config.log_stft_weight * losses.log_stft_loss(wav_hat * level, wav * level, long)
 
-    kinds = {
-        "mel/loss": (config.mel_weight, mel),
-        "mel/encodec": (config.encodec_mel_weight, encodec_mel),
-        "stft/complex": (config.stft_weight, lambda: config.stft_weight * losses.complex_stft_loss(wav_hat, wav, window)),
-        "stft/magnitude": (config.magnitude_weight, lambda: config.magnitude_weight * losses.magnitude_loss(wav_hat, wav)),
-        "waveform/loss": (config.waveform_weight, lambda: config.waveform_weight * losses.waveform_loss(wav_hat, wav)),
-        "stft/log": (config.log_stft_weight, log_stft),
-    }
-    return {name: distance() for name, (weight, distance) in kinds.items() if weight}
+    kinds = (
+        ("mel/loss", config.mel_weight, mel), ("mel/encodec", config.encodec_mel_weight, encodec_mel),
+        ("stft/complex", config.stft_weight, complex_stft), ("stft/magnitude", config.magnitude_weight, magnitude),
+        ("waveform/loss", config.waveform_weight, waveform), ("stft/log", config.log_stft_weight, log_stft),
+    )
+    return {name: distance() for name, weight, distance in kinds if weight}

@@ -155,7 +155,7 @@ class Trainer:
         self.stopwatch.lap("generator")
         said = self._play(first, wav, parts)
         outside = {}
-        if quantized is not None and config.train_encoder:
+        if quantized is not None and quantized.commitment.requires_grad:  # not so if nothing is learned there
             outside["vq/commitment"] = config.commitment_weight * quantized.commitment
             outside["vq/codebook"] = config.codebook_weight * quantized.codebook
         self._backward(parts, outside, wav_hat)
@@ -177,8 +177,8 @@ class Trainer:
         return every[self.processes.rank * batch_size :][:batch_size].to(self.device)
 
     def _latents(self, wav: torch.Tensor, drawn: torch.Tensor | None) -> tuple[torch.Tensor, ResidualQuantized | None]:
-        """What the decoder gets: the encoder's z at first, later z_q of the depths `drawn`. No gradient where the encoder
-        is not trained."""
+        """What the decoder gets: the encoder's z at first, later z_q of the depths `drawn`. No gradient where the
+        encoder is not trained."""
         with self._autocast(), torch.set_grad_enabled(self.config.train_encoder):
             if drawn is None:
                 return self.family.latents(self.model, wav), None

@@ -67,7 +67,8 @@ def decoded(model: Codec, wav: np.ndarray, planes: int) -> np.ndarray:
     nodes = level_nodes(padded[None], spacing)[0]
     gain = gain_curve(nodes, spacing, 0, len(padded)) if unit_level(model) else np.ones_like(padded)
     heard = torch.from_numpy(padded / gain).float().expand(1, channels(model.config), -1)
-    wav_hat = _decoded_segments(model, heard, planes) if isinstance(model, EncodecCodec) else _decoded(model, heard, planes)
+    segmented = isinstance(model, EncodecCodec)
+    wav_hat = _decoded_segments(model, heard, planes) if segmented else _decoded(model, heard, planes)
     return wav_hat.mean(1)[0].numpy()[: len(wav)] * gain[: len(wav)]
 
 

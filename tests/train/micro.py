@@ -33,6 +33,10 @@ MICRO = {
     "snac": _micro(
         "snac-tiny", 8, "period", {}, encoder_width=4, decoder_width=64, codebook_size=16, attention_window=8
     ),
+    "taae": _micro(
+        "taae-tiny", 3, "golden", {"quantizer_start": 0, "quantizer_from_data": False}, width=32, head_width=16,
+        transformer_depths=(1, 1), latent_width=2,
+    ),
 }  # fmt: skip
 """By family; EnCodec's two kinds differ in channels, norm and level."""
 

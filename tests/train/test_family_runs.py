@@ -61,7 +61,7 @@ def test_a_run_becomes_a_weight_file_without_weight_norm(tones, tmp_path, name, 
     for key, value in learned.state_dict().items():
         assert torch.equal(model.state_dict()[key], value.half().float()), key
     tables = weights.load_tables(file.path)
-    assert tables.shape == (model.spec.num_codebooks, 16) and (tables.sum(1) == TOTAL).all()
+    assert tables.shape == (model.spec.num_codebooks, model.spec.codebook_sizes[0]) and (tables.sum(1) == TOTAL).all()
     assert file.training["config"]["model"]["family"] == model.spec.family == file.spec.family
 
 
@@ -75,8 +75,8 @@ def test_another_run_goes_on_with_what_was_learned(tones, tmp_path, name):
     second.start_from(first.folder)
     before, after = first.ema_model().state_dict(), second.ema_model().state_dict()
     assert all(torch.allclose(value, after[key], atol=1e-5) for key, value in before.items())
-    said = second.train_step(some_batches(tones, still, 1)[0])
-    assert "vq/commitment" in said
+    second.train_step(some_batches(tones, still, 1)[0])
+    assert second.codebooks.usage.share.std() > 0  # it quantised at once
     with pytest.raises(ModelError, match="other sizes"):
         other = next(other for other in MICRO if other.split()[0] != name.split()[0])
         Trainer(MICRO[other], folder(tmp_path, "third"), "cpu").start_from(first.folder)
