@@ -127,6 +127,7 @@ def codec(
 
     \b
     nac train codec recordings/ --out run/ --preset nac-44k-tiny
+    nac train codec recordings/ --out run/ --preset dac-tiny
     nac train codec corpus/ --out run/ --preset nac-44k --time-limit 8h
     nac train codec corpus/ --out finish/ --preset nac-44k-finish --from run/
     """

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 import torch
 
 from nac_cli.errors import UsageError
+from nac_cli.train import optimizers
 from nac_cli.train.adversarial import discriminator_hinge, feature_matching, generator_hinge, updates_discriminator
-from nac_cli.train.config import AdversaryConfig, TrainConfig
 from nac_cli.train.discriminators import bands, period, stft
 from nac_cli.train.discriminators.judgement import Ensemble
+from nac_cli.train.settings import AdversaryConfig, TrainConfig
 
 
 class Adversary:
@@ -19,8 +20,9 @@ class Adversary:
     def __init__(self, config: TrainConfig, device: torch.device):
         self.config = config
         self.discriminators = ensemble(config.adversary).to(device)
+        settings = config.adversary
         self.optimizer = torch.optim.AdamW(
-            self.discriminators.parameters(), lr=config.adversary.rate, betas=(0.8, 0.99), weight_decay=0.0, fused=True
+            self.discriminators.parameters(), lr=settings.rate, betas=settings.betas, weight_decay=0.0, fused=True
         )
 
     def learn(
@@ -33,13 +35,15 @@ class Adversary:
         settings = self.config.adversary
         if step >= settings.warmup_steps and not updates_discriminator(step, settings.probability, self.config.seed):
             return {}
-        with torch.autocast(wav.device.type, torch.bfloat16):
+        with self._autocast(wav):
             real, fake = self.discriminators(wav), self.discriminators(wav_hat.detach())
         loss = discriminator_hinge(real, fake)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         average(self.discriminators.parameters())
-        torch.nn.utils.clip_grad_norm_(self.discriminators.parameters(), self.config.gradient_clip)
+        optimizers.clip(list(self.discriminators.parameters()), self.config.gradient_clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.rate * self.config.rate_decay**step
         self.optimizer.step()
         return {"adv/disc": loss.detach()}
 
@@ -48,22 +52,27 @@ class Adversary:
 
         The discriminators are held still meanwhile: they receive no gradients."""
         self.discriminators.requires_grad_(False)
-        with torch.autocast(wav.device.type, torch.bfloat16):
+        with self._autocast(wav):
             with torch.no_grad():
                 real = self.discriminators(wav)
             fake = self.discriminators(wav_hat)
         self.discriminators.requires_grad_(True)
-        return {
-            "adv/gen": self.config.adversarial_weight * generator_hinge(fake),
-            "adv/feature": self.config.feature_weight * feature_matching(real, fake),
-        }
+        parts = {"adv/feature": self.config.feature_weight * feature_matching(real, fake)}
+        if self.config.adversarial_weight:
+            parts = {"adv/gen": self.config.adversarial_weight * generator_hinge(fake)} | parts
+        return parts
+
+    def _autocast(self, wav: torch.Tensor) -> torch.autocast:
+        return torch.autocast(wav.device.type, torch.bfloat16, enabled=self.config.autocast)
 
 
 def ensemble(config: AdversaryConfig) -> Ensemble:
     """The discriminators that `config` names. Raises UsageError for a kind that there is not."""
     windows = {"windows": config.windows} if config.windows else {}
     kinds = {
-        "period": lambda: period.multi_period(),
+        "period": lambda: period.multi_period(
+            channels=tuple(max(width * config.channels // 32, 1) for width in period.CHANNELS)
+        ),
         "bands": lambda: bands.multi_band(channels=config.channels, **windows),
         "stft": lambda: stft.multi_stft(channels=config.channels, **windows),
         "golden": lambda: stft.golden_stft(channels=config.channels, **windows),

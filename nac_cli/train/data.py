@@ -3,54 +3,51 @@
 from __future__ import annotations
 
 import itertools
+import math
 import queue
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 import soxr
 
 from nac_cli.errors import AudioError
+from nac_cli.train.augmentation import NARROW_RATES, Augmentation, narrowed, turned
 from nac_cli.train.corpus.prepare import Item, read_manifest
+from nac_cli.train.level import Level
+
+if TYPE_CHECKING:
+    from nac_cli.train.settings import TrainConfig
 
 MARGIN_SECONDS = 0.6
 """The level of an excerpt is taken from this much more on each side, as the codec's gain nodes do."""
 FLOOR_RMS = 1e-3
-JITTER_DB = 4.0
-NARROW_RATES = (16_000, 22_050, 24_000, 32_000)
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How often an excerpt is changed: `mix` with a second, quieter one; `narrow`ed in band by resampling; turned in
-    `phase` by one random angle at all frequencies. The level, the polarity and the choice of left, right, mid or side
-    are always random."""
-
-    mix: float = 0.1
-    narrow: float = 0.05
-    phase: float = 0.3
 
 
 class Excerpts:
-    """Draws mono excerpts `[length]` float32 at about unit RMS.
+    """Draws excerpts float32 at `sample_rate` (by default the corpus') and `level`: `[length]` of one channel, or
+    `[2, length]` of two.
 
     Domains are drawn with the given weights (all alike when there are none), files by the square root of their length
     (a long file counts more, but not in proportion), `full_band_share` of the draws from full-band files only. Of a
-    stereo file the left, right, mid or side signal is taken, since the codec meets all four.
+    stereo file the left, right, mid or side signal is taken, since the codec meets all four, or both channels if two
+    are wanted; those of a mono file are alike.
     """
 
     def __init__(
         self, corpus: Path, length: int, domain_weights: dict[str, float], full_band_share: float,
-        augmentation: Augmentation = Augmentation(0.0, 0.0, 0.0),
+        augmentation: Augmentation = Augmentation(0.0, 0.0, 0.0), level: Level = Level(), channels: int = 1,
+        sample_rate: int = 0,
     ):
         items = read_manifest(corpus)
-        self.corpus, self.length, self.augmentation = corpus, length, augmentation
+        self.corpus, self.length, self.channels = corpus, length, channels
+        self.augmentation, self.level = augmentation, level
         with soundfile.SoundFile(corpus / items[0].path) as sound:
-            self.sample_rate = sound.samplerate
+            self.sample_rate = sample_rate or sound.samplerate
         self.pools = {}
         for domain in sorted({item.domain for item in items}):
             for only_full_band in (False, True):
@@ -65,65 +62,64 @@ class Excerpts:
         self.weights = weights / weights.sum()
         self.full_band_share = full_band_share
 
-    def draw(self, rng: np.random.Generator, full_band: bool = False) -> np.ndarray:
-        """One excerpt `[length]`, augmented; with `full_band` from a full-band file, if one has a weight."""
-        augmentation = self.augmentation
-        excerpt = self._plain(rng, full_band)
-        if rng.random() < augmentation.mix:
-            excerpt = excerpt + self._plain(rng) * np.float32(10 ** (rng.uniform(-15, 0) / 20))
-        if not full_band and rng.random() < augmentation.narrow:
-            excerpt = _narrowed(excerpt, self.sample_rate, int(rng.choice(NARROW_RATES)))
-        if rng.random() < augmentation.phase:
-            excerpt = _turned(excerpt, rng.uniform(-np.pi, np.pi))
-        level = 10 ** (rng.uniform(-JITTER_DB, JITTER_DB) / 20) * rng.choice((-1, 1))
-        return excerpt * np.float32(level)
+    @classmethod
+    def of(cls, corpus: Path, config: TrainConfig) -> Excerpts:
+        """Excerpts as `config` wants them."""
+        return cls(
+            corpus, config.excerpt_frames * config.model.hop_length, config.domain_weights, config.full_band_share,
+            config.augmentation, config.level, config.channels, config.model.sample_rate,
+        )
 
-    def _plain(self, rng: np.random.Generator, full_band: bool = False) -> np.ndarray:
-        """One excerpt at about unit RMS; silent places are drawn again."""
+    def draw(self, rng: np.random.Generator, full_band: bool = False) -> np.ndarray:
+        """One excerpt, augmented; with `full_band` from a full-band file, if one has a weight."""
+        augmentation = self.augmentation
+        excerpt, rms = self._plain(rng, full_band)
+        if rng.random() < augmentation.mix:
+            excerpt = excerpt + self._plain(rng)[0] * np.float32(10 ** (rng.uniform(-15, 0) / 20))
+        if not full_band and rng.random() < augmentation.narrow:
+            excerpt = narrowed(excerpt, self.sample_rate, int(rng.choice(NARROW_RATES)))
+        if rng.random() < augmentation.phase:
+            excerpt = turned(excerpt, rng.uniform(-np.pi, np.pi))
+        return self.level.apply(excerpt, rms, self.sample_rate, rng)
+
+    def _plain(self, rng: np.random.Generator, full_band: bool = False) -> tuple[np.ndarray, float]:
+        """One excerpt at about unit RMS, and what its RMS was; silent places are drawn again."""
         while True:
             domain = self.domains[rng.choice(len(self.domains), p=self.weights)]
             wanted = domain, bool(full_band or rng.random() < self.full_band_share)
             if full_band and wanted not in self.pools and self._any_full_band():
                 continue
             pool, odds = self.pools.get(wanted) or self.pools[domain, False]
-            excerpt = self._read(pool[rng.choice(len(pool), p=odds)], rng)
-            if excerpt is not None:
-                return excerpt
+            sound, start = self._read(pool[rng.choice(len(pool), p=odds)], rng)
+            rms = float(np.sqrt(np.mean(sound**2)))
+            if rms >= FLOOR_RMS:
+                return self._cut(sound, start) / np.float32(rms), rms
 
     def _any_full_band(self) -> bool:
         return any(w > 0 and (domain, True) in self.pools for domain, w in zip(self.domains, self.weights, strict=True))
 
-    def _read(self, item: Item, rng: np.random.Generator) -> np.ndarray | None:
+    def _read(self, item: Item, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+        """A stretch `[..., n]` of a recording, and where in it an excerpt begins: before it, if negative."""
         with soundfile.SoundFile(self.corpus / item.path) as sound:
-            margin = round(MARGIN_SECONDS * sound.samplerate)
-            start = int(rng.integers(-min(margin, self.length), max(sound.frames - self.length // 2, 1)))
+            rate = sound.samplerate
+            length = math.ceil(self.length * rate / self.sample_rate)
+            margin = round(MARGIN_SECONDS * rate)
+            start = int(rng.integers(-min(margin, length), max(sound.frames - length // 2, 1)))
             first = max(start - margin, 0)
             sound.seek(first)
-            samples = sound.read(start + self.length + margin - first, dtype="float32", always_2d=True)
-        mono = _one_signal(samples, rng)
-        rms = float(np.sqrt(np.mean(mono**2)))
-        if rms < FLOOR_RMS:
-            return None
-        excerpt = np.zeros(self.length, np.float32)
-        part = mono[max(start - first, 0) :][: self.length - max(-start, 0)]
-        excerpt[max(-start, 0) : max(-start, 0) + len(part)] = part
-        return excerpt / np.float32(rms)
+            samples = sound.read(start + length + margin - first, dtype="float32", always_2d=True)
+        stretch = _one_signal(samples, rng) if self.channels == 1 else _two_signals(samples, rng)
+        if rate == self.sample_rate:
+            return stretch, start - first
+        stretch = soxr.resample(stretch.T, rate, self.sample_rate).T
+        return stretch, round((start - first) * self.sample_rate / rate)
 
-
-def _narrowed(excerpt: np.ndarray, sample_rate: int, rate: int) -> np.ndarray:
-    """As if recorded at `rate` Hz."""
-    if rate >= sample_rate:
+    def _cut(self, stretch: np.ndarray, start: int) -> np.ndarray:
+        """`length` samples of `stretch` `[..., n]` from `start` on; silence beyond either end."""
+        excerpt = np.zeros((*stretch.shape[:-1], self.length), np.float32)
+        part = stretch[..., max(start, 0) :][..., : self.length - max(-start, 0)]
+        excerpt[..., max(-start, 0) : max(-start, 0) + part.shape[-1]] = part
         return excerpt
-    there_and_back = soxr.resample(soxr.resample(excerpt, sample_rate, rate), rate, sample_rate)
-    narrowed = np.zeros_like(excerpt)
-    narrowed[: len(there_and_back)] = there_and_back[: len(excerpt)]
-    return narrowed
-
-
-def _turned(excerpt: np.ndarray, angle: float) -> np.ndarray:
-    """Every frequency's phase turned by `angle` radians. Sounds alike, and is another waveform to predict."""
-    spectrum = np.fft.rfft(excerpt)
-    return np.fft.irfft(spectrum * np.exp(1j * angle), len(excerpt)).astype(np.float32)
 
 
 def _one_signal(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -137,8 +133,15 @@ def _one_signal(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (left + right) / 2 if choice < 0.6 else left if choice < 0.8 else right
 
 
+def _two_signals(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`[T, C]` -> the first two channels `[2, T]` in either order; a mono recording's twice."""
+    first = rng.integers(2)
+    return np.stack([samples[:, min(channel, samples.shape[1] - 1)] for channel in (first, 1 - first)])
+
+
 def batches(excerpts: Excerpts, items: range, seed: int, start: int, workers: int = 0) -> Iterator[np.ndarray]:
-    """Endless batches `[len(items), 1, length]`, read ahead in a thread, or in as many processes as `workers` says.
+    """Endless batches `[len(items), channels, length]`, read ahead in a thread, or in as many processes as `workers`
+    says.
 
     Item i of batch n depends on (seed, n, i) alone: a resumed run sees what an uninterrupted one would have, and
     parallel processes that take different `items` see together what a single one would have.
@@ -160,7 +163,7 @@ class _Numbered:
 
     def __getitem__(self, number: int) -> np.ndarray:
         draws = (self.excerpts.draw(np.random.default_rng((self.seed, number, i)), i == 0) for i in self.items)
-        return np.stack(list(draws))[:, None]
+        return np.stack(list(draws)).reshape(len(self.items), self.excerpts.channels, -1)
 
 
 def _read_ahead(numbered: _Numbered, start: int) -> Iterator[np.ndarray]:

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 
 from nac_cli.entropy import from_counts
+from nac_cli.errors import UsageError
 from nac_cli.models import weights
-from nac_cli.models.spectral import SpectralCodec
+from nac_cli.models.codec import Codec
 from nac_cli.train import checkpoint
-from nac_cli.train.config import TrainConfig, from_json
+from nac_cli.train.config import TrainConfig, as_values, from_json
 from nac_cli.train.data import Excerpts
-from nac_cli.train.loop import CHECKPOINT
+from nac_cli.train.families import restored
+from nac_cli.train.trainer import CHECKPOINT
 
 TABLE_EXCERPTS = 1500
 BATCH = 10
@@ -30,27 +32,29 @@ def export(
     """
     state = checkpoint.load(run / CHECKPOINT)
     config = from_json(state["config"])
-    model = SpectralCodec(config.model, name or config.name)
-    model.load_state_dict(state["averaged"])
-    model.eval().requires_grad_(False)
-    for parameter in model.parameters():
-        parameter.data = parameter.data.half().float()  # the tables belong to the weights as they are stored
+    model = restored(config.model, name or config.name, state["averaged"])
+    for stored in model.state_dict().values():
+        stored.copy_(stored.half())  # the tables belong to the weights as they are stored
     tables = count_tables(model.to(device), corpus, config)
     before = [{"steps": part["steps"], "config": json.loads(part["config"])} for part in state["before"]]
-    training = {"steps": state["step"], "config": dataclasses.asdict(config), "before": before}
+    training = {"steps": state["step"], "config": as_values(config), "before": before}
     return weights.save(target, model, dataclasses.asdict(config.model), tables, training)
 
 
 @torch.inference_mode()
-def count_tables(model: SpectralCodec, corpus: Path, config: TrainConfig) -> np.ndarray:
-    """Integer frequency tables `[K, N]` of the codes of TABLE_EXCERPTS random excerpts, drawn as in training."""
-    length = config.excerpt_frames * config.model.hop_length
-    excerpts = Excerpts(corpus, length, config.domain_weights, config.full_band_share, config.augmentation)
-    counts = np.zeros((config.model.num_codebooks, config.model.codebook_size), np.int64)
+def count_tables(model: Codec, corpus: Path, config: TrainConfig) -> np.ndarray:
+    """Integer frequency tables `[K, N]` of the codes of TABLE_EXCERPTS random excerpts, drawn as in training.
+
+    Raises UsageError for planes of different sizes, which no table holds."""
+    sizes = set(model.spec.codebook_sizes)
+    if len(sizes) > 1:
+        raise UsageError(f"{model.spec.name}: its planes have codebooks of different sizes, {sorted(sizes)}")
+    excerpts = Excerpts.of(corpus, config)
+    counts = np.zeros((model.spec.num_codebooks, *sizes), np.int64)
     rng = np.random.default_rng(config.seed + 1)
     device = next(model.parameters()).device
     for _ in range(TABLE_EXCERPTS // BATCH):
-        wav = np.stack([excerpts.draw(rng) for _ in range(BATCH)])[:, None]
+        wav = np.stack([excerpts.draw(rng) for _ in range(BATCH)]).reshape(BATCH, config.channels, -1)
         codes = model.encode(torch.from_numpy(wav).to(device)).codes
         for plane, count in zip(codes, counts, strict=True):
             count += np.bincount(plane.flatten().cpu().numpy(), minlength=len(count))

@@ -12,6 +12,10 @@ from nac_cli.models.layers.spectrum import compress
 MEL_SCALES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (2048, 320))
 """(window, mels) of the multi-scale mel loss; hop is a quarter of the window (Improved RVQGAN, section 3.4)."""
 
+ENCODEC_WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
+ENCODEC_MELS = 64
+"""Of EnCodec's mel loss at every scale (section 3.4)."""
+
 STFT_WINDOWS = (2048, 1024, 512, 256)
 
 LONG_WINDOWS = (4096, 2048)
@@ -27,6 +31,23 @@ def mel_loss(wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int, window:
         return (filters @ magnitude).clamp_min(1e-5).log10()
 
     return (log_mel(wav_hat) - log_mel(wav)).abs().mean()
+
+
+def encodec_mel_loss(wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int) -> torch.Tensor:
+    """EnCodec's loss in frequency (section 3.4, equation 1): over all scales, the mean of an L1 distance of mel
+    magnitudes and an L2 distance, weighted alike.
+
+    As the authors' later training code (audiocraft) has it, the L2 distance is the mean square of log10 magnitudes with
+    a floor of 1e-5; the paper leaves open which spectrograms it compares, and "normalized" is by the window's energy.
+    """
+
+    def at(window: int) -> torch.Tensor:
+        filters = _filters(sample_rate, window, ENCODEC_MELS).to(wav.device) * (window * 0.375) ** -0.5
+        mel_hat, mel = (filters @ _magnitude(_stft(x, window)) for x in (wav_hat, wav))
+        square = ((mel_hat + 1e-5).log10() - (mel + 1e-5).log10()).square()
+        return (mel_hat - mel).abs().mean() + square.mean()
+
+    return sum(at(window) for window in ENCODEC_WINDOWS) / len(ENCODEC_WINDOWS)
 
 
 def complex_stft_loss(
@@ -52,6 +73,11 @@ def log_stft_loss(wav_hat: torch.Tensor, wav: torch.Tensor, window: int) -> torc
         return (_magnitude(_stft(x, window)) * scale).clamp_min(1e-5).log10()
 
     return (log_magnitude(wav_hat) - log_magnitude(wav)).abs().mean()
+
+
+def magnitude_loss(wav_hat: torch.Tensor, wav: torch.Tensor, window: int = 2048) -> torch.Tensor:
+    """Mean L1 distance of STFT magnitudes, the sums that the transform gives (TAAE, equation 8 and section 4.2)."""
+    return (_magnitude(_stft(wav_hat, window)) - _magnitude(_stft(wav, window))).abs().mean()
 
 
 def waveform_loss(wav_hat: torch.Tensor, wav: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from nac_cli.train import losses
-from nac_cli.train.config import TrainConfig
+from nac_cli.train.settings import TrainConfig
 
 
 def reconstruction(wav_hat: torch.Tensor, wav: torch.Tensor, config: TrainConfig) -> dict[str, torch.Tensor]:
@@ -47,16 +47,32 @@ def _drawn(windows: tuple[int, ...]) -> int:
 def _distances(
     wav_hat: torch.Tensor, wav: torch.Tensor, mels: list[tuple[int, int]], window: int, config: TrainConfig
 ) -> dict[str, torch.Tensor]:
-    """Weighted distances at the mel scales and the STFT window given."""
-    rate = config.model.sample_rate
-    level = config.loss_level  # the mel clamp is absolute, so it is applied at an ordinary listening level
-    mel = sum(losses.mel_loss(wav_hat * level, wav * level, rate, *scale) for scale in mels)
-    parts = {
-        "mel/loss": config.mel_weight * mel * len(losses.MEL_SCALES) / len(mels),
-        "stft/complex": config.stft_weight * losses.complex_stft_loss(wav_hat, wav, window),
-        "waveform/loss": config.waveform_weight * losses.waveform_loss(wav_hat, wav),
-    }
-    if config.log_stft_weight:
+    """Weighted distances, at the mel scales and the STFT window given; those without a weight are left out."""
+    rate, level = config.model.sample_rate, config.loss_level
+
+    def mel() -> torch.Tensor:
+        distances = [losses.mel_loss(wav_hat * level, wav * level, rate, *scale) for scale in mels]
+        return config.mel_weight * sum(distances) * len(losses.MEL_SCALES) / len(mels)
+
+    def encodec_mel() -> torch.Tensor:
+        return config.encodec_mel_weight * losses.encodec_mel_loss(wav_hat * level, wav * level, rate)
+
+    def complex_stft() -> torch.Tensor:
+        return config.stft_weight * losses.complex_stft_loss(wav_hat, wav, window)
+
+    def magnitude() -> torch.Tensor:
+        return config.magnitude_weight * losses.magnitude_loss(wav_hat, wav)
+
+    def waveform() -> torch.Tensor:
+        return config.waveform_weight * losses.waveform_loss(wav_hat, wav)
+
+    def log_stft() -> torch.Tensor:
         long = _drawn(losses.LONG_WINDOWS)
-        parts["stft/log"] = config.log_stft_weight * losses.log_stft_loss(wav_hat * level, wav * level, long)
-    return parts
+        return config.log_stft_weight * losses.log_stft_loss(wav_hat * level, wav * level, long)
+
+    kinds = (
+        ("mel/loss", config.mel_weight, mel), ("mel/encodec", config.encodec_mel_weight, encodec_mel),
+        ("stft/complex", config.stft_weight, complex_stft), ("stft/magnitude", config.magnitude_weight, magnitude),
+        ("waveform/loss", config.waveform_weight, waveform), ("stft/log", config.log_stft_weight, log_stft),
+    )
+    return {name: distance() for name, weight, distance in kinds if weight}

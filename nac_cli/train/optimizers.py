@@ -20,7 +20,14 @@ class Schedule(Protocol):
     cooldown_share: float
 
 
-def build(model: nn.Module, config: Schedule) -> list[torch.optim.Optimizer]:
+class CodecSchedule(Schedule, Protocol):
+    """What a codec's training config says besides."""
+
+    betas: tuple[float, float]
+    rate_decay: float
+
+
+def build(model: nn.Module, config: CodecSchedule) -> list[torch.optim.Optimizer]:
     """Optimizers of a codec: its blocks' hidden layers are Muon's; codebooks, input and output layers, convolutions and
     vectors are AdamW's."""
     matrices, others = [], []
@@ -29,17 +36,16 @@ def build(model: nn.Module, config: Schedule) -> list[torch.optim.Optimizer]:
             continue
         hidden = parameter.ndim == 2 and ("fine." in name or "coarse." in name)
         (matrices if hidden else others).append(parameter)
-    return build_for(matrices, others, config)
+    return build_for(matrices, others, config, config.betas)
 
 
 def build_for(
-    matrices: Sequence[nn.Parameter], others: Sequence[nn.Parameter], config: Schedule
+    matrices: Sequence[nn.Parameter], others: Sequence[nn.Parameter], config: Schedule,
+    betas: tuple[float, float] = (0.9, 0.99),
 ) -> list[torch.optim.Optimizer]:
     """Muon (Jordan 2024), which orthogonalises the update of a matrix, for `matrices`, unless its rate is 0; AdamW for
     the `others`."""
-    adam = torch.optim.AdamW(
-        others, lr=config.adam_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True
-    )
+    adam = torch.optim.AdamW(others, lr=config.adam_rate, betas=betas, weight_decay=config.weight_decay, fused=True)
     if config.muon_rate == 0:
         adam.add_param_group({"params": matrices})
         return [adam]
@@ -54,3 +60,14 @@ def rate_factor(step: int, config: Schedule) -> float:
     warm = min(1.0, (step + 1) / max(config.warmup_steps, 1))
     cooldown = max(config.cooldown_share * config.steps, 1)
     return warm * min(1.0, max(0.02, (config.steps - step) / cooldown))
+
+
+def codec_rate_factor(step: int, config: CodecSchedule) -> float:
+    """The same with exponential decay at every step (Improved RVQGAN, section 4.3)."""
+    return rate_factor(step, config) * config.rate_decay**step
+
+
+def clip(parameters: Sequence[nn.Parameter], norm: float) -> None:
+    """Scale gradients down to `norm` all together; 0 leaves them as they are."""
+    if norm:
+        torch.nn.utils.clip_grad_norm_(parameters, norm)

@@ -43,6 +43,13 @@ class Processes:
             values = values / self.count
         return values
 
+    def sum(self, values: torch.Tensor) -> torch.Tensor:
+        """The sum of `values` over the processes."""
+        values = values.clone()
+        if self.count > 1:
+            distributed.all_reduce(values)
+        return values
+
     def gather(self, items: torch.Tensor) -> torch.Tensor:
         """`items` `[B, ...]` of all processes, one after the other."""
         if self.count == 1:

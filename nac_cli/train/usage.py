@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
-from nac_cli.models.quantizers.rvq import ResidualVectorQuantizer
+from nac_cli.models.quantizers.kmeans import Factorised, cascade
 
 
 class Usage:
-    """Running share of each code, `[K, N]`, uniform at first."""
+    """Running share of each code, `[K, N]`, uniform at first; codes that a plane does not have stay at 0."""
 
-    def __init__(self, num_codebooks: int, codebook_size: int, decay: float = 0.99):
-        self.share = torch.full((num_codebooks, codebook_size), 1 / codebook_size)
+    def __init__(self, codebook_sizes: Sequence[int], decay: float = 0.99):
+        self.share = torch.zeros(len(codebook_sizes), max(codebook_sizes))
+        for share, size in zip(self.share, codebook_sizes):
+            share[:size] = 1 / size
         self.decay = decay
 
     def update(self, codes: torch.Tensor) -> None:
@@ -26,14 +30,13 @@ class Usage:
         return torch.special.entr(share).sum(-1) / torch.log(torch.tensor(2.0))
 
     @torch.no_grad()
-    def revive(self, quantizer: ResidualVectorQuantizer, z: torch.Tensor, below: float) -> int:
-        """Put codes used less than `below` times the even share onto random latents of `z` `[M, D]`; how many."""
-        revived, residual = 0, z.float()
-        for plane, share in zip(quantizer.planes, self.share, strict=True):
+    def revive(self, quantizer: Factorised, z: torch.Tensor, below: float) -> int:
+        """Put codes used less than `below` times the even share onto random latents of `z` `[B, F, D]`; how many."""
+        revived = 0
+        for (plane, points), share in zip(list(cascade(quantizer, z)), self.share, strict=True):
             dead = (share < below / len(share)).nonzero()[:, 0]
-            projected = plane.project_in(residual)
-            residual = residual - plane.decode(plane.nearest(projected))
             if len(dead):
+                projected = plane.project_in(points)
                 plane.codebook[dead] = projected[torch.randint(len(projected), (len(dead),))]
                 share[dead] = 1 / len(share)
                 revived += len(dead)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,10 @@ import torch
 
 from nac_cli.audio import gain_curve, level_nodes
 from nac_cli.bench.metrics import METRICS
-from nac_cli.models.spectral import SpectralCodec
+from nac_cli.models.codec import Codec
+from nac_cli.models.encodec import EncodecCodec
 from nac_cli.train.corpus.recordings import find_recordings, read_middle
+from nac_cli.train.families import channels, unit_level
 from nac_cli.values import ABSENT, Framing
 
 MEASURES = ("mel", "stft", "si_sdr", "lines")
@@ -36,7 +38,7 @@ class Validation:
         self.paths, self.bitrate, self.measures = sorted(find_recordings(folder)), bitrate, measures
         self.last: list[Clip] = []
 
-    def __call__(self, model: SpectralCodec) -> dict[str, float]:
+    def __call__(self, model: Codec) -> dict[str, float]:
         """The mean of each measure over the clips, which stay in `last` until the next call."""
         self.last = list(self._clips(model))
         rate = model.spec.sample_rate
@@ -45,7 +47,7 @@ class Validation:
             for name in self.measures
         }
 
-    def _clips(self, model: SpectralCodec) -> Iterator[Clip]:
+    def _clips(self, model: Codec) -> Iterator[Clip]:
         spec = model.spec
         bits = [np.log2(size) * spec.sample_rate / (spec.hop_length * stride)
                 for size, stride in zip(spec.codebook_sizes, spec.strides, strict=True)]
@@ -57,11 +59,27 @@ class Validation:
 
 
 @torch.inference_mode()
-def decoded(model: SpectralCodec, wav: np.ndarray, planes: int) -> np.ndarray:
-    """`wav` `[T]` coded with its first `planes` planes and decoded, at the level nodes of a file."""
+def decoded(model: Codec, wav: np.ndarray, planes: int) -> np.ndarray:
+    """`wav` `[T]` coded with its first `planes` planes and decoded: at the level nodes of a file, or as it is if the
+    model is for natural levels; twice the same to a model of two channels, whose mean it is then."""
     spacing = Framing().node_frames * model.spec.hop_length
     padded = np.pad(wav, (0, -len(wav) % model.spec.hop_length)).astype(np.float32)
-    gain = gain_curve(level_nodes(padded[None], spacing)[0], spacing, 0, len(padded))
-    codes = model.encode(torch.from_numpy(padded / gain)[None, None].float()).codes
-    kept = tuple(plane if k < planes else torch.full_like(plane, ABSENT) for k, plane in enumerate(codes))
-    return model.decode(kept)[0, 0].numpy()[: len(wav)] * gain[: len(wav)]
+    nodes = level_nodes(padded[None], spacing)[0]
+    gain = gain_curve(nodes, spacing, 0, len(padded)) if unit_level(model) else np.ones_like(padded)
+    heard = torch.from_numpy(padded / gain).float().expand(1, channels(model.config), -1)
+    segmented = isinstance(model, EncodecCodec)
+    wav_hat = _decoded_segments(model, heard, planes) if segmented else _decoded(model, heard, planes)
+    return wav_hat.mean(1)[0].numpy()[: len(wav)] * gain[: len(wav)]
+
+
+def _decoded(model: Codec, wav: torch.Tensor, planes: int) -> torch.Tensor:
+    return model.decode(_kept(model.encode(wav).codes, planes))
+
+
+def _decoded_segments(model: EncodecCodec, wav: torch.Tensor, planes: int) -> torch.Tensor:
+    segments = [replace(part, codes=_kept(part.codes, planes)) for part in model.encode_segments(wav)]
+    return model.decode_segments(segments, wav.shape[-1])
+
+
+def _kept(codes: tuple[torch.Tensor, ...], planes: int) -> tuple[torch.Tensor, ...]:
+    return tuple(plane if k < planes else torch.full_like(plane, ABSENT) for k, plane in enumerate(codes))

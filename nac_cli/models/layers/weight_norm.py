@@ -20,7 +20,7 @@ PAIRS = {".weight_g": ".weight_v", ".parametrizations.weight.original0": ".param
 def add_weight_norm(model: nn.Module) -> None:
     """Let every convolution and projection of `model` be trained by gain and direction.
 
-    Whatever writes into weights directly (k-means initialisation) has to come before.
+    Whatever writes into weights directly has to come before, or to use `set_weight` and `load_plain_state`.
     """
     for layer in _layers(model):
         if not parametrize.is_parametrized(layer, "weight"):
@@ -32,6 +32,27 @@ def remove_weight_norm(model: nn.Module) -> None:
     for layer in _layers(model):
         if parametrize.is_parametrized(layer, "weight"):
             parametrize.remove_parametrizations(layer, "weight")
+
+
+@torch.no_grad()
+def set_weight(layer: nn.Module, weight: torch.Tensor) -> None:
+    """Replace the weight of `layer`, or the gain and direction that it has instead; the parameters stay the tensors
+    that an optimizer knows."""
+    if not parametrize.is_parametrized(layer, "weight"):
+        layer.weight.copy_(weight)
+        return
+    gain, direction = layer.parametrizations.weight[0].right_inverse(weight)
+    layer.parametrizations.weight.original0.copy_(gain)
+    layer.parametrizations.weight.original1.copy_(direction)
+
+
+def load_plain_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Load a state without weight normalisation into a model that may have it. What `state` has no value for stays."""
+    rest = dict(state)
+    for name, layer in model.named_modules():
+        if parametrize.is_parametrized(layer, "weight") and f"{name}.weight" in rest:
+            set_weight(layer, rest.pop(f"{name}.weight"))
+    model.load_state_dict(rest, strict=False)
 
 
 @torch.no_grad()

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch.nn import functional
 
+from nac_cli.models.layers.weight_norm import set_weight
+from nac_cli.models.quantizers.multi_scale import MultiScaleQuantizer, means, repeated
 from nac_cli.models.quantizers.rvq import ResidualVectorQuantizer
 from nac_cli.models.quantizers.vq import VectorQuantizer
 
+Factorised = ResidualVectorQuantizer | MultiScaleQuantizer
+
 
 @torch.no_grad()
-def initialise(quantizer: ResidualVectorQuantizer, z: torch.Tensor, iterations: int = 10) -> None:
-    """Set each plane's projections and codebook from latents `z` `[M, D]`, plane by plane on what is left over.
+def initialise(quantizer: Factorised, z: torch.Tensor, iterations: int = 10) -> None:
+    """Set each plane's projections and codebook from latents `z` `[B, F, D]` (or `[M, D]` if all strides are 1), plane
+    by plane on what is left over.
 
     The projection takes the residual's strongest principal directions, the codebook its spherical k-means centres
     there. The first plane also takes the mean away.
     """
+    for plane, points in cascade(quantizer, z):
+        _initialise_plane(plane, points, iterations)
+
+
+def cascade(quantizer: Factorised, z: torch.Tensor) -> Iterator[tuple[VectorQuantizer, torch.Tensor]]:
+    """Each plane with the points `[M, D]` that it has to code, given what the planes before it do, when it is their
+    turn, with latents `z` as `initialise` has them."""
     residual = z.float()
-    for plane in quantizer.planes:
-        _initialise_plane(plane, residual, iterations)
-        residual = residual - plane.decode(plane.encode(residual))
+    strides = quantizer.strides if isinstance(quantizer, MultiScaleQuantizer) else [1] * len(quantizer.planes)
+    for plane, stride in zip(quantizer.planes, strides, strict=True):
+        points = means(residual, stride)
+        yield plane, points.flatten(0, -2)
+        residual = residual - repeated(plane.decode(plane.encode(points)), stride)
 
 
 def _initialise_plane(plane: VectorQuantizer, residual: torch.Tensor, iterations: int) -> None:
@@ -27,9 +43,9 @@ def _initialise_plane(plane: VectorQuantizer, residual: torch.Tensor, iterations
     centred = residual - mean
     covariance = centred.T @ centred / len(centred)
     basis = torch.linalg.eigh(covariance).eigenvectors[:, -plane.codebook.shape[1] :]
-    plane.project_in.weight.copy_(basis.T)
+    set_weight(plane.project_in, basis.T)
     plane.project_in.bias.copy_(-basis.T @ mean)
-    plane.project_out.weight.copy_(basis)
+    set_weight(plane.project_out, basis)
     plane.project_out.bias.copy_(mean)
     plane.codebook.copy_(_spherical_means(centred @ basis, len(plane.codebook), iterations))
 

@@ -34,12 +34,12 @@ class MultiScaleQuantizer(nn.Module):
             codes, commitment, codebook = [], z.new_zeros(()), z.new_zeros(())
             for plane, (quantizer, stride) in enumerate(zip(self.planes, self.strides, strict=True)):
                 used = (depths[:, ::stride] > plane).to(z.dtype)
-                quantized = quantizer(_means(residual, stride))
-                z_q = z_q + _repeated(quantized.z_q * used.unsqueeze(-1), stride)
-                residual = residual - _repeated(quantized.z_q.detach(), stride)
+                quantized = quantizer(means(residual, stride))
+                z_q = z_q + repeated(quantized.z_q * used.unsqueeze(-1), stride)
+                residual = residual - repeated(quantized.z_q.detach(), stride)
                 commitment = commitment + (quantized.commitment * used).mean()
                 codebook = codebook + (quantized.codebook * used).mean()
-                codes.append(_repeated(quantized.codes, stride))
+                codes.append(repeated(quantized.codes, stride))
         return ResidualQuantized(z_q, torch.stack(codes, 1), commitment, codebook)
 
     def encode(self, z: torch.Tensor) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
@@ -47,8 +47,8 @@ class MultiScaleQuantizer(nn.Module):
         `ResidualVectorQuantizer.encode` has it."""
         residual, codes, planes = z, [], []
         for quantizer, stride in zip(self.planes, self.strides, strict=True):
-            codes.append(quantizer.encode(_means(residual, stride)))
-            planes.append(_repeated(quantizer.decode(codes[-1]), stride))
+            codes.append(quantizer.encode(means(residual, stride)))
+            planes.append(repeated(quantizer.decode(codes[-1]), stride))
             residual = residual - planes[-1]
         return tuple(codes), distortion_by_depth(planes)
 
@@ -57,7 +57,7 @@ class MultiScaleQuantizer(nn.Module):
         z_q = 0
         for quantizer, plane, stride in zip(self.planes, codes, self.strides, strict=True):
             present = (plane != ABSENT).unsqueeze(-1)
-            z_q = z_q + _repeated(quantizer.decode(plane.clamp_min(0)) * present, stride)
+            z_q = z_q + repeated(quantizer.decode(plane.clamp_min(0)) * present, stride)
         return z_q
 
     def vectors(self) -> tuple[torch.Tensor, ...]:
@@ -65,11 +65,11 @@ class MultiScaleQuantizer(nn.Module):
         return tuple(quantizer.project_out(quantizer.codebook) for quantizer in self.planes)
 
 
-def _means(z: torch.Tensor, stride: int) -> torch.Tensor:
+def means(z: torch.Tensor, stride: int) -> torch.Tensor:
     """`[B, F, D]` -> `[B, F / stride, D]`."""
     return z if stride == 1 else z.unflatten(1, (-1, stride)).mean(2)
 
 
-def _repeated(values: torch.Tensor, stride: int) -> torch.Tensor:
+def repeated(values: torch.Tensor, stride: int) -> torch.Tensor:
     """`[B, F / stride, ...]` -> `[B, F, ...]`."""
     return values if stride == 1 else values.repeat_interleave(stride, dim=1)

@@ -1,0 +1,82 @@
+"""Runs of every family resume where they were, go on elsewhere, and end in a weight file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn.utils import parametrize
+
+from nac_cli.entropy.frequencies import TOTAL
+from nac_cli.errors import ModelError
+from nac_cli.models import weights
+from nac_cli.train import export
+from nac_cli.train.families import family_of
+from nac_cli.train.loop import Trainer, train
+from tests.train.micro import MICRO, some_batches
+
+every_family = pytest.mark.parametrize("name", MICRO)
+
+
+def folder(path, name):
+    (path / name).mkdir()
+    return path / name
+
+
+@every_family
+@pytest.mark.parametrize("stop", [2, 4], ids=["before the codebooks", "after"])
+def test_a_resumed_run_equals_an_uninterrupted_one(tones, tmp_path, name, stop):
+    config = MICRO[name]
+    run, part = (Trainer(config, folder(tmp_path, which), "cpu") for which in ("whole", "part"))
+    train(run, tones)
+    for batch in some_batches(tones, config, stop):
+        part.train_step(batch)
+    part.save()
+    resumed = Trainer.resume(part.folder, "cpu")
+    train(resumed, tones)
+    assert resumed.step == config.steps
+    pairs = [
+        (run.model.state_dict(), resumed.model.state_dict()), (run.ema.state_dict(), resumed.ema.state_dict()),
+        (run.codebooks.state().state_dict(), resumed.codebooks.state().state_dict()),
+        (run.adversary.discriminators.state_dict(), resumed.adversary.discriminators.state_dict()),
+    ]
+    for one, other in pairs:
+        assert one.keys() == other.keys() and all(torch.equal(value, other[key]) for key, value in one.items())
+    assert torch.equal(run.codebooks.usage.share, resumed.codebooks.usage.share)
+
+
+@every_family
+def test_a_run_becomes_a_weight_file_without_weight_norm(tones, tmp_path, name, monkeypatch):
+    monkeypatch.setattr(export, "TABLE_EXCERPTS", 10)
+    config = MICRO[name]
+    trainer = Trainer(config, folder(tmp_path, "run"), "cpu")
+    train(trainer, tones)
+    file = export.export(trainer.folder, tmp_path / "mine.safetensors", tones)
+    family = family_of(config.model)
+    model = family.codec(family.config(**file.config), "mine")
+    model.load_state_dict(weights.load_state(file.path))
+    learned = trainer.ema_model()
+    assert not any(parametrize.is_parametrized(part) for part in learned.modules())
+    for key, value in learned.state_dict().items():
+        assert torch.equal(model.state_dict()[key], value.half().float()), key
+    tables = weights.load_tables(file.path)
+    assert tables.shape == (model.spec.num_codebooks, model.spec.codebook_sizes[0]) and (tables.sum(1) == TOTAL).all()
+    assert file.training["config"]["model"]["family"] == model.spec.family == file.spec.family
+
+
+@every_family
+def test_another_run_goes_on_with_what_was_learned(tones, tmp_path, name):
+    config = MICRO[name]
+    first = Trainer(config, folder(tmp_path, "first"), "cpu")
+    train(first, tones)
+    still = replace(config, steps=1, adam_rate=1e-9, seed=7)
+    second = Trainer(still, folder(tmp_path, "second"), "cpu")
+    second.start_from(first.folder)
+    before, after = first.ema_model().state_dict(), second.ema_model().state_dict()
+    assert all(torch.allclose(value, after[key], atol=1e-5) for key, value in before.items())
+    second.train_step(some_batches(tones, still, 1)[0])
+    assert second.codebooks.usage.share.std() > 0  # it quantised at once
+    with pytest.raises(ModelError, match="other sizes"):
+        other = next(other for other in MICRO if other.split()[0] != name.split()[0])
+        Trainer(MICRO[other], folder(tmp_path, "third"), "cpu").start_from(first.folder)
