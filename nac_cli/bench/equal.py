@@ -71,9 +71,10 @@ def _equal(rows: Sequence[Row], metric: str, codec: str, target: int, peer: str)
                                            for row in (ours[clip], *(found[clip] for found in points.values())))]
     if not clips or not points:
         return None
-    scores = np.array([[found[clip].scores[metric] for clip in clips] for found in points.values()])
+    least = METRICS[metric].least
+    scores = np.array([[max(found[clip].scores[metric], least) for clip in clips] for found in points.values()])
     bitrates = np.array([[found[clip].bitrate for clip in clips] for found in points.values()])
-    own = np.array([ours[clip].scores[metric] for clip in clips])
+    own = np.array([max(ours[clip].scores[metric], least) for clip in clips])
     higher = METRICS[metric].higher_is_better
 
     def over(chosen: np.ndarray) -> tuple[str, float]:

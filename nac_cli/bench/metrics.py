@@ -99,16 +99,19 @@ def lines(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> floa
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure, its name in a table, whether more of it is better, and what it is for: speech alone, stereo alone."""
+    """A measure, its name in a table, whether more of it is better, what it is for (speech alone, stereo alone), and the
+    least score that counts: less is no better, only different."""
 
     measure: Measure
     label: str
     higher_is_better: bool
     speech_only: bool = False
     stereo_only: bool = False
+    least: float = -math.inf
 
     def better(self, a: float, b: float) -> bool:
         """Whether `a` is better than `b`."""
+        a, b = max(a, self.least), max(b, self.least)
         return a > b if self.higher_is_better else a < b
 
 
@@ -116,7 +119,7 @@ METRICS = {
     "mel": Metric(mel_distance, "mel distance", False),
     "stft": Metric(stft_distance, "STFT distance", False),
     "si_sdr": Metric(si_sdr, "SI-SDR dB", True),
-    "lines": Metric(lines, "lines dB", False),
+    "lines": Metric(lines, "lines dB", False, least=0.0),
     "visqol": Metric(visqol, "ViSQOL", True),
     "zimtohrli": Metric(zimtohrli, "Zimtohrli", True),
     "pesq": Metric(pesq_wide, "PESQ wide", True, speech_only=True),

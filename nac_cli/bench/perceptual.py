@@ -22,6 +22,8 @@ ZIMTOHRLI_SECONDS = 0.1
 """Under about 4000 samples zimtohrli 0.2.1 corrupts the heap and takes the process down."""
 SPEECH_RATES = {"wb": 16_000, "nb": 8_000}
 """PESQ's bands and their sample rates."""
+PESQ_SECONDS = 0.25
+"""The least that it takes."""
 STOI_SECONDS = 0.4
 """Under 30 frames of 12.8 ms STOI has no segment to correlate."""
 
@@ -87,7 +89,7 @@ def stoi(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> float
 
 def _pesq(reference: np.ndarray, degraded: np.ndarray, sample_rate: int, band: str) -> float:
     package = _optional("pesq", "pesq", "bench-speech")
-    if not (reference.any() and degraded.any()):
+    if len(reference) < PESQ_SECONDS * sample_rate or not (reference.any() and degraded.any()):
         return math.nan
     rate = SPEECH_RATES[band]
     pair = _resampled(reference, degraded, sample_rate, rate)

@@ -16,6 +16,7 @@ from nac_cli.errors import BatchFailed, UsageError
 if TYPE_CHECKING:
     from nac_cli.bench.compare import Done
     from nac_cli.bench.results import Row
+    from nac_cli.bench.score import Discrimination, Rating
 
 DEFAULT = "run"
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -60,6 +61,12 @@ class Names(click.ParamType):
         return () if names == ("none",) else names
 
 
+budget_option = click.option(
+    "--sound-budget", type=ByteSize(), default="48MB", show_default=True, metavar="SIZE",
+    help="How large the page may get by the sounds in it.",
+)  # fmt: skip
+
+
 @click.group("bench", cls=Bench, short_help="How good nac is, beside other codecs.")
 def command() -> None:
     """Measure nac beside other codecs at the same file size, and make a page to look at and to listen to.
@@ -94,8 +101,7 @@ def command() -> None:
               help="Processes that work at the same time; speeds are measured best with one.")
 @click.option("-o", "--output", metavar="REPORT", type=click.Path(file_okay=False, path_type=Path),
               help="A folder for results, sounds and the page; a run that was stopped goes on there.")
-@click.option("--sound-budget", type=ByteSize(), default="48MB", show_default=True, metavar="SIZE",
-              help="How large the page may get by the sounds in it.")
+@budget_option
 @options.json_option
 @options.quiet_option
 def run(paths, rates, peers, peer_rates, metrics, judges, model, entropy, without_nac, mono, jobs, output,
@@ -205,8 +211,95 @@ def _tell(rows: list[Row], out: Output) -> None:
 def _write(folder: Path, rows: list[Row], plan, left_out: list[str], sound_budget: int, out: Output) -> None:
     from dataclasses import asdict
 
+    from nac_cli.bench.report import RESULTS_FILE, read_results, write_report
     from nac_cli.bench.results import write_csv, write_json
 
     with open(folder / "results.csv", "w", encoding="utf-8", newline="") as file:
         write_csv(rows, file)
-    write_json(rows, folder / "results.json", {"plan": asdict(plan), "left_out": left_out})
+    write_json(rows, folder / RESULTS_FILE, {"plan": asdict(plan), "left_out": left_out})
+    out.say(f"{write_report(folder, read_results(folder), sound_budget)}: open it in a browser")
+
+
+@command.command("report", short_help="Make the page of a report again.")
+@click.argument("report", metavar="REPORT", type=FOLDER)
+@budget_option
+@options.quiet_option
+def report(report, sound_budget, quiet) -> None:
+    """Make report.html of the folder REPORT again from its results, without measuring.
+
+    \b
+    nac bench report report/ --sound-budget 20MB
+    """
+    from nac_cli.bench.report import read_results, write_report
+
+    path = write_report(report, read_results(report), sound_budget)
+    Output(quiet=quiet).say(f"{path}: open it in a browser")
+
+
+@command.command("listen", short_help="Write a blind listening test.")
+@click.argument("report", metavar="REPORT", type=FOLDER)
+@click.option("--rates", type=KilobitRates(), default="", help="Rates to hear, in kbit/s.  [default: all]")
+@click.option("--codecs", type=Names(), default="", help="Codecs to hear.  [default: all]")
+@click.option("--kind", type=click.Choice(["both", "mushra", "abx"]), default="both", show_default=True,
+              help="Rating against a reference, telling apart, or both.")
+@click.option("--clips", type=click.IntRange(min=1), metavar="N", help="How many clips, drawn by the seed.  [default: all]")
+@click.option("--seed", type=int, default=0, show_default=True, help="What order and sides are drawn from.")
+@options.quiet_option
+def listen(report, rates, codecs, kind, clips, seed, quiet) -> None:
+    """Write listen.html, a blind listening test with the sounds of the folder REPORT.
+
+    The page works from a disk; its results are downloaded, and nac bench score reads them.
+
+    \b
+    nac bench listen report/ --rates 6 --codecs nac,opus --clips 5 --seed 7
+    """
+    from nac_cli.bench.listen import KINDS, write_test
+    from nac_cli.bench.report import read_results
+
+    rows = read_results(report).rows
+    if missing := sorted(set(codecs) - {row.codec for row in rows}):
+        raise UsageError(f"{report}: the report has no {', '.join(missing)}")
+    path = write_test(report, rows, rates, codecs, KINDS if kind == "both" else (kind,), clips, seed)
+    Output(quiet=quiet).say(f"{path}: open it in a browser, or give it to listeners")
+
+
+@command.command("score", short_help="What the listeners said.")
+@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=PATHS)
+@options.json_option
+def score(files, as_json) -> None:
+    """Mean ratings and ABX scores with 95 % intervals, of results of a listening test (JSON or CSV).
+
+    Listeners who rate the hidden reference below 90 in at least 20 % of the cases, or the low anchor above 80 in more
+    than half of them, do not count (Défossez et al. 2022, section 4.3).
+
+    \b
+    nac bench score answers/*.json
+    """
+    from dataclasses import asdict
+
+    from nac_cli.bench.score import read_answers
+    from nac_cli.bench.score import score as score_answers
+
+    out = Output(as_json)
+    found = score_answers([answer for path in files for answer in read_answers(path)])
+    out.record({**asdict(found), "exit_code": 0})
+    for name, reason in found.rejected.items():
+        out.warn(f"{name} does not count: {reason}")
+    out.say(f"{counted(len(found.listeners), 'listener')}, {len(found.rejected)} set aside")
+    if found.ratings:
+        out.table([_rating_line(rating) for rating in found.ratings], ("CODEC", "KBIT/S", "RATING", "95 %", "RATINGS"))
+    if found.discriminations:
+        lines = [_abx_line(part) for part in found.discriminations]
+        out.table(lines, ("CODEC", "KBIT/S", "ABX FOUND", "95 %", "P BY GUESSING"))
+
+
+def _rating_line(rating: Rating) -> tuple[str, ...]:
+    half = "–" if rating.half_width is None else f"± {rating.half_width:.1f}"
+    rate = f"{rating.target / 1000:g}" if rating.target else "–"
+    return rating.codec, rate, f"{rating.mean:.1f}", half, str(rating.count)
+
+
+def _abx_line(part: Discrimination) -> tuple[str, ...]:
+    low, high = part.interval
+    found = f"{part.correct} of {part.count}"
+    return part.codec, f"{part.target / 1000:g}", found, f"{low:.0%} to {high:.0%}", f"{part.p_value:.3f}"
