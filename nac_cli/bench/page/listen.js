@@ -31,7 +31,6 @@ function rate(i, value) {
   answers[index].ratings[i] = rating;
   byId(`rating-${i}`).value = rating;
   byId(`said-${i}`).textContent = `${rating} of 100`;
-  check();
 }
 
 function ratingRow(button, i) {
@@ -45,7 +44,7 @@ function ratingRow(button, i) {
 
 function abxRow(key, label) {
   const radio = element("input", { type: "radio", name: "abx", value: key, checked: answers[index].choice === key });
-  radio.addEventListener("change", () => { answers[index].choice = key; check(); });
+  radio.addEventListener("change", () => { answers[index].choice = key; });
   return element("label", {}, radio, ` X is ${label}`);
 }
 
@@ -86,7 +85,6 @@ function show(number) {
   if (!mushra) byId("stimuli").append(element("div", { className: "stimulus" }, abxRow("a", "A"), abxRow("b", "B")));
   byId("back").disabled = index === 0;
   byId("message").textContent = "";
-  check();
   paint();
   byId("title").focus();
 }
@@ -99,8 +97,6 @@ function leave() {
 function complete() {
   return trial().kind === "mushra" ? answers[index].ratings.every((rating) => rating !== null) : answers[index].choice !== null;
 }
-
-function check() { byId("next").setAttribute("aria-disabled", String(!complete())); }
 
 function next() {
   if (complete()) return show(index + 1);
