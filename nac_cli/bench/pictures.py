@@ -29,7 +29,7 @@ def spectrogram_uri(samples: np.ndarray, sample_rate: int) -> str:
 
 
 def _levels(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    """uint8 `[HEIGHT, WIDTH]`, the highest band first: mean power in each cell."""
+    """uint8 `[HEIGHT, WIDTH]`, the highest band first: of each cell the strongest frequency's mean power."""
     padded = np.pad(samples, (0, max(WINDOW - len(samples), 0)))
     hop = max(len(padded) // WIDTH, 1)
     overlap = max(WINDOW - min(hop, WINDOW // 2), 0)
@@ -37,7 +37,7 @@ def _levels(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     power = np.square(np.abs(spectrum) * 2)  # a sine of amplitude 1 has 1
     columns = _cells(power, power.shape[1], WIDTH, axis=1)
     bands = np.searchsorted(frequencies, np.linspace(0, TOP_HERTZ, HEIGHT + 1))
-    rows = [columns[low : max(high, low + 1)].mean(axis=0) if low < len(columns) else np.zeros(WIDTH)
+    rows = [columns[low : max(high, low + 1)].max(axis=0) if low < len(columns) else np.zeros(WIDTH)
             for low, high in zip(bands[:-1], bands[1:])]
     decibels = 10 * np.log10(np.maximum(np.stack(rows[::-1]), 1e-12))
     return (np.clip(1 + decibels / DEPTH, 0, 1) * 255).astype(np.uint8)

@@ -23,6 +23,7 @@ def encode(
 ) -> bytes:
     """`audio` float32 `[C, T]`; `options` are the encoder's, `muxer` the container's."""
     layout = LAYOUTS[len(audio)]
+    audio = np.pad(audio, ((0, 0), (0, max(1 - audio.shape[1], 0))))  # a sample may be none at a lower rate
     target = io.BytesIO()
     with av.open(target, "w", format=container, options=muxer) as file:
         stream = file.add_stream(codec, rate=sample_rate, layout=layout, options=options)

@@ -95,8 +95,9 @@ def matched(
 def best_by_rank(
     samples: np.ndarray, sample_rate: int, candidates: Sequence[PeerResult], judges: Sequence[str] = JUDGES
 ) -> int:
-    """Index of the candidate with the lowest mean rank over `judges`; the first judge decides a tie."""
-    if len(candidates) == 1:
+    """Index of the candidate with the lowest mean rank over `judges`; the first judge decides a tie, and without
+    judges it is the first."""
+    if len(candidates) == 1 or not judges:
         return 0
     penalties = np.empty((len(judges), len(candidates)))
     for j, judge in enumerate(judges):
