@@ -36,7 +36,8 @@ def per_channel(measure: Measure) -> Measure:
 
 
 def of_side(measure: Measure) -> Measure:
-    """`measure` of half the difference of two channels; NaN for anything but stereo, and where both sides are silent."""
+    """`measure` of half the difference of two channels; NaN for anything but stereo, and where both sides are
+    silent."""
 
     @wraps(measure)
     def measured(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> float:
@@ -49,10 +50,11 @@ def of_side(measure: Measure) -> Measure:
 
 
 def width(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> float:
-    """How far the level of the side signal (left - right), relative to the middle's, is from the original's, in dB.
+    """How far the level of the side signal (left - right), relative to the middle's, is from the original's,
+    in dB.
 
-    0 is best, and narrower is as bad as wider. Levels beyond -60 and 60 dB count as these, so that mono is 60 dB off a
-    sound whose middle and side are alike. NaN for anything but stereo and for silence.
+    0 is best, and narrower is as bad as wider. Levels beyond -60 and 60 dB count as these, so that mono is 60
+    dB off a sound whose middle and side are alike. NaN for anything but stereo and for silence.
     """
     if np.shape(reference) != np.shape(degraded) or np.ndim(reference) != 2 or len(reference) != 2:
         return math.nan

@@ -12,15 +12,32 @@ from nac_cli.bench.results import EVERYTHING, Row, domains, means
 from nac_cli.bench.tables import LABELS
 
 COLOURS = {
-    "nac": "#d6336c", "opus": "#1c7ed6", "mp3": "#d9730d", "aac": "#2f9e44", "fdkaac": "#0c8599", "encodec": "#845ef7",
-    "dac": "#a0703a", "snac": "#868e96", "taae": "#b0418b",
-}  # fmt: skip
+    "nac": "#d6336c",
+    "opus": "#1c7ed6",
+    "mp3": "#d9730d",
+    "aac": "#2f9e44",
+    "fdkaac": "#0c8599",
+    "encodec": "#845ef7",
+    "dac": "#a0703a",
+    "snac": "#868e96",
+    "taae": "#b0418b",
+}
 """With a contrast of 3:1 or nearly so on white and on near black."""
-MARKERS = {"nac": "circle", "opus": "square", "mp3": "triangle", "aac": "diamond", "fdkaac": "inverted_triangle"}
+MARKERS = {
+    "nac": "circle",
+    "opus": "square",
+    "mp3": "triangle",
+    "aac": "diamond",
+    "fdkaac": "inverted_triangle",
+}
 PATHS = {
-    "circle": "M5 0A5 5 0 1 1 -5 0A5 5 0 1 1 5 0Z", "square": "M-5-5H5V5H-5Z", "triangle": "M0-6L6 5H-6Z",
-    "diamond": "M0-6L5 0L0 6L-5 0Z", "inverted_triangle": "M0 6L6-5H-6Z", "hex": "M-3-5H3L6 0L3 5H-3L-6 0Z",
-}  # fmt: skip
+    "circle": "M5 0A5 5 0 1 1 -5 0A5 5 0 1 1 5 0Z",
+    "square": "M-5-5H5V5H-5Z",
+    "triangle": "M0-6L6 5H-6Z",
+    "diamond": "M0-6L5 0L0 6L-5 0Z",
+    "inverted_triangle": "M0 6L6-5H-6Z",
+    "hex": "M-3-5H3L6 0L3 5H-3L-6 0Z",
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +57,9 @@ def charts(rows: Sequence[Row], metrics: Sequence[str]) -> list[Chart]:
 
 def legend(codecs: Sequence[str]) -> list[dict[str, str]]:
     """Label, colour and shape of each codec's points."""
-    return [{"label": LABELS[codec], "colour": COLOURS[codec], "path": PATHS[_marker(codec)]} for codec in codecs]
+    return [
+        {"label": LABELS[codec], "colour": COLOURS[codec], "path": PATHS[_marker(codec)]} for codec in codecs
+    ]
 
 
 def library() -> str:
@@ -56,9 +75,13 @@ def _chart(rows: Sequence[Row], metric: str, place: str) -> Chart:
     from bokeh.plotting import figure
 
     plot = figure(
-        height=256, sizing_mode="stretch_both", x_axis_type="log", x_axis_label="kbit/s of the whole file",
-        tools="", toolbar_location=None,
-    )  # fmt: skip
+        height=256,
+        sizing_mode="stretch_both",
+        x_axis_type="log",
+        x_axis_label="kbit/s of the whole file",
+        tools="",
+        toolbar_location=None,
+    )
     for domain in (EVERYTHING, *domains(rows)):
         _curves(plot, rows, metric, domain)
     tips = [("", "@codec"), ("file", "@bitrate{0.00} kbit/s"), (METRICS[metric].label, "@score{0.00}")]
@@ -78,10 +101,13 @@ def _curves(plot, rows: Sequence[Row], metric: str, domain: str) -> None:
             curves.setdefault(row.codec, []).append(row)
     for codec, points in curves.items():
         points = sorted(points, key=lambda row: row.bitrate)
-        source = ColumnDataSource({
-            "bitrate": [row.bitrate / 1000 for row in points], "score": [row.scores[metric] for row in points],
-            "codec": [LABELS[codec]] * len(points),
-        })  # fmt: skip
+        source = ColumnDataSource(
+            {
+                "bitrate": [row.bitrate / 1000 for row in points],
+                "score": [row.scores[metric] for row in points],
+                "codec": [LABELS[codec]] * len(points),
+            }
+        )
         style = {"color": COLOURS[codec], "name": domain, "visible": domain == EVERYTHING}
         plot.line("bitrate", "score", source=source, line_width=2, **style)
         plot.scatter("bitrate", "score", source=source, size=8, marker=_marker(codec), **style)

@@ -28,7 +28,8 @@ class Clip:
     domain: str
 
     def digest(self) -> str:
-        """SHA-256 of the file, by which a result knows what it is of. Raises AudioError where it cannot be read."""
+        """SHA-256 of the file, by which a result knows what it is of. Raises AudioError where it cannot be
+        read."""
         try:
             return hashlib.sha256(self.path.read_bytes()).hexdigest()
         except OSError as error:
@@ -38,8 +39,8 @@ class Clip:
 def clips_in(paths: Sequence[Path]) -> list[Clip]:
     """Files as they are; folders stand for the audio files under them, sorted.
 
-    A clip's domain is the folder below one that was named (`clips/speech/a.wav`), else the beginning of its name
-    (`speech-a.wav`), else "all". Raises UsageError where there are no clips.
+    A clip's domain is the folder below one that was named (`clips/speech/a.wav`), else the beginning of its
+    name (`speech-a.wav`), else "all". Raises UsageError where there are no clips.
     """
     found: list[tuple[Path, str]] = []
     for path in paths:

@@ -1,8 +1,8 @@
 """nac beside other codecs at the same file size: the plan of a comparison, its work, and what is kept of it.
 
-The unit of work is one clip at one rate: nac first, then every peer at the size of nac's file. Each of the results is
-a file of its own in the report's folder, written when it is done, so that a run that was stopped goes on where it was,
-and one with a codec or a rate more measures only these.
+The unit of work is one clip at one rate: nac first, then every peer at the size of nac's file. Each of the
+results is a file of its own in the report's folder, written when it is done, so that a run that was stopped
+goes on where it was, and one with a codec or a rate more measures only these.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """What a task gave: rows in the order of the codecs, what was left out and why, and how many were there before."""
+    """What a task gave: rows in the order of the codecs, what was left out and why, and how many were there
+    before."""
 
     rows: list[Row]
     left_out: list[str]
@@ -86,8 +87,8 @@ def compare(
 ) -> list[Row]:
     """Every clip through every codec at every rate, in that order of nesting, whatever was done first.
 
-    What fails is told to `warn` and left out; without `warn` its error is raised. `progress` takes what is done, how
-    many tasks are and how many there are.
+    What fails is told to `warn` and left out; without `warn` its error is raised. `progress` takes what is
+    done, how many tasks are and how many there are.
     """
     threads = None if jobs == 1 else max((os.cpu_count() or 1) // jobs, 1)
     tasks = [Task(clip, rate, plan, store, threads) for clip in clips for rate in plan.every_rate()]
@@ -170,13 +171,26 @@ def _measured(task: Task, codec: str, target: float, waveform: Waveform) -> tupl
     return replace(_row(task, codec, waveform, result, split, met), peak_bytes=peak_bytes), result.decoded
 
 
-def _row(task: Task, codec: str, waveform: Waveform, result: PeerResult, split: Split | None, met: bool) -> Row:
+def _row(
+    task: Task, codec: str, waveform: Waveform, result: PeerResult, split: Split | None, met: bool
+) -> Row:
     return Row(
-        clip=task.clip.name, codec=codec, target=task.rate, bitrate=result.bitrate, file_bytes=result.file_bytes,
-        setting=result.setting, scores=_scores(task, waveform, result), domain=task.clip.domain, met=met,
-        seconds=waveform.duration, sample_rate=waveform.sample_rate, channels=waveform.channels,
-        encode_seconds=result.encode_seconds, decode_seconds=result.decode_seconds, split=split and asdict(split),
-    )  # fmt: skip
+        clip=task.clip.name,
+        codec=codec,
+        target=task.rate,
+        bitrate=result.bitrate,
+        file_bytes=result.file_bytes,
+        setting=result.setting,
+        scores=_scores(task, waveform, result),
+        domain=task.clip.domain,
+        met=met,
+        seconds=waveform.duration,
+        sample_rate=waveform.sample_rate,
+        channels=waveform.channels,
+        encode_seconds=result.encode_seconds,
+        decode_seconds=result.decode_seconds,
+        split=split and asdict(split),
+    )
 
 
 def _scores(task: Task, waveform: Waveform, result: PeerResult) -> dict[str, float]:
@@ -202,16 +216,23 @@ def _load(model: str, threads: int | None) -> None:
 def _request(task: Task, codec: str, target: float, digest: str) -> dict:
     """All that a result depends on."""
     request = {
-        "version": VERSION, "clip": digest, "domain": task.clip.domain, "mono": task.plan.mono, "codec": codec,
-        "target": round(target, 3), "columns": sorted(task.plan.columns),
-    }  # fmt: skip
+        "version": VERSION,
+        "clip": digest,
+        "domain": task.clip.domain,
+        "mono": task.plan.mono,
+        "codec": codec,
+        "target": round(target, 3),
+        "columns": sorted(task.plan.columns),
+    }
     if codec in PEERS:
         return request | {"judges": list(task.plan.judges)}
     file = zoo.find(task.plan.model if codec == "nac" else model_of_family(codec))
     lm = zoo.lm_beside(file)
     return request | {
-        "model": file.spec.model_id.hex(), "lm": lm and lm.model_id.hex(), "entropy": task.plan.entropy,
-    }  # fmt: skip
+        "model": file.spec.model_id.hex(),
+        "lm": lm and lm.model_id.hex(),
+        "entropy": task.plan.entropy,
+    }
 
 
 def _check_names(kind: str, names: Sequence[str], known: Sequence[str]) -> None:

@@ -1,10 +1,10 @@
 """The bitrate at which a peer is as good as nac: "nac at 6 kbit/s equals Opus at N".
 
-Method: for a metric, the peer's mean score over the clips is a curve over its mean actual bitrate, straight between the
-measured points on a logarithmic scale of bitrates. N is the lowest bitrate at which the curve reaches nac's mean score
-over the same clips. Where the peer's smallest file is better already, or its largest measured one still worse, N is
-said to lie beyond that end. The interval is a bootstrap over the clips (resampled as a whole, 95 %): how much N depends
-on which clips were taken.
+Method: for a metric, the peer's mean score over the clips is a curve over its mean actual bitrate, straight
+between the measured points on a logarithmic scale of bitrates. N is the lowest bitrate at which the curve
+reaches nac's mean score over the same clips. Where the peer's smallest file is better already, or its largest
+measured one still worse, N is said to lie beyond that end. The interval is a bootstrap over the clips
+(resampled as a whole, 95 %): how much N depends on which clips were taken.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ INTERVAL = (2.5, 97.5)
 
 @dataclass(frozen=True)
 class Equal:
-    """nac at `target` (its mean file at `bitrate`) is by `metric` as good as `peer` at `peer_bitrate`: `relation` is "="
-    or, where that is the end of what was measured, "<" or ">". `interval` is of bitrates. All in bit/s."""
+    """nac at `target` (its mean file at `bitrate`) is by `metric` as good as `peer` at `peer_bitrate`:
+    `relation` is "=" or, where that is the end of what was measured, "<" or ">". `interval` is of bitrates.
+    All in bit/s."""
 
     metric: str
     target: int
@@ -37,16 +38,23 @@ class Equal:
     clips: int
 
 
-def equals(rows: Sequence[Row], metrics: Sequence[str], peers: Sequence[str], codec: str = "nac") -> list[Equal]:
+def equals(
+    rows: Sequence[Row], metrics: Sequence[str], peers: Sequence[str], codec: str = "nac"
+) -> list[Equal]:
     """For each metric, peer and rate of `codec`; those of which nothing can be said are left out."""
     targets = dict.fromkeys(row.target for row in rows if row.codec == codec)
     found = (
-        _equal(rows, metric, codec, target, peer) for metric in metrics for peer in peers for target in targets
+        _equal(rows, metric, codec, target, peer)
+        for metric in metrics
+        for peer in peers
+        for target in targets
     )
     return [equal for equal in found if equal]
 
 
-def crossing(bitrates: Sequence[float], scores: Sequence[float], score: float, higher: bool) -> tuple[str, float]:
+def crossing(
+    bitrates: Sequence[float], scores: Sequence[float], score: float, higher: bool
+) -> tuple[str, float]:
     """Where a curve first reaches `score`: relation and bitrate as in `Equal`. `bitrates` rise."""
     ahead = [(s - score if higher else score - s) for s in scores]
     if ahead[0] >= 0:
@@ -67,12 +75,20 @@ def _equal(rows: Sequence[Row], metric: str, codec: str, target: int, peer: str)
             points.setdefault(row.target, {})[row.clip] = row
     points = {key: found for key, found in points.items() if ours.keys() & found.keys()}
     clips = [clip for clip in ours if all(clip in found for found in points.values())]
-    clips = [clip for clip in clips if all(math.isfinite(row.scores.get(metric, math.nan))
-                                           for row in (ours[clip], *(found[clip] for found in points.values())))]
+    clips = [
+        clip
+        for clip in clips
+        if all(
+            math.isfinite(row.scores.get(metric, math.nan))
+            for row in (ours[clip], *(found[clip] for found in points.values()))
+        )
+    ]
     if not clips or not points:
         return None
     least = METRICS[metric].least
-    scores = np.array([[max(found[clip].scores[metric], least) for clip in clips] for found in points.values()])
+    scores = np.array(
+        [[max(found[clip].scores[metric], least) for clip in clips] for found in points.values()]
+    )
     bitrates = np.array([[found[clip].bitrate for clip in clips] for found in points.values()])
     own = np.array([max(ours[clip].scores[metric], least) for clip in clips])
     higher = METRICS[metric].higher_is_better
@@ -88,4 +104,6 @@ def _equal(rows: Sequence[Row], metric: str, codec: str, target: int, peer: str)
     drawn = [over(rng.integers(len(clips), size=len(clips)))[1] for _ in range(RESAMPLES)]
     low, high = np.percentile(drawn, INTERVAL)
     mean_rate = float(np.mean([ours[clip].bitrate for clip in clips]))
-    return Equal(metric, target, mean_rate, peer, relation, peer_bitrate, (float(low), float(high)), len(clips))
+    return Equal(
+        metric, target, mean_rate, peer, relation, peer_bitrate, (float(low), float(high)), len(clips)
+    )

@@ -1,9 +1,10 @@
 """A blind listening test as one page: rating in the manner of MUSHRA (ITU-R BS.1534), and ABX.
 
-A rating trial has a reference to compare with and, in random order, the codecs, the reference again (hidden) and a low
-anchor: the reference without what is above 3.5 kHz. In an ABX trial A and B are the original and a codec, and X is one
-of them. Order and sides are drawn from a seed. Sounds are exact (FLAC) and equally loud. The page's text does not say
-what is what: sounds have numbers in the order drawn, and the key to them is encoded.
+A rating trial has a reference to compare with and, in random order, the codecs, the reference again (hidden)
+and a low anchor: the reference without what is above 3.5 kHz. In an ABX trial A and B are the original and a
+codec, and X is one of them. Order and sides are drawn from a seed. Sounds are exact (FLAC) and equally loud.
+The page's text does not say what is what: sounds have numbers in the order drawn, and the key to them is
+encoded.
 """
 
 from __future__ import annotations
@@ -59,12 +60,15 @@ def write_test(
 ) -> Path:
     """Writes the page beside the report in `folder`; its path.
 
-    `targets` (bit/s) and `codecs` choose among those of the report (none: all); `clips` how many, drawn by `seed`.
-    Raises UsageError where nothing is left to hear.
+    `targets` (bit/s) and `codecs` choose among those of the report (none: all); `clips` how many, drawn by
+    `seed`. Raises UsageError where nothing is left to hear.
     """
     rng = random.Random(seed)
-    chosen = [row for row in rows if row.sound and row.target in (targets or [row.target])
-              and row.codec in (codecs or [row.codec])]
+    chosen = [
+        row
+        for row in rows
+        if row.sound and row.target in (targets or [row.target]) and row.codec in (codecs or [row.codec])
+    ]
     names = list(dict.fromkeys(row.clip for row in chosen))
     if clips is not None and clips < len(names):
         names = sorted(rng.sample(names, clips), key=names.index)
@@ -80,14 +84,23 @@ def write_test(
     key = [solution for _, solution in trials]
     plain_key = json.dumps(key).encode()
     data = {
-        "format": FORMAT, "id": hashlib.sha256(plain_key).hexdigest()[:12], "seed": seed,
-        "key": base64.b64encode(plain_key).decode(), "trials": [trial for trial, _ in trials],
-    }  # fmt: skip
+        "format": FORMAT,
+        "id": hashlib.sha256(plain_key).hexdigest()[:12],
+        "seed": seed,
+        "key": base64.b64encode(plain_key).decode(),
+        "trials": [trial for trial, _ in trials],
+    }
     count = f"{len(trials)} trial" + ("" if len(trials) == 1 else "s")
     values = {
-        "style": page.asset("style.css"), "player": page.asset("player.js"), "script": page.asset("listen.js"),
-        "sounds": book.sounds, "data": data, "count": count, "mushra": "mushra" in kinds, "abx": "abx" in kinds,
-    }  # fmt: skip
+        "style": page.asset("style.css"),
+        "player": page.asset("player.js"),
+        "script": page.asset("listen.js"),
+        "sounds": book.sounds,
+        "data": data,
+        "count": count,
+        "mushra": "mushra" in kinds,
+        "abx": "abx" in kinds,
+    }
     path = folder / PAGE
     page.write(path, page.render("listen.html", values))
     return path

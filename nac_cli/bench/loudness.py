@@ -12,8 +12,8 @@ BLOCK_SECONDS = 0.4
 
 
 def loudness(samples: np.ndarray, sample_rate: int) -> float:
-    """Integrated loudness of `[C, T]` in LUFS (ITU-R BS.1770-4); of a sound under 0.4 s its mean power in dB, which
-    serves to compare. Minus infinity for silence."""
+    """Integrated loudness of `[C, T]` in LUFS (ITU-R BS.1770-4); of a sound under 0.4 s its mean power in dB,
+    which serves to compare. Minus infinity for silence."""
     import pyloudnorm
 
     if samples.shape[1] < BLOCK_SECONDS * sample_rate:
@@ -23,8 +23,8 @@ def loudness(samples: np.ndarray, sample_rate: int) -> float:
 
 
 def match(reference: np.ndarray, others: Sequence[np.ndarray], sample_rate: int) -> list[np.ndarray]:
-    """The reference and the others, all as loud as the reference; all softer by the same amount where one would clip.
-    What is silent stays as it is."""
+    """The reference and the others, all as loud as the reference; all softer by the same amount where one
+    would clip. What is silent stays as it is."""
     wanted = loudness(reference, sample_rate)
     matched = [reference]
     for samples in others:

@@ -13,8 +13,8 @@ FORGET_PEAK = "5"
 
 @contextmanager
 def watched() -> Iterator[Callable[[], int | None]]:
-    """The function gives, after the block or in it, the process's peak resident memory since the block began, in bytes:
-    Python, its libraries and the model included. None where the system does not tell."""
+    """The function gives, after the block or in it, the process's peak resident memory since the block began,
+    in bytes: Python, its libraries and the model included. None where the system does not tell."""
     try:
         RESET.write_text(FORGET_PEAK)
         supported = True

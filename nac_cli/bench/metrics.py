@@ -99,8 +99,8 @@ def lines(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> floa
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure, its name in a table, whether more of it is better, what it is for (speech alone, stereo alone), and the
-    least score that counts: less is no better, only different."""
+    """A measure, its name in a table, whether more of it is better, what it is for (speech alone, stereo
+    alone), and the least score that counts: less is no better, only different."""
 
     measure: Measure
     label: str
@@ -132,8 +132,8 @@ METRICS = {
 
 
 def missing_metrics(names: Iterable[str]) -> dict[str, str]:
-    """Those of `names` whose package is not installed, each with what to do. A sample is enough to find out before
-    hours of work."""
+    """Those of `names` whose package is not installed, each with what to do. A sample is enough to find out
+    before hours of work."""
     missing = {}
     for name in names:
         try:

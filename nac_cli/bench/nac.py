@@ -21,9 +21,9 @@ FAMILIES = ("encodec", "dac", "snac", "taae")
 
 @dataclass(frozen=True)
 class Split:
-    """Where the bits of a file went, in bit/s: `container` is header, index and blocks; `side` gains, angles and
-    depths; `planes[k]` the information in the codes of plane k; `coder` what the entropy coder adds. They add up to
-    the file. `modes` counts the chunks by entropy mode."""
+    """Where the bits of a file went, in bit/s: `container` is header, index and blocks; `side` gains, angles
+    and depths; `planes[k]` the information in the codes of plane k; `coder` what the entropy coder adds. They
+    add up to the file. `modes` counts the chunks by entropy mode."""
 
     container: float
     side: float
@@ -33,7 +33,11 @@ class Split:
 
 
 def through_nac(
-    waveform: Waveform, bitrate: int, model: str = zoo.DEFAULT, entropy: str = "auto", threads: int | None = None
+    waveform: Waveform,
+    bitrate: int,
+    model: str = zoo.DEFAULT,
+    entropy: str = "auto",
+    threads: int | None = None,
 ) -> tuple[PeerResult, Split]:
     """Compresses and decompresses through files; the times are those of a loaded model.
 
@@ -44,7 +48,9 @@ def through_nac(
     with tempfile.TemporaryDirectory() as folder:
         source, packed, restored = (Path(folder) / name for name in ("clip.wav", "clip.nac", "restored.wav"))
         soundfile.write(source, waveform.samples.T, waveform.sample_rate, subtype="FLOAT")
-        there = nac_cli.compress(source, packed, bitrate=bitrate, model=model, entropy=entropy, threads=threads)
+        there = nac_cli.compress(
+            source, packed, bitrate=bitrate, model=model, entropy=entropy, threads=threads
+        )
         back = nac_cli.decompress(packed, restored, threads=threads, bits=32)
         decoded = read_clip(restored)
         split = split_of(packed)
@@ -72,12 +78,16 @@ def split_of(path: Path) -> Split:
         for record in reader.chunks():
             if not isinstance(record, ChunkRecord):
                 continue
-            bits = payload_bits(record.payload, record.num_frames, info, record.mode, coders.for_mode(record.mode))
+            bits = payload_bits(
+                record.payload, record.num_frames, info, record.mode, coders.for_mode(record.mode)
+            )
             side, coder, planes = side + bits.side, coder + bits.coder, planes + bits.planes
             modes[MODES[record.mode]] = modes.get(MODES[record.mode], 0) + 1
     seconds = reader.info.duration
     container = 8 * path.stat().st_size - side - coder - planes.sum()
-    return Split(container / seconds, side / seconds, tuple((planes / seconds).tolist()), coder / seconds, modes)
+    return Split(
+        container / seconds, side / seconds, tuple((planes / seconds).tolist()), coder / seconds, modes
+    )
 
 
 def model_of_family(family: str) -> str:
@@ -85,5 +95,7 @@ def model_of_family(family: str) -> str:
     for file in zoo.available():
         if file.spec.family == family:
             return str(file.path)
-    raise UsageError(f"no model of the family {family} is installed; import a checkpoint and put it into "
-                     f"{zoo.user_folder()}")
+    raise UsageError(
+        f"no model of the family {family} is installed; import a checkpoint and put it into "
+        f"{zoo.user_folder()}"
+    )

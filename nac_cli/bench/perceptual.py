@@ -57,9 +57,11 @@ def zimtohrli(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> 
 
 @per_channel
 def pesq_wide(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> float:
-    """Wideband PESQ (ITU-T P.862.2) at 16 kHz, a predicted opinion score of speech from 1 to 4.64. Higher is better.
+    """Wideband PESQ (ITU-T P.862.2) at 16 kHz, a predicted opinion score of speech from 1 to 4.64. Higher is
+    better.
 
-    NaN where it finds no utterance or too little sound. Raises UsageError where the package `pesq` is missing.
+    NaN where it finds no utterance or too little sound. Raises UsageError where the package `pesq` is
+    missing.
     """
     return _pesq(reference, degraded, sample_rate, "wb")
 
@@ -74,7 +76,8 @@ def pesq_narrow(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -
 def stoi(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> float:
     """Short-time objective intelligibility of speech (Taal et al. 2011), up to 1. Higher is better.
 
-    It works at 10 kHz. NaN for silence and for clips under 0.4 s. Raises UsageError where `pystoi` is missing.
+    It works at 10 kHz. NaN for silence and for clips under 0.4 s. Raises UsageError where `pystoi` is
+    missing.
     """
     package = _optional("pystoi", "pystoi", "bench-speech")
     if len(reference) < STOI_SECONDS * sample_rate or not reference.any():

@@ -16,8 +16,8 @@ WINDOW = 2048
 
 
 def spectrogram_uri(samples: np.ndarray, sample_rate: int) -> str:
-    """Channels `[C, T]` mixed down, as a data URI: 0 Hz at the bottom, TOP_HERTZ at the top whatever the sample rate,
-    so that pictures can be compared."""
+    """Channels `[C, T]` mixed down, as a data URI: 0 Hz at the bottom, TOP_HERTZ at the top whatever the
+    sample rate, so that pictures can be compared."""
     from bokeh.palettes import Magma256
     from PIL import Image
 
@@ -37,8 +37,10 @@ def _levels(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     power = np.square(np.abs(spectrum) * 2)  # a sine of amplitude 1 has 1
     columns = _cells(power, power.shape[1], WIDTH, axis=1)
     bands = np.searchsorted(frequencies, np.linspace(0, TOP_HERTZ, HEIGHT + 1))
-    rows = [columns[low : max(high, low + 1)].max(axis=0) if low < len(columns) else np.zeros(WIDTH)
-            for low, high in zip(bands[:-1], bands[1:])]
+    rows = [
+        columns[low : max(high, low + 1)].max(axis=0) if low < len(columns) else np.zeros(WIDTH)
+        for low, high in zip(bands[:-1], bands[1:])
+    ]
     decibels = 10 * np.log10(np.maximum(np.stack(rows[::-1]), 1e-12))
     return (np.clip(1 + decibels / DEPTH, 0, 1) * 255).astype(np.uint8)
 

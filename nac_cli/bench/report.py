@@ -46,7 +46,8 @@ def read_results(folder: Path) -> Results:
         rows = [from_plain(row) for row in found["rows"]]
         return Results(rows, found["versions"], found.get("plan", {}), found.get("left_out", []))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UsageError(f"{path}: no results of `nac bench` ({error}); make them with `nac bench PATHS -o {folder}`") from error
+        hint = f"make them with `nac bench PATHS -o {folder}`"
+        raise UsageError(f"{path}: no results of `nac bench` ({error}); {hint}") from error
 
 
 def write_report(folder: Path, results: Results, budget: int = BUDGET) -> Path:
@@ -70,20 +71,37 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
     equal_header, equal_lines = equal_table(rows, metrics)
     split_header, split_lines = _split_table(rows)
     return {
-        "style": page.asset("style.css"), "player": page.asset("player.js"), "script": page.asset("report.js"),
-        "library": library(), "summary": sentence(rows), "about": _about(results), "notes": _notes(results),
-        "domains": _domain_tables(rows, metrics), "header": mean_table([], metrics)[0], "legend": legend(codecs),
+        "style": page.asset("style.css"),
+        "player": page.asset("player.js"),
+        "script": page.asset("report.js"),
+        "library": library(),
+        "summary": sentence(rows),
+        "about": _about(results),
+        "notes": _notes(results),
+        "domains": _domain_tables(rows, metrics),
+        "header": mean_table([], metrics)[0],
+        "legend": legend(codecs),
         "charts": [{"id": c.id, "label": c.label, "better": c.better} for c in drawn],
         "data": {"charts": [c.item for c in drawn]},
-        "equal_header": equal_header, "equal_lines": equal_lines, "split_header": split_header,
-        "split_lines": split_lines, "rival": LABELS[peers[0]] if peers else "",
-        "clip_tables": _clip_tables(rows, metrics, peers), "clips": [sounds.clip(name) for name in sounds.names],
-        "sounds": sounds.embedded(), "sound_note": sounds.note(), "top_kilohertz": TOP_HERTZ // 1000, "depth": DEPTH,
+        "equal_header": equal_header,
+        "equal_lines": equal_lines,
+        "split_header": split_header,
+        "split_lines": split_lines,
+        "rival": LABELS[peers[0]] if peers else "",
+        "clip_tables": _clip_tables(rows, metrics, peers),
+        "clips": [sounds.clip(name) for name in sounds.names],
+        "sounds": sounds.embedded(),
+        "sound_note": sounds.note(),
+        "top_kilohertz": TOP_HERTZ // 1000,
+        "depth": DEPTH,
         "versions": ", ".join(f"{name} {version}" for name, version in results.versions.items() if version),
         "settings_header": ["clip", "codec", "wanted", "file kbit/s", "setting"],
-        "settings": [[r.clip, LABELS[r.codec], f"{r.target / 1000:g}", figure(r.bitrate / 1000), r.setting]
-                     for r in rows if r.codec in peers],
-    }  # fmt: skip
+        "settings": [
+            [r.clip, LABELS[r.codec], f"{r.target / 1000:g}", figure(r.bitrate / 1000), r.setting]
+            for r in rows
+            if r.codec in peers
+        ],
+    }
 
 
 class _Sounds:
@@ -91,8 +109,10 @@ class _Sounds:
 
     def __init__(self, folder: Path, rows: Sequence[Row], budget: int) -> None:
         self.folder = folder
-        self.rows = {name: [row for row in rows if row.clip == name and row.sound]
-                     for name in dict.fromkeys(row.clip for row in rows)}
+        self.rows = {
+            name: [row for row in rows if row.clip == name and row.sound]
+            for name in dict.fromkeys(row.clip for row in rows)
+        }
         self.names = [name for name, own in self.rows.items() if own]
         self.paths = [path for name in self.names for path in self._paths(name)]
         self.packed: Packed = pack([folder / path for path in self.paths], budget)
@@ -108,7 +128,11 @@ class _Sounds:
         return [{"id": self.ids[path], "text": text} for path, text in texts if text is not None]
 
     def note(self) -> str:
-        left_out = f" {self.packed.left_out} of {len(self.paths)} sounds are left out." if self.packed.left_out else ""
+        left_out = (
+            f" {self.packed.left_out} of {len(self.paths)} sounds are left out."
+            if self.packed.left_out
+            else ""
+        )
         return f"The sounds in this page are {self.packed.form}.{left_out}"
 
     def _carried(self, path: str) -> bool:
@@ -119,29 +143,56 @@ class _Sounds:
         targets = list(dict.fromkeys(row.target for row in own))
         shown = min(targets, key=lambda rate: (abs(rate - 6000), rate))
         first = own[0]
-        versions = [{"sound": self.ids[original], "codec": ORIGINAL, "title": "original", "label": ORIGINAL,
-                     "chosen": True}]
+        versions = [
+            {
+                "sound": self.ids[original],
+                "codec": ORIGINAL,
+                "title": "original",
+                "label": ORIGINAL,
+                "chosen": True,
+            }
+        ]
         groups = [{"title": "", "rate": "", "versions": versions if self._carried(original) else []}]
         for target in targets:
             versions = [
-                {"sound": self.ids[row.sound], "codec": row.codec, "chosen": False,
-                 "title": f"{LABELS[row.codec]}, file of {row.bitrate / 1000:.2f} kbit/s",
-                 "label": f"{LABELS[row.codec]} {row.bitrate / 1000:.1f}"}
-                for row in own if row.target == target and self._carried(row.sound)
-            ]  # fmt: skip
+                {
+                    "sound": self.ids[row.sound],
+                    "codec": row.codec,
+                    "chosen": False,
+                    "title": f"{LABELS[row.codec]}, file of {row.bitrate / 1000:.2f} kbit/s",
+                    "label": f"{LABELS[row.codec]} {row.bitrate / 1000:.1f}",
+                }
+                for row in own
+                if row.target == target and self._carried(row.sound)
+            ]
             groups.append({"title": f"{target / 1000:g} kbit/s", "rate": str(target), "versions": versions})
         before = self._picture(original, ORIGINAL)
         pictures = [
-            {"rate": str(target), "shown": target == shown,
-             "pictures": [before, *(self._picture(row.sound, f"{LABELS[row.codec]} {row.bitrate / 1000:.1f} kbit/s")
-                                    for row in own if row.target == target)][:3]}
+            {
+                "rate": str(target),
+                "shown": target == shown,
+                "pictures": [
+                    before,
+                    *(
+                        self._picture(row.sound, f"{LABELS[row.codec]} {row.bitrate / 1000:.1f} kbit/s")
+                        for row in own
+                        if row.target == target
+                    ),
+                ][:3],
+            }
             for target in targets
-        ]  # fmt: skip
+        ]
         layout = {1: "mono", 2: "stereo"}.get(first.channels, f"{first.channels} channels")
         about = f"{first.domain}, {first.seconds:.1f} s, {layout}, {first.sample_rate / 1000:g} kHz"
         identity = f"clip-{self.names.index(name)}"
-        return {"id": identity, "name": name, "about": about, "seconds": round(first.seconds, 3), "groups": groups,
-                "pictures": pictures}
+        return {
+            "id": identity,
+            "name": name,
+            "about": about,
+            "seconds": round(first.seconds, 3),
+            "groups": groups,
+            "pictures": pictures,
+        }
 
     def _picture(self, path: str, title: str) -> dict[str, str]:
         sound = read_clip(self.folder / path)
@@ -162,10 +213,14 @@ def _clip_tables(rows: Sequence[Row], metrics: Sequence[str], peers: Sequence[st
     targets = dict.fromkeys(row.target for row in rows if row.codec == "nac")
     header = [METRICS[name].label for name in metrics]
     return [
-        {"title": f"nac and {LABELS[peers[0]]} at {target / 1000:g} kbit/s", "header": header,
-         "lines": clip_table(rows, target, peers[0], metrics)}
-        for target in targets if peers
-    ]  # fmt: skip
+        {
+            "title": f"nac and {LABELS[peers[0]]} at {target / 1000:g} kbit/s",
+            "header": header,
+            "lines": clip_table(rows, target, peers[0], metrics),
+        }
+        for target in targets
+        if peers
+    ]
 
 
 def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
@@ -177,15 +232,30 @@ def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     for target, own in groups.items():
         deepest = max(len(row.split["planes"]) for row in own)
         planes = np.mean([row.split["planes"] for row in own], axis=0)
-        planes = ", ".join(figure(bits / 1000) for bits in planes[: max(np.flatnonzero(planes), default=deepest) + 1])
-        parts = [figure(np.mean([row.split[name] for row in own]) / 1000, 3) for name in ("container", "side", "coder")]
+        planes = ", ".join(
+            figure(bits / 1000) for bits in planes[: max(np.flatnonzero(planes), default=deepest) + 1]
+        )
+        parts = [
+            figure(np.mean([row.split[name] for row in own]) / 1000, 3)
+            for name in ("container", "side", "coder")
+        ]
         modes: dict[str, int] = {}
         for row in own:
             for mode, count in row.split["modes"].items():
                 modes[mode] = modes.get(mode, 0) + count
         file = figure(np.mean([row.bitrate for row in own]) / 1000)
-        lines.append([f"{target / 1000:g}", file, *parts, planes, ", ".join(f"{n} {m}" for m, n in modes.items())])
-    return ["wanted", "file", "header and blocks", "gains, angles, depths", "coder", "planes", "chunks by mode"], lines
+        lines.append(
+            [f"{target / 1000:g}", file, *parts, planes, ", ".join(f"{n} {m}" for m, n in modes.items())]
+        )
+    return [
+        "wanted",
+        "file",
+        "header and blocks",
+        "gains, angles, depths",
+        "coder",
+        "planes",
+        "chunks by mode",
+    ], lines
 
 
 def _about(results: Results) -> str:
@@ -193,8 +263,10 @@ def _about(results: Results) -> str:
     seconds = sum({row.clip: row.seconds for row in rows}.values())
     codecs = ", ".join(LABELS[codec] for codec in dict.fromkeys(row.codec for row in rows))
     judges = [METRICS[name].label for name in results.plan.get("judges", []) if name in METRICS]
-    chosen = f" Peers are at the size of nac's files, in the setting that is best for each clip by {', '.join(judges)}." \
-        if judges and peers_of(rows) else ""
+    chosen = ""
+    if judges and peers_of(rows):
+        by = ", ".join(judges)
+        chosen = f" Peers are at the size of nac's files, in the setting best for each clip by {by}."
     mono = " Clips are mixed down to mono." if results.plan.get("mono") else ""
     return f"{codecs}; {len({row.clip for row in rows})} clips, {seconds:.0f} s.{mono}{chosen}"
 
@@ -202,12 +274,16 @@ def _about(results: Results) -> str:
 def _notes(results: Results) -> list[str]:
     notes = []
     for codec in peers_of(results.rows):
-        missed = [row for row in results.rows if row.codec == codec and not row.met]
+        missed = [
+            row for row in results.rows if row.codec == codec and not row.met and row.bitrate > row.target
+        ]
         if missed:
             smallest = min(row.bitrate for row in missed) / 1000
             wanted = ", ".join(f"{target / 1000:g}" for target in sorted({row.target for row in missed}))
-            notes.append(f"{LABELS[codec]} has no files as small as {wanted} kbit/s for some clips; its floor here is "
-                         f"{smallest:.1f} kbit/s, and that is what stands for it.")
+            notes.append(
+                f"{LABELS[codec]} has no files as small as {wanted} kbit/s for some clips; its floor here is "
+                f"{smallest:.1f} kbit/s, and that is what stands for it."
+            )
     if results.left_out:
         notes.append(f"Left out: {'; '.join(results.left_out)}.")
     if any(math.isinf(score) for row in results.rows for score in row.scores.values()):

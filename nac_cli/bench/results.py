@@ -17,17 +17,29 @@ import numpy as np
 MEAN = "mean"
 EVERYTHING = "all"
 """Domain of the means over all clips."""
-PACKAGES = ("nac-cli", "torch", "av", "soxr", "numpy", "scipy", "visqol-python", "zimtohrli", "pesq", "pystoi")
+PACKAGES = (
+    "nac-cli",
+    "torch",
+    "av",
+    "soxr",
+    "numpy",
+    "scipy",
+    "visqol-python",
+    "zimtohrli",
+    "pesq",
+    "pystoi",
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One clip through one codec at one nominal `target`; `bitrate` is the file's. Rates in bit/s, times in seconds.
+    """One clip through one codec at one nominal `target`; `bitrate` is the file's. Rates in bit/s, times in
+    seconds.
 
-    `met` says whether the file has the size that it was to have: a peer under its floor has a larger one. `peak_bytes`
-    is the memory of the whole process while the codec worked, `split` where the bits of a nac file went (as
-    `nac.Split`), `sound` the decoded sound's place in the report's folder. `scores` maps keys of METRICS to what was
-    measured, NaN where a metric says nothing about the clip.
+    `met` says whether the file has the size that it was to have: a peer under its floor has a larger one.
+    `peak_bytes` is the memory of the whole process while the codec worked, `split` where the bits of a nac
+    file went (as `nac.Split`), `sound` the decoded sound's place in the report's folder. `scores` maps keys
+    of METRICS to what was measured, NaN where a metric says nothing about the clip.
     """
 
     clip: str
@@ -58,12 +70,14 @@ class Row:
         return self.seconds / self.decode_seconds if self.decode_seconds else math.nan
 
 
-PLAIN = [field.name for field in fields(Row) if field.name not in ("clip", "codec", "scores", "split", "sound")]
+PLAIN = [
+    field.name for field in fields(Row) if field.name not in ("clip", "codec", "scores", "split", "sound")
+]
 
 
 def means(rows: Sequence[Row], domain: str | None = None) -> list[Row]:
-    """One row per codec and target, in order of appearance: plain means over the clips (of `domain`, or all) that have
-    a figure."""
+    """One row per codec and target, in order of appearance: plain means over the clips (of `domain`, or all)
+    that have a figure."""
     groups: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
         if domain in (None, row.domain):
@@ -94,8 +108,8 @@ def write_csv(rows: Sequence[Row], file: TextIO) -> None:
 
 
 def write_json(rows: Sequence[Row], path: Path, about: dict | None = None) -> None:
-    """Rows, means and the versions that made them, with what else is to be said `about` the run. JSON has no NaN and
-    no infinity: both become null."""
+    """Rows, means and the versions that made them, with what else is to be said `about` the run. JSON has no
+    NaN and no infinity: both become null."""
     content = {
         "versions": {"python": platform.python_version(), **_versions()},
         **(about or {}),

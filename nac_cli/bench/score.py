@@ -1,4 +1,5 @@
-"""What the listeners said: means with their intervals, after listeners who did not hear the obvious are set aside."""
+"""What the listeners said: means with their intervals, after listeners who did not hear the obvious are set
+aside."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ LARGEST = 1 << 24
 
 @dataclass(frozen=True)
 class Answer:
-    """Of one listener: a `rating` (0 to 100) of a sound, or whether ABX was `correct`. `target` is in bit/s."""
+    """Of one listener: a `rating` (0 to 100) of a sound, or whether ABX was `correct`. `target` is in
+    bit/s."""
 
     listener: str
     clip: str
@@ -36,8 +38,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Rating:
-    """Mean rating of a codec at a rate with the half-width of its 95 % interval (Student's t over all ratings; None for
-    a single one)."""
+    """Mean rating of a codec at a rate with the half-width of its 95 % interval (Student's t over all
+    ratings; None for a single one)."""
 
     codec: str
     target: int
@@ -48,7 +50,8 @@ class Rating:
 
 @dataclass(frozen=True)
 class Discrimination:
-    """How often X was found: the 95 % interval (Wilson) of the share, and how likely as many are by guessing."""
+    """How often X was found: the 95 % interval (Wilson) of the share, and how likely as many are by
+    guessing."""
 
     codec: str
     target: int
@@ -82,7 +85,9 @@ def read_answers(path: Path) -> list[Answer]:
         rows = list(csv.DictReader(io.StringIO(content)))
         if not rows:
             raise ValueError("it has no rows")
-        return [_answer(row["listener"], {name: value or None for name, value in row.items()}) for row in rows]
+        return [
+            _answer(row["listener"], {name: value or None for name, value in row.items()}) for row in rows
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise UsageError(f"{path}: no answers of a listening test ({error!r})") from error
 
@@ -90,21 +95,28 @@ def read_answers(path: Path) -> list[Answer]:
 def score(answers: Sequence[Answer]) -> Score:
     """Ratings of the listeners who remain, all of ABX."""
     listeners = list(dict.fromkeys(answer.listener for answer in answers))
-    rejected = {name: why for name in listeners if (why := _unfit([a for a in answers if a.listener == name]))}
+    rejected = {
+        name: why for name in listeners if (why := _unfit([a for a in answers if a.listener == name]))
+    }
     kept = [answer for answer in answers if answer.listener not in rejected]
     return Score(
-        ratings=[_rating(codec, target, [a.rating for a in group])
-                 for (codec, target), group in _groups([a for a in kept if a.rating is not None])],
-        discriminations=[_discrimination(codec, target, [a.correct for a in group])
-                         for (codec, target), group in _groups([a for a in answers if a.correct is not None])],
+        ratings=[
+            _rating(codec, target, [a.rating for a in group])
+            for (codec, target), group in _groups([a for a in kept if a.rating is not None])
+        ],
+        discriminations=[
+            _discrimination(codec, target, [a.correct for a in group])
+            for (codec, target), group in _groups([a for a in answers if a.correct is not None])
+        ],
         listeners=listeners,
         rejected=rejected,
-    )  # fmt: skip
+    )
 
 
 def _unfit(answers: Sequence[Answer]) -> str | None:
-    """The rules of Défossez et al. 2022 ("High Fidelity Neural Audio Compression", section 4.3): out is who rates the
-    reference below 90 in at least 20 % of the cases, or the low anchor above 80 in more than half of them."""
+    """The rules of Défossez et al. 2022 ("High Fidelity Neural Audio Compression", section 4.3): out is who
+    rates the reference below 90 in at least 20 % of the cases, or the low anchor above 80 in more than half
+    of them."""
     references = [a.rating for a in answers if a.codec == REFERENCE and a.rating is not None]
     anchors = [a.rating for a in answers if a.codec == ANCHOR and a.rating is not None]
     low = sum(rating < REFERENCE_LEAST for rating in references)
@@ -140,7 +152,9 @@ def _discrimination(codec: str, target: int, hits: Sequence[bool]) -> Discrimina
 
     found = binomtest(sum(hits), len(hits), 0.5, alternative="greater")
     both = binomtest(sum(hits), len(hits), 0.5).proportion_ci(CONFIDENCE, "wilson")
-    return Discrimination(codec, target, sum(hits), len(hits), (float(both.low), float(both.high)), float(found.pvalue))
+    return Discrimination(
+        codec, target, sum(hits), len(hits), (float(both.low), float(both.high)), float(found.pvalue)
+    )
 
 
 def _answer(listener: object, row: dict) -> Answer:

@@ -17,8 +17,8 @@ from nac_cli.bench.peers.opus import OpusSetting
 from nac_cli.values import Waveform
 
 OPUS_BITRATES = (192_000, 128_000, 96_000)
-"""bit/s of a channel: what sounds are sent in to a browser when FLAC would be too large. Their own faults are far below
-those of what is compared, but a listening test never uses them."""
+"""bit/s of a channel: what sounds are sent in to a browser when FLAC would be too large. Their own faults are
+far below those of what is compared, but a listening test never uses them."""
 BASE64 = 4 / 3
 
 
@@ -35,8 +35,8 @@ class Packed:
 
 
 def pack(paths: Sequence[Path], budget: int) -> Packed:
-    """As FLAC of 16 bits if that fits into `budget` bytes of text, else as Opus at the highest bitrate that does; at
-    the lowest, what no longer fits is left out."""
+    """As FLAC of 16 bits if that fits into `budget` bytes of text, else as Opus at the highest bitrate that
+    does; at the lowest, what no longer fits is left out."""
     exact = [flac(read_clip(path)) for path in paths]
     if sum(map(len, exact)) * BASE64 <= budget:
         return Packed([text(data) for data in exact], "FLAC, 16 bits")

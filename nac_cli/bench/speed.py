@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,9 +16,11 @@ import numpy as np
 import soundfile
 
 from nac_cli.bench.clips import read_clip
+from nac_cli.bench.stages import Pass, stages
+from nac_cli.bench.stopwatch import timed
 from nac_cli.errors import NacError, UsageError
 from nac_cli.models import zoo
-from nac_cli.values import StreamInfo, Waveform
+from nac_cli.values import Waveform
 
 if TYPE_CHECKING:
     from nac_cli.models.codec import Codec
@@ -31,30 +31,10 @@ ENTROPY_MODES = ("static", "lm")
 
 
 @dataclass(frozen=True)
-class Pass:
-    """Compressing or decompressing one sound: `seconds` by stage, in order. `speed` is seconds of sound a second."""
-
-    direction: str
-    entropy: str
-    temperature: str
-    seconds: dict[str, float]
-    sound_seconds: float
-    peak_bytes: int | None = None
-
-    @property
-    def total(self) -> float:
-        return sum(self.seconds.values())
-
-    @property
-    def speed(self) -> float:
-        return self.sound_seconds / max(self.total, 1e-9)
-
-
-@dataclass(frozen=True)
 class Batch:
     """The network alone on `size` sounds at once. `operations` are floating-point ones of matrix products and
-    convolutions (a multiplication and an addition are two) for a second of sound; `use` is what was done of the
-    machine's measured peak."""
+    convolutions (a multiplication and an addition are two) for a second of sound; `use` is what was done of
+    the machine's measured peak."""
 
     direction: str
     size: int
@@ -93,7 +73,8 @@ def measure(
     cold: bool = True,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Speed:
-    """The least of `repeats` times for everything that is warm; with `cold` one time for a process that starts anew.
+    """The least of `repeats` times for everything that is warm; with `cold` one time for a process that
+    starts anew.
 
     `bitrate` is that of a channel pair or single channel. Raises what `compress` does.
     """
@@ -112,7 +93,7 @@ def measure(
         for entropy in (mode for mode in ENTROPY_MODES if has[mode]):
             entropy = _possible(file, entropy)
             progress(f"stages, {entropy}")
-            runs = [_stages(source, codec, file, entropy, bitrate, threads) for _ in range(repeats + 1)][1:]
+            runs = [stages(source, codec, file, entropy, bitrate, threads) for _ in range(repeats + 1)][1:]
             passes += [_fastest(parts) for parts in zip(*runs)]
             if cold:
                 progress(f"cold, {entropy}")
@@ -133,14 +114,15 @@ def peak_operations(device: str, repeats: int = 5) -> float:
     a = torch.randn(PEAK_SIZE, PEAK_SIZE, device=device)
     times = []
     for _ in range(repeats + 1):
-        with _timed(device) as seconds:
+        with timed(device) as seconds:
             a @ a
         times.append(seconds())
     return 2 * PEAK_SIZE**3 / min(times[1:])
 
 
 def count_operations(work: Callable[[], object]) -> int:
-    """Floating-point operations of matrix products, convolutions and attention in `work`, by torch's own count."""
+    """Floating-point operations of matrix products, convolutions and attention in `work`, by torch's own
+    count."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:
@@ -148,141 +130,10 @@ def count_operations(work: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
-def _stages(source: Path, codec: Codec, file, entropy: str, bitrate: int, threads: int | None) -> list[Pass]:
-    """Compress and decompress with each stage's work done before the next begins."""
-    from nac_cli.audio import Resampler, create_audio, open_audio, open_source
-    from nac_cli.container import ContainerReader, ContainerWriter
-    from nac_cli.pipelines.analysis import analyse
-    from nac_cli.pipelines.compress import BLOCK_SAMPLES, GROUPS
-    from nac_cli.pipelines.decoding import decode_records
-    from nac_cli.pipelines.fitting import fit_default
-    from nac_cli.pipelines.packing import Packer, with_lm_id
-    from nac_cli.pipelines.runtime import CodersToUnpack, coders_to_pack
-    from nac_cli.pipelines.stages import device_of
-    from nac_cli.pipelines.synthesis import synthesise
-
-    device = device_of(codec).type
-    coders, modes = coders_to_pack(file, entropy, threads)
-    packed, restored = source.with_suffix(".nac"), source.with_suffix(".out.wav")
-    there, back = _Clock(device), _Clock(device)
-    with there("read"), closing(open_source(source)) as origin, open_audio(origin, lambda message: None) as reader:
-        blocks = list(reader.blocks(BLOCK_SAMPLES))
-        rate, channels = reader.sample_rate, reader.channels
-    length = sum(block.shape[1] for block in blocks)
-    info = StreamInfo(file.spec, rate, channels, GROUPS[channels], length, 16)
-    with _inside(codec.encoder, device) as network, _inside_call(codec, "encode", device) as whole, there("prepare"):
-        chunks = list(analyse(blocks, info, codec))
-    there.move("prepare", "encode", network())
-    there.move("prepare", "quantise", whole() - network())
-    with there("entropy"):
-        packer = Packer(chunks, info, coders, modes)
-        records = fit_default(packer, bitrate * len(info.groups))
-    with there("write"), open(packed, "wb") as target:
-        writer = ContainerWriter(target, with_lm_id(info, records, coders))
-        for record in records:
-            writer.write_chunk(record)
-        writer.finish(length)
-    with back("read"), open(packed, "rb") as origin:
-        stream = ContainerReader(origin)
-        records = list(stream.chunks())
-    with back("entropy"):
-        unpack = CodersToUnpack(file, stream.info, threads)
-        codes = list(decode_records(records, stream.info, unpack, [], strict=True))
-    with _inside(codec.decoder, device) as network, _inside_call(codec, "decode", device) as whole, back("finish"):
-        waves = list(synthesise(codes, stream.info, codec))
-    back.move("finish", "dequantise", whole() - network())
-    back.move("finish", "decode", network())
-    with back("write"):
-        resampler = Resampler(channels, file.spec.sample_rate, rate)
-        parts = [*(resampler.push(wave) for wave in waves), resampler.finish()]
-        samples = np.concatenate(parts, axis=1)[:, :length]
-        with create_audio(restored, rate, channels, "wav", 16, length) as audio:
-            audio.write(samples)
-    seconds = length / rate
-    order = ("read", "entropy", "dequantise", "decode", "finish", "write")
-    return [
-        Pass("compress", entropy, "warm", there.seconds, seconds),
-        Pass("decompress", entropy, "warm", {name: back.seconds[name] for name in order}, seconds),
-    ]
-
-
-class _Clock:
-    """Seconds by stage."""
-
-    def __init__(self, device: str) -> None:
-        self.device, self.seconds = device, {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        with _timed(self.device) as seconds:
-            yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds()
-
-    def move(self, source: str, target: str, seconds: float) -> None:
-        self.seconds[source] -= seconds
-        self.seconds[target] = self.seconds.get(target, 0.0) + seconds
-
-
-@contextmanager
-def _timed(device: str) -> Iterator[Callable[[], float]]:
-    """The function gives the seconds of the block, once it is over and the device has finished."""
-    _wait(device)
-    started, ended = time.perf_counter(), [0.0]
-    yield lambda: ended[0] - started
-    _wait(device)
-    ended[0] = time.perf_counter()
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        import torch
-
-        torch.cuda.synchronize()
-
-
-@contextmanager
-def _inside(module, device: str) -> Iterator[Callable[[], float]]:
-    """Seconds that a module's forward passes take in the block."""
-    total, begun = [0.0], [0.0]
-
-    def before(*_: object) -> None:
-        _wait(device)
-        begun[0] = time.perf_counter()
-
-    def after(*_: object) -> None:
-        _wait(device)
-        total[0] += time.perf_counter() - begun[0]
-
-    handles = [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
-    try:
-        yield lambda: total[0]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def _inside_call(codec: Codec, name: str, device: str) -> Iterator[Callable[[], float]]:
-    """Seconds that a method of this one codec takes in the block."""
-    method, total = getattr(codec, name), [0.0]
-
-    def timed(*args: object) -> object:
-        with _timed(device) as seconds:
-            result = method(*args)
-        total[0] += seconds()
-        return result
-
-    setattr(codec, name, timed)
-    try:
-        yield lambda: total[0]
-    finally:
-        delattr(codec, name)
-
-
 def _fastest(passes: Sequence[Pass]) -> Pass:
     """The least time of every stage."""
-    stages = {name: min(one.seconds[name] for one in passes) for name in passes[0].seconds}
-    return replace(passes[0], seconds=stages)
+    least = {name: min(one.seconds[name] for one in passes) for name in passes[0].seconds}
+    return replace(passes[0], seconds=least)
 
 
 def _possible(file, entropy: str) -> str:
@@ -292,32 +143,51 @@ def _possible(file, entropy: str) -> str:
     return "packed" if entropy == "static" and open_tables(file) is None else entropy
 
 
-def _cold(source: Path, model: Path, entropy: str, bitrate: int, device: str, threads: int | None, seconds: float) -> list[Pass]:
+def _cold(
+    source: Path, model: Path, entropy: str, bitrate: int, device: str, threads: int | None, seconds: float
+) -> list[Pass]:
     """Both commands as a user starts them, with Python, libraries and model to load."""
     packed, restored = source.with_suffix(".cold.nac"), source.with_suffix(".cold.wav")
     common = ["--device", device, *(["--threads", str(threads)] if threads else []), "--quiet", "--force"]
     commands = {
-        "compress": ["compress", str(source), "-o", str(packed), "--model", str(model), "--entropy", entropy, *common],
+        "compress": [
+            "compress",
+            str(source),
+            "-o",
+            str(packed),
+            "--model",
+            str(model),
+            "--entropy",
+            entropy,
+            *common,
+        ],
         "decompress": ["decompress", str(packed), "-o", str(restored), *common],
     }
     environment = os.environ | {"NAC_MODELS": str(model.parent)}
     passes = []
     for direction, arguments in commands.items():
         started = time.perf_counter()
-        process = subprocess.Popen([sys.executable, "-m", "nac_cli", *arguments], env=environment, stderr=subprocess.PIPE)
-        said = process.stderr.read().decode(errors="replace").strip()
-        _, status, used = os.wait4(process.pid, 0)
-        process.stderr.close()
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nac_cli", *arguments], env=environment, stderr=subprocess.PIPE
+        )
+        said, peak = _ended(process)
         if process.returncode:
             raise NacError(f"nac {direction} failed in a process of its own: {said}")
         elapsed = time.perf_counter() - started
-        passes.append(Pass(direction, entropy, "cold", {"all": elapsed}, seconds, _bytes(used)))
+        passes.append(Pass(direction, entropy, "cold", {"all": elapsed}, seconds, peak))
     return passes
 
 
-def _bytes(used: resource.struct_rusage) -> int:
-    return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+def _ended(process: subprocess.Popen) -> tuple[str, int | None]:
+    """What a process said on stderr, and its peak memory in bytes where the system tells."""
+    said = process.stderr.read().decode(errors="replace").strip()
+    process.stderr.close()
+    if not hasattr(os, "wait4"):
+        process.wait()
+        return said, None
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return said, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _batch(codec: Codec, size: int, device: str, repeats: int, peak: float) -> list[Batch]:
@@ -331,15 +201,20 @@ def _batch(codec: Codec, size: int, device: str, repeats: int, peak: float) -> l
     found = []
     with torch.inference_mode():
         codes = codec.encode(wav).codes
-        for direction, work in (("compress", lambda: codec.encode(wav)), ("decompress", lambda: codec.decode(codes))):
+        for direction, work in (
+            ("compress", lambda: codec.encode(wav)),
+            ("decompress", lambda: codec.decode(codes)),
+        ):
             times = []
             for _ in range(repeats):
-                with _timed(device) as seconds:
+                with timed(device) as seconds:
                     work()
                 times.append(seconds())
             operations = count_operations(work)
             use = operations / min(times) / peak
-            found.append(Batch(direction, size, seconds_of_sound / min(times), operations / seconds_of_sound, use))
+            found.append(
+                Batch(direction, size, seconds_of_sound / min(times), operations / seconds_of_sound, use)
+            )
     return found
 
 

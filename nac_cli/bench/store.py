@@ -1,7 +1,7 @@
 """Results on disk, each a file of its own, so that a run that was stopped goes on where it was.
 
-    REPORT/results/CLIP/CODEC-RATE.json     what was asked, and the row that answers it
-    REPORT/sounds/CLIP/CODEC-RATE.flac      the decoded sound, beside original.flac
+REPORT/results/CLIP/CODEC-RATE.json     what was asked, and the row that answers it
+REPORT/sounds/CLIP/CODEC-RATE.flac      the decoded sound, beside original.flac
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Store:
     folder: Path
 
     def find(self, clip: str, name: str, request: dict) -> Row | None:
-        """The row that an earlier run found for the same request, None if none did or if it cannot be read."""
+        """The row that an earlier run found for the same request, None if none did or if it cannot be
+        read."""
         try:
             kept = json.loads(self._place(RESULTS, clip, name, "json").read_text(encoding="utf-8"))
             row = from_plain(kept["row"])
@@ -41,10 +42,13 @@ class Store:
     def keep(self, clip: str, name: str, request: dict, row: Row) -> None:
         """Raises AudioError where it cannot be written."""
         text = json.dumps({"request": request, "row": plain(row)}, indent=1)
-        self._replace(self._place(RESULTS, clip, name, "json"), lambda path: path.write_text(text, encoding="utf-8"))
+        self._replace(
+            self._place(RESULTS, clip, name, "json"), lambda path: path.write_text(text, encoding="utf-8")
+        )
 
     def keep_sound(self, clip: str, name: str, samples: np.ndarray, sample_rate: int) -> str:
-        """`samples` `[C, T]` as 24-bit FLAC, clipped at full scale as a player would; where it is in the folder."""
+        """`samples` `[C, T]` as 24-bit FLAC, clipped at full scale as a player would; where it is in the
+        folder."""
         place = self._place(SOUNDS, clip, name, "flac")
         clipped = np.clip(samples.T, -1, 1)
         self._replace(
@@ -69,4 +73,8 @@ class Store:
 def folder_name(clip: str) -> str:
     """A clip's name as that of a folder, whatever characters are in it."""
     legible = "".join(c if c.isalnum() or c in "-_." else "_" for c in clip)[:60].strip(".") or "clip"
-    return legible if legible == clip else f"{legible}-{hashlib.sha256(clip.encode(errors='replace')).hexdigest()[:8]}"
+    return (
+        legible
+        if legible == clip
+        else f"{legible}-{hashlib.sha256(clip.encode(errors='replace')).hexdigest()[:8]}"
+    )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nac_cli.bench.equal import Equal, equals
 from nac_cli.bench.metrics import METRICS
 from nac_cli.bench.results import Row
-from nac_cli.bench.tables import LABELS, equal_text, figure
+from nac_cli.bench.tables import LABELS, equal_text, figure, place_text
 
 FIRST = ("visqol", "zimtohrli", "mel")
 """Metrics of the sentence: they disagree, so it has all of them."""
@@ -33,11 +33,23 @@ def sentence(rows: Sequence[Row]) -> str:
     some = [name for name in FIRST if any(math.isfinite(row.scores.get(name, math.nan)) for row in ours)]
     some = some or list(ours[0].scores)[:1]
     found = [equal for equal in equals(rows, some, [peer]) if equal.target == target]
-    parts = [f"{equal_text(equal)} by {METRICS[equal.metric].label}" for equal in found]
-    wins = [f"{METRICS[name].label} {won} of {whole}" for name in some
-            for won, whole in [wins_of(rows, target, peer, name)] if whole]
-    said = f"On {counted}, nac at {target / 1000:g} kbit/s is as good as {', '.join(parts)}." if parts else ""
-    return f"{said} At the same file size it is better than {LABELS[peer]} on: {', '.join(wins)} clips." if wins else said
+    parts = [f"{place_text(equal)} by {METRICS[equal.metric].label}" for equal in found]
+    wins = [
+        f"{METRICS[name].label} {won} of {whole}"
+        for name in some
+        for won, whole in [wins_of(rows, target, peer, name)]
+        if whole
+    ]
+    said = (
+        f"On {counted}, nac at {target / 1000:g} kbit/s is as good as {LABELS[peer]} {', '.join(parts)}."
+        if parts
+        else ""
+    )
+    return (
+        f"{said} At the same file size it is better than {LABELS[peer]} on: {', '.join(wins)} clips."
+        if wins
+        else said
+    )
 
 
 def wins_of(rows: Sequence[Row], target: int, peer: str, metric: str) -> tuple[int, int]:

@@ -45,7 +45,9 @@ def test_mutual_information_of_copies_and_of_strangers():
     copies, strangers = use(coded(codes, codes)), use(coded(codes, RNG.permutation(codes)))
     assert copies[1].below == pytest.approx(4, abs=0.03) and abs(strangers[1].below) < 0.01
     repeated = use(coded(np.repeat(codes, 2)))[0].before
-    assert repeated == pytest.approx(1.17, abs=0.05)  # every other code repeats the one before: 4 bits less H(17/32, 1/32 ...)
+    assert repeated == pytest.approx(
+        1.17, abs=0.05
+    )  # every other code repeats the one before: 4 bits less H(17/32, 1/32 ...)
 
 
 def test_planes_of_unlike_strides_are_compared_at_the_same_time():

@@ -21,7 +21,7 @@ from nac_cli.bench.nac import Split, through_nac
 from nac_cli.bench.results import Row, from_plain, means, plain, write_csv, write_json
 from nac_cli.bench.store import Store, folder_name
 from nac_cli.errors import AudioError, UsageError
-from tests.models import TINY, write_tiny_model
+from tests.models import write_tiny_model
 
 FAST = dict(columns=("mel", "si_sdr"), judges=("mel",))
 RATE = 44_100
@@ -99,7 +99,9 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(clips, stand_in, model, tmp
     (tmp_path / "report" / "sounds" / "speech-b" / "nac-6000.flac").unlink()
     measured = []
     through = compare_module._measured
-    monkeypatch.setattr(compare_module, "_measured", lambda task, *rest: measured.append(task.clip.name) or through(task, *rest))
+    monkeypatch.setattr(
+        compare_module, "_measured", lambda task, *rest: measured.append(task.clip.name) or through(task, *rest)
+    )
     resumed = []
     again = compare(chosen, plan(model), store, progress=lambda done, count, whole: resumed.append(done.resumed))
     assert measured == ["a", "speech-b"] and resumed == [1, 1]
@@ -122,7 +124,9 @@ def test_a_changed_clip_is_measured_again(clips, stand_in, model, tmp_path):
 def test_several_processes_give_the_same_rows(clips, model, tmp_path):
     rates = dict(codecs=("opus",), rates=(16_000, 24_000))
     one, two = (compare(clips_in([clips]), plan(model, **rates), jobs=jobs) for jobs in (1, 2))
-    assert [(r.clip, r.target, r.scores, r.setting) for r in one] == [(r.clip, r.target, r.scores, r.setting) for r in two]
+    assert [(r.clip, r.target, r.scores, r.setting) for r in one] == [
+        (r.clip, r.target, r.scores, r.setting) for r in two
+    ]
 
 
 def test_the_bits_of_a_file_add_up(clips, model):
@@ -170,7 +174,9 @@ def test_where_nac_has_no_file_so_small_the_peers_are_measured_all_the_same(clip
 
 
 def test_speech_metrics_are_for_speech(clips, monkeypatch):
-    monkeypatch.setitem(compare_module.METRICS, "mel", dataclasses.replace(compare_module.METRICS["mel"], speech_only=True))
+    monkeypatch.setitem(
+        compare_module.METRICS, "mel", dataclasses.replace(compare_module.METRICS["mel"], speech_only=True)
+    )
     only = Plan(codecs=("opus",), rates=(16_000,), mono=True, columns=("mel",), judges=())
     scores = {row.clip: row.scores["mel"] for row in compare(clips_in([clips]), only)}
     assert math.isnan(scores["a"]) and scores["speech-b"] > 0
@@ -205,9 +211,7 @@ def row(codec: str, score: float, target: int = 6000, **values) -> Row:
 def test_means_are_per_codec_and_rate_over_what_is_defined():
     rows = [row("nac", 1.0), row("opus", 4.0), row("nac", 2.0), row("nac", math.nan), row("nac", 9.0, 9000)]
     found = [(mean.codec, mean.target, mean.scores["mel"], mean.setting) for mean in means(rows)]
-    assert found == [
-        ("nac", 6000, 1.5, "3 clips"), ("opus", 6000, 4.0, "1 clips"), ("nac", 9000, 9.0, "1 clips")
-    ]
+    assert found == [("nac", 6000, 1.5, "3 clips"), ("opus", 6000, 4.0, "1 clips"), ("nac", 9000, 9.0, "1 clips")]
     rows = [row("nac", 1.0, domain="speech"), row("nac", 3.0, domain="music")]
     assert [mean.scores["mel"] for mean in means(rows, "music")] == [3.0]
 
@@ -226,7 +230,11 @@ def test_csv_has_rows_and_means():
     file = io.StringIO()
     write_csv([row("nac", 1.0), row("nac", 2.0)], file)
     table = list(csv.DictReader(file.getvalue().splitlines()))
-    assert [(line["clip"], line["mel"]) for line in table] == [("clip", "1.0000"), ("clip", "2.0000"), ("mean", "1.5000")]
+    assert [(line["clip"], line["mel"]) for line in table] == [
+        ("clip", "1.0000"),
+        ("clip", "2.0000"),
+        ("mean", "1.5000"),
+    ]
     assert list(table[0])[:5] == ["clip", "codec", "target", "bitrate", "file_bytes"]
 
 

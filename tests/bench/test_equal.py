@@ -25,7 +25,9 @@ def test_beyond_the_ends_is_said():
 
 
 def test_the_lowest_bitrate_counts_where_a_curve_crosses_twice():
-    assert crossing([1000, 2000, 4000, 8000], [1.0, 3.0, 1.0, 3.0], 2.0, higher=True)[1] == pytest.approx(2000**0.5 * 1000**0.5)
+    assert crossing([1000, 2000, 4000, 8000], [1.0, 3.0, 1.0, 3.0], 2.0, higher=True)[1] == pytest.approx(
+        2000**0.5 * 1000**0.5
+    )
 
 
 def rows(nac: float = 3.0, clips: int = 4, spread: float = 0.0) -> list[Row]:
@@ -35,8 +37,10 @@ def rows(nac: float = 3.0, clips: int = 4, spread: float = 0.0) -> list[Row]:
         extra = spread * (-1) ** number
         name = f"clip-{number}"
         made.append(Row(name, "nac", 6000, 6000.0, 1, "", {"visqol": nac + extra}))
-        made += [Row(name, "opus", rate, float(rate), 1, "", {"visqol": score}) for rate, score in
-                 ((2000, 1.0), (4000, 2.0), (8000, 3.0), (16_000, 4.0))]
+        made += [
+            Row(name, "opus", rate, float(rate), 1, "", {"visqol": score})
+            for rate, score in ((2000, 1.0), (4000, 2.0), (8000, 3.0), (16_000, 4.0))
+        ]
     return made
 
 
@@ -62,18 +66,30 @@ def test_only_clips_that_have_all_count():
 
 def test_smoothing_is_worth_nothing_by_lines():
     made = [Row("a", "nac", 6000, 6000.0, 1, "", {"lines": 0.0})]
-    made += [Row("a", "opus", rate, float(rate), 1, "", {"lines": score}) for rate, score in ((3000, -0.9), (6000, -0.1))]
+    made += [
+        Row("a", "opus", rate, float(rate), 1, "", {"lines": score}) for rate, score in ((3000, -0.9), (6000, -0.1))
+    ]
     assert equals(made, ["lines"], ["opus"])[0].peer_bitrate == 3000
     made[0].scores["lines"] = -2.0
     assert equals(made, ["lines"], ["opus"])[0].relation == "="
 
 
 def test_wins_and_losses():
-    made = [Row(c, codec, 6000, 6000.0, 1, "", {"mel": m}) for c, codec, m in
-            (("a", "nac", 1.0), ("a", "opus", 2.0), ("b", "nac", 2.0), ("b", "opus", 1.0), ("c", "nac", 1.0))]
+    made = [
+        Row(c, codec, 6000, 6000.0, 1, "", {"mel": m})
+        for c, codec, m in (
+            ("a", "nac", 1.0),
+            ("a", "opus", 2.0),
+            ("b", "nac", 2.0),
+            ("b", "opus", 1.0),
+            ("c", "nac", 1.0),
+        )
+    ]
     assert wins_of(made, 6000, "opus", "mel") == (1, 2)
     assert [line["cells"][0] for line in clip_table(made, 6000, "opus", ["mel"])] == [
-        {"text": "1.00 / 2.00 ▲", "kind": "win"}, {"text": "2.00 / 1.00 ▼", "kind": "loss"}]
+        {"text": "1.00 / 2.00 ▲", "kind": "win"},
+        {"text": "2.00 / 1.00 ▼", "kind": "loss"},
+    ]
 
 
 def test_the_sentence():

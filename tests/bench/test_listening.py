@@ -79,7 +79,9 @@ def test_every_trial_has_what_it_needs_and_a_key(report):
     kinds = [trial["kind"] for trial in data["trials"]]
     assert sorted(kinds) == ["abx"] * 4 + ["mushra"] * 2
     text = path.read_text()
-    bodies = {part.split('"')[0]: part.split(">", 1)[1].split("<")[0] for part in text.split('type="text/plain" id="')[1:]}
+    bodies = {
+        part.split('"')[0]: part.split(">", 1)[1].split("<")[0] for part in text.split('type="text/plain" id="')[1:]
+    }
     for trial, solution in zip(data["trials"], key):
         if trial["kind"] == "mushra":
             codecs = [stimulus["codec"] for stimulus in solution["sounds"]]
@@ -144,7 +146,8 @@ GOOD = {"kind": "mushra", "clip": "c", "codec": "nac", "target": 6000, "rating":
 @pytest.mark.parametrize("wrong", [
     b"", b"{", b"[]", b"\xff\xfe", b"listener,clip\r\n", b"test,listener\r\n1,2\r\n", b"{" * 100_000,
     *(json.dumps({"format": FORMAT, "listener": "a", "answers": [GOOD | change]}).encode() for change in
-      ({"rating": 101}, {"rating": "x"}, {"rating": None}, {"correct": True}, {"target": "x"}, {"rating": float("nan")})),
+      ({"rating": 101}, {"rating": "x"}, {"rating": None}, {"correct": True}, {"target": "x"},
+       {"rating": float("nan")})),
     json.dumps({"format": "another", "listener": "a", "answers": []}).encode(),
     json.dumps({"format": FORMAT, "listener": "a", "answers": 5}).encode(),
     json.dumps({"format": FORMAT, "listener": "a", "answers": [5]}).encode(),

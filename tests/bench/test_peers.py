@@ -56,7 +56,8 @@ def test_stereo_keeps_its_sides():
 
 def test_more_bits_sound_better():
     samples = chirps(44_100)
-    ratios = [si_sdr(samples, through(samples, 44_100, rate, OpusSetting()).decoded, 44_100) for rate in (16_000, 64_000)]
+    results = [through(samples, 44_100, rate, OpusSetting()) for rate in (16_000, 64_000)]
+    ratios = [si_sdr(samples, result.decoded, 44_100) for result in results]
     assert ratios[1] > ratios[0] + 3
 
 

@@ -28,14 +28,23 @@ def folder(tmp_path_factory):
 def test_the_page_needs_nothing_from_outside(folder):
     page = (folder / PAGE).read_text()
     assert "default-src 'none'" in page
-    tags = re.findall(r"<(?:script|link|img|audio|iframe)[^>]*>", re.sub(r"<script[^>]*>.*?</script>", "<script>", page, flags=re.S))
+    tags = re.findall(
+        r"<(?:script|link|img|audio|iframe)[^>]*>", re.sub(r"<script[^>]*>.*?</script>", "<script>", page, flags=re.S)
+    )
     assert all("src=" not in tag or 'src="data:' in tag for tag in tags) and not any("href=" in tag for tag in tags)
 
 
 def test_the_page_says_what_was_measured(folder):
     page = (folder / PAGE).read_text()
     assert "On 2 clips, nac at 6 kbit/s is as good as Opus" in page
-    for said in ("music-a", "speech-b", "ViSQOL", "mel distance", "FLAC, 16 bits", "Spectrogram of music-a: nac 5.9 kbit/s"):
+    for said in (
+        "music-a",
+        "speech-b",
+        "ViSQOL",
+        "mel distance",
+        "FLAC, 16 bits",
+        "Spectrogram of music-a: nac 5.9 kbit/s",
+    ):
         assert said in page, said
     assert page.count("<h3") == 2 and page.count('type="text/plain"') == 2 * 5
 
@@ -47,14 +56,19 @@ def test_names_are_text_and_no_markup(tmp_path):
 
 
 def test_floors_and_what_was_left_out_are_said(tmp_path):
-    rows = [Row("a", "nac", 3000, 3000.0, 1, "", {"mel": 1.0}), Row("a", "mp3", 3000, 8400.0, 1, "", {"mel": 5.0}, met=False)]
+    rows = [
+        Row("a", "nac", 3000, 3000.0, 1, "", {"mel": 1.0}),
+        Row("a", "mp3", 3000, 8400.0, 1, "", {"mel": 5.0}, met=False),
+    ]
     write_json(rows, tmp_path / "results.json", {"left_out": ["b.wav: cannot read the clip"]})
     page = write_report(tmp_path, read_results(tmp_path)).read_text()
     assert "MP3 has no files as small as 3 kbit/s for some clips; its floor here is 8.4 kbit/s" in page
     assert "b.wav: cannot read the clip" in page and "8.40*" in page
 
 
-@pytest.mark.parametrize("wrong", ["", "[]", "{}", '{"rows": [{"clip": "a"}], "versions": {}}', '{"rows": 5, "versions": {}}'])
+@pytest.mark.parametrize(
+    "wrong", ["", "[]", "{}", '{"rows": [{"clip": "a"}], "versions": {}}', '{"rows": 5, "versions": {}}']
+)
 def test_a_folder_without_results_is_refused(tmp_path, wrong):
     (tmp_path / "results.json").write_text(wrong)
     with pytest.raises(UsageError, match="no results of `nac bench`"):

@@ -37,13 +37,15 @@ def test_every_stage_is_measured_with_and_without_a_language_model(model, tmp_pa
     write_tiny_lm(tmp_path)
     found = measure(noise(1.0), str(model), 3000, "cpu", 1, batches=(1, 2), repeats=1, cold=False)
     assert [(one.direction, one.entropy, one.temperature) for one in found.passes] == [
-        (direction, entropy, "warm") for entropy in ("static", "lm") for direction in STAGES]
+        (direction, entropy, "warm") for entropy in ("static", "lm") for direction in STAGES
+    ]
     for one in found.passes:
         assert list(one.seconds) == STAGES[one.direction] or set(one.seconds) == set(STAGES[one.direction])
         assert all(seconds > -1e-3 for seconds in one.seconds.values())
         assert one.sound_seconds == 1 and one.speed == pytest.approx(1 / one.total)
     assert [(batch.direction, batch.size) for batch in found.batches] == [
-        (direction, size) for size in (1, 2) for direction in STAGES]
+        (direction, size) for size in (1, 2) for direction in STAGES
+    ]
     assert found.batches[0].operations == pytest.approx(found.batches[2].operations)
     assert all(0 < batch.use < 5 for batch in found.batches)
 

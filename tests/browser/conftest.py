@@ -20,7 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def chromium():
     """One browser for all tests; NAC_CHROMIUM names it if it is not found by itself."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed (pip install playwright)"
+    )
     named = os.environ.get("NAC_CHROMIUM")
     path = named or next((found for name in CANDIDATES if (found := shutil.which(name))), None)
     if path is None:
@@ -40,8 +42,14 @@ def open_page(chromium):
         page = chromium.new_page(viewport={"width": 1200, "height": 900}, **options)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: wrong.append(f"asked for {request.url[:80]}")
-                if not request.url.startswith(("file:", "data:", "blob:")) else None)
+        page.on(
+            "request",
+            lambda request: (
+                wrong.append(f"asked for {request.url[:80]}")
+                if not request.url.startswith(("file:", "data:", "blob:"))
+                else None
+            ),
+        )
         page.goto(path.as_uri(), timeout=120_000)
         page.wait_for_selector("html[data-ready=yes]", timeout=120_000)
         pages.append(page)

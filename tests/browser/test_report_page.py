@@ -124,20 +124,27 @@ def test_the_theme_follows_the_system_and_the_button(report, open_page):
 def test_text_has_contrast(report, open_page, scheme):
     """WCAG 2.1: 4.5 to 1 for all text, on the paper and on what is raised above it."""
     page = open_page(report, color_scheme=scheme)
-    assert page.evaluate("""() => {
+    assert (
+        page.evaluate("""() => {
         const light = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255)
             .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
             .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-        const ratio = (a, b) => { const [x, y] = [light(ink(a)), light(ink(b))].sort(); return (y + 0.05) / (x + 0.05); };
+        const ratio = (a, b) => {
+            const [dark, bright] = [light(ink(a)), light(ink(b))].sort((x, y) => x - y);
+            return (bright + 0.05) / (dark + 0.05);
+        };
         const texts = ["--ink", "--soft", "--accent", "--good", "--bad"];
         return Math.min(ratio("--on-accent", "--accent"),
                         ...texts.flatMap((text) => ["--paper", "--raised"].map((back) => ratio(text, back))));
-    }""") >= 4.5
+    }""")
+        >= 4.5
+    )
 
 
 def test_everything_has_a_name_and_can_be_reached(page):
     unnamed = page.evaluate("""() => [...document.querySelectorAll("button, input, select, img, [role=img]")]
-        .filter((e) => !(e.textContent.trim() || e.alt || e.ariaLabel || e.labels?.length || e.getAttribute("aria-labelledby")))
+        .filter((e) => !(e.textContent.trim() || e.alt || e.ariaLabel || e.labels?.length
+                         || e.getAttribute("aria-labelledby")))
         .map((e) => e.outerHTML)""")
     assert unnamed == []
     page.keyboard.press("Tab")

@@ -105,8 +105,10 @@ def test_listening_and_its_score(nac, tmp_path, page_packages):
     assert nac("bench", "listen", tmp_path, "--rates", "6", "--kind", "abx", "--clips", 1).exit_code == 0
     assert (tmp_path / "listen.html").exists()
     assert nac("bench", "listen", tmp_path, "--codecs", "flac").exit_code == 2
-    answers = [{"kind": "mushra", "clip": "a", "codec": codec, "target": target, "rating": rating}
-               for codec, target, rating in (("reference", 0, 95), ("nac", 6000, 60), ("anchor", 0, 20))]
+    answers = [
+        {"kind": "mushra", "clip": "a", "codec": codec, "target": target, "rating": rating}
+        for codec, target, rating in (("reference", 0, 95), ("nac", 6000, 60), ("anchor", 0, 20))
+    ]
     answers.append({"kind": "abx", "clip": "a", "codec": "nac", "target": 6000, "correct": True})
     from nac_cli.bench.listen import FORMAT
 
@@ -123,7 +125,21 @@ def test_codes_and_speed(nac, clip):
     assert result.exit_code == 0 and result.stdout.splitlines()[0].startswith("PLANE")
     found = lines(nac("bench", "codes", clip, "--model", TINY, "--threads", 1, "--json"))[0]
     assert 0 < found["planes"][0]["normalised"] <= 1
-    args = ["--model", TINY, "-b", "2kbps", "--batches", "1", "--repeats", 1, "--warm-only", "--device", "cpu", "--threads", 1]
+    args = [
+        "--model",
+        TINY,
+        "-b",
+        "2kbps",
+        "--batches",
+        "1",
+        "--repeats",
+        1,
+        "--warm-only",
+        "--device",
+        "cpu",
+        "--threads",
+        1,
+    ]
     result = nac("bench", "speed", clip, *args, "--quiet")
     assert result.exit_code == 0 and "quantise" in result.stdout and "OF THE PEAK" in result.stdout
     assert nac("bench", "speed", clip, "--batches", "0").exit_code == 2

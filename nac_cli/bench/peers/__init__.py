@@ -16,8 +16,8 @@ __all__ = ["JUDGES", "PEERS", "Peer", "PeerResult", "Setting", "matched", "throu
 
 @dataclass(frozen=True)
 class Peer:
-    """`settings` are those worth a try for a bitrate (bit/s) and a number of channels; `missing` says what keeps the
-    peer from working here, None if nothing does."""
+    """`settings` are those worth a try for a bitrate (bit/s) and a number of channels; `missing` says what
+    keeps the peer from working here, None if nothing does."""
 
     label: str
     settings: Callable[[float, int], Sequence[Setting]]

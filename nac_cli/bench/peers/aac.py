@@ -19,8 +19,8 @@ DELAY = 1024
 
 @dataclass(frozen=True)
 class AacSetting:
-    """A sample rate of one's choice, in a bare stream, which for short clips is smaller than MP4. The encoder does not
-    get below 7 to 9 kbit/s at low sample rates, 17 at 44.1 kHz."""
+    """A sample rate of one's choice, in a bare stream, which for short clips is smaller than MP4. The encoder
+    does not get below 7 to 9 kbit/s at low sample rates, 17 at 44.1 kHz."""
 
     sample_rate: int
 

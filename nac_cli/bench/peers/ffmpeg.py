@@ -41,4 +41,6 @@ def decode(data: bytes, channels: int) -> np.ndarray:
     """float32 `[C, T]`; what the container says about delay is taken off."""
     with av.open(io.BytesIO(data)) as file:
         frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
-    return np.concatenate([frame.reshape(channels, -1) for frame in frames], axis=1).astype(np.float32, copy=False)
+    return np.concatenate([frame.reshape(channels, -1) for frame in frames], axis=1).astype(
+        np.float32, copy=False
+    )

@@ -11,16 +11,17 @@ from nac_cli.bench.peers import ffmpeg
 
 SAMPLE_RATES = (8000, 11_025, 16_000, 22_050, 32_000, 44_100)
 BITS_PER_SAMPLE = (0.45, 1.6)
-"""Sample rates at which a target leaves each sample this many bits are worth a try: more waste bandwidth, fewer waste
-bits on it."""
+"""Sample rates at which a target leaves each sample this many bits are worth a try: more waste bandwidth,
+fewer waste bits on it."""
 BIT_RATES = (8000, 320_000)
 NO_TAGS = {"id3v2_version": "0", "fflags": "+bitexact"}
 
 
 @dataclass(frozen=True)
 class Mp3Setting:
-    """Average bitrate (ABR) at a sample rate of one's choice, best quality of search. Below 32 kHz files get down to
-    8 kbit/s, at and above to 32. The sound comes back in place, since the file's info frame states LAME's delay."""
+    """Average bitrate (ABR) at a sample rate of one's choice, best quality of search. Below 32 kHz files get
+    down to 8 kbit/s, at and above to 32. The sound comes back in place, since the file's info frame states
+    LAME's delay."""
 
     sample_rate: int
 

@@ -40,21 +40,30 @@ class OpusSetting:
         # The muxer's end trimming loses samples of very short files, so the input fills the last frame.
         length, frame = audio.shape[1], self.frame_duration * self.sample_rate // 1000
         filled = -(-(length + LOOKAHEAD) // frame) * frame - LOOKAHEAD
-        options = {"application": self.application, "frame_duration": str(self.frame_duration),
-                   "vbr": self.vbr, "compression_level": "10"}
+        options = {
+            "application": self.application,
+            "frame_duration": str(self.frame_duration),
+            "vbr": self.vbr,
+            "compression_level": "10",
+        }
         padded = np.pad(audio, ((0, 0), (0, filled - length)))
-        return ffmpeg.encode(padded, self.sample_rate, "libopus", "ogg", bitrate, options, LONG_PAGES, planar=False)
+        return ffmpeg.encode(
+            padded, self.sample_rate, "libopus", "ogg", bitrate, options, LONG_PAGES, planar=False
+        )
 
     def decode(self, file: bytes, channels: int) -> np.ndarray:
-        """By libopus, which drops the pre-skip. PyAV would choose FFmpeg's own decoder, which scores lower at these
-        rates."""
+        """By libopus, which drops the pre-skip. PyAV would choose FFmpeg's own decoder, which scores lower at
+        these rates."""
         with av.open(io.BytesIO(file)) as container:
             stream = container.streams.audio[0]
             decoder = av.CodecContext.create("libopus", "r")
             decoder.extradata = stream.codec_context.extradata
             decoder.options = {"request_sample_fmt": "flt"}
-            frames = [frame.to_ndarray().reshape(-1, channels)
-                      for packet in container.demux(stream) for frame in decoder.decode(packet)]
+            frames = [
+                frame.to_ndarray().reshape(-1, channels)
+                for packet in container.demux(stream)
+                for frame in decoder.decode(packet)
+            ]
         return np.concatenate(frames).T
 
 

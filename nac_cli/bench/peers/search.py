@@ -1,4 +1,5 @@
-"""A peer at its best: every setting's bitrate parameter searched until the file has the size, the best setting kept."""
+"""A peer at its best: every setting's bitrate parameter searched until the file has the size, the best
+setting kept."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ JUDGES = ("visqol", "zimtohrli", "mel")
 
 
 class Setting(Protocol):
-    """All that is chosen beside the bitrate; its text names the choice. Audio is float32 `[C, T]` at `sample_rate`."""
+    """All that is chosen beside the bitrate; its text names the choice. Audio is float32 `[C, T]` at
+    `sample_rate`."""
 
     sample_rate: int
 
@@ -36,8 +38,9 @@ class Setting(Protocol):
 
 @dataclass(frozen=True)
 class PeerResult:
-    """`decoded` is float32 `[C, T]` like what went in; `bitrate` (bit/s) is that of the whole file; times in seconds
-    are those of one encoding and one decoding; `scores` are those that the choice of the setting needed."""
+    """`decoded` is float32 `[C, T]` like what went in; `bitrate` (bit/s) is that of the whole file; times in
+    seconds are those of one encoding and one decoding; `scores` are those that the choice of the setting
+    needed."""
 
     decoded: np.ndarray
     file_bytes: int
@@ -60,7 +63,9 @@ def through(samples: np.ndarray, sample_rate: int, bitrate: int, setting: Settin
     samples = checked(samples)
     low, high = setting.limits(len(samples))
     if not low <= bitrate <= high:
-        raise UsageError(f"{setting} takes {low} to {high} bit/s for {len(samples)} channel(s), got {bitrate}")
+        raise UsageError(
+            f"{setting} takes {low} to {high} bit/s for {len(samples)} channel(s), got {bitrate}"
+        )
     audio = _at_rate(samples, sample_rate, setting.sample_rate)
     started = time.perf_counter()
     file = setting.encode(audio, bitrate)
@@ -76,9 +81,10 @@ def matched(
 ) -> PeerResult:
     """A peer at its best for this clip, with a *file* of `target` bit/s.
 
-    Each setting's bitrate parameter is searched until its file meets the target within TOLERANCE; of those that do,
-    the one with the best mean rank by `judges` (keys of METRICS) wins. Every codec has a floor under which some
-    settings, and in the end all, have no file that small: if all miss, the nearest is returned, and `meets` says so.
+    Each setting's bitrate parameter is searched until its file meets the target within TOLERANCE; of those
+    that do, the one with the best mean rank by `judges` (keys of METRICS) wins. Every codec has a floor under
+    which some settings, and in the end all, have no file that small: if all miss, the nearest is returned,
+    and `meets` says so.
     """
     samples = checked(samples)
     candidates = []
@@ -95,8 +101,8 @@ def matched(
 def best_by_rank(
     samples: np.ndarray, sample_rate: int, candidates: Sequence[PeerResult], judges: Sequence[str] = JUDGES
 ) -> int:
-    """Index of the candidate with the lowest mean rank over `judges`; the first judge decides a tie, and without
-    judges it is the first."""
+    """Index of the candidate with the lowest mean rank over `judges`; the first judge decides a tie, and
+    without judges it is the first."""
     if len(candidates) == 1 or not judges:
         return 0
     penalties = np.empty((len(judges), len(candidates)))
@@ -111,8 +117,8 @@ def best_by_rank(
 
 
 def file_of_size(audio: np.ndarray, file_bytes: float, setting: Setting) -> tuple[bytes, float]:
-    """The file nearest to `file_bytes`, by search over the bitrate parameter, and the seconds that encoding it took.
-    Files grow with the parameter, in steps."""
+    """The file nearest to `file_bytes`, by search over the bitrate parameter, and the seconds that encoding
+    it took. Files grow with the parameter, in steps."""
     low, high = setting.limits(len(audio))
     bitrate = round(min(max(file_bytes * 8 * setting.sample_rate / audio.shape[1], low), high))
     best, best_seconds = b"", 0.0
@@ -147,7 +153,9 @@ def _result(
     decoded = _at_rate(decoded, setting.sample_rate, sample_rate)[:, :length]
     decoded = np.pad(decoded, ((0, 0), (0, length - decoded.shape[1])))
     bitrate = len(file) * 8 * sample_rate / length
-    return PeerResult(np.ascontiguousarray(decoded), len(file), bitrate, str(setting), encode_seconds, seconds)
+    return PeerResult(
+        np.ascontiguousarray(decoded), len(file), bitrate, str(setting), encode_seconds, seconds
+    )
 
 
 def _at_rate(samples: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
