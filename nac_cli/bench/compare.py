@@ -1,146 +1,240 @@
-"""nac beside Opus at the same file size: the figures of a model card."""
+"""nac beside other codecs at the same file size: the plan of a comparison, its work, and what is kept of it.
+
+The unit of work is one clip at one rate: nac first, then every peer at the size of nac's file. Each of the
+results is a file of its own in the report's folder, written when it is done, so that a run that was stopped
+goes on where it was, and one with a codec or a rate more measures only these.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 
 import numpy as np
-import soundfile
 
+from nac_cli.bench.clips import SPEECH, Clip, read_clip
+from nac_cli.bench.memory import watched
 from nac_cli.bench.metrics import METRICS
-from nac_cli.bench.peers import JUDGES, PeerResult, opus_matched
+from nac_cli.bench.nac import FAMILIES, Split, model_of_family, through_nac
+from nac_cli.bench.peers import JUDGES, PEERS, PeerResult, matched
 from nac_cli.bench.results import Row
-from nac_cli.errors import AudioError, NacError, UsageError
+from nac_cli.bench.store import ORIGINAL, Store
+from nac_cli.errors import NacError, UsageError
+from nac_cli.models import zoo
 from nac_cli.values import Waveform
 
 CODECS = ("nac", "opus")
 COLUMNS = ("mel", "visqol", "zimtohrli", "si_sdr", "lines")
-AUDIO_SUFFIXES = {".wav", ".flac", ".aif", ".aiff", ".caf", ".w64", ".ogg", ".oga", ".opus", ".mp3"}
+VERSION = 1
+"""Goes up when figures of an earlier version no longer count."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure each clip with. `rates` in bit/s are those of nac, to whose files peers are matched;
+    `peer_rates` are further ones of the peers alone. `mono` mixes channels down first."""
+
+    codecs: tuple[str, ...] = CODECS
+    rates: tuple[int, ...] = (6000,)
+    peer_rates: tuple[int, ...] = ()
+    columns: tuple[str, ...] = COLUMNS
+    judges: tuple[str, ...] = JUDGES
+    mono: bool = False
+    model: str = zoo.DEFAULT
+    entropy: str = "auto"
+
+    def __post_init__(self) -> None:
+        _check_names("codec", self.codecs, ("nac", *PEERS, *FAMILIES))
+        _check_names("metric", (*self.columns, *self.judges), tuple(METRICS))
+        if not self.codecs or not self.rates:
+            raise UsageError("a comparison needs a codec and a rate")
+
+    def every_rate(self) -> list[int]:
+        return list(dict.fromkeys((*self.rates, *self.peer_rates)))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One clip at one rate, with `store` for its results (None: nothing is kept)."""
+
+    clip: Clip
+    rate: int
+    plan: Plan
+    store: Store | None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task gave: rows in the order of the codecs, what was left out and why, and how many were there
+    before."""
+
+    rows: list[Row]
+    left_out: list[str]
+    resumed: int
 
 
 def compare(
-    files: Sequence[Path],
-    codecs: Sequence[str] = CODECS,
-    rates: Sequence[int] = (6000,),
-    opus_rates: Sequence[int] = (),
-    mono: bool = False,
-    columns: Sequence[str] = COLUMNS,
-    judges: Sequence[str] = JUDGES,
+    clips: Sequence[Clip],
+    plan: Plan,
+    store: Store | None = None,
+    jobs: int = 1,
     warn: Callable[[str], None] | None = None,
-    progress: Callable[[Row], None] | None = None,
+    progress: Callable[[Done, int, int], None] | None = None,
 ) -> list[Row]:
-    """Every file through every codec at every rate (bit/s), measured at the file's own sample rate.
+    """Every clip through every codec at every rate, in that order of nesting, whatever was done first.
 
-    Opus is matched to the size of nac's file at each of `rates` (to the rate itself where nac takes no part)
-    and runs once more at each of `opus_rates`, each time in its best setting for the clip by `judges`. `mono`
-    mixes channels down first. A file that fails is reported to `warn` and left out; without `warn` its error
-    is raised. Raises UsageError for unknown names and where a metric's package is missing.
+    What fails is told to `warn` and left out; without `warn` its error is raised. `progress` takes what is
+    done, how many tasks are and how many there are.
     """
-    _check_names("codec", codecs, CODECS)
-    _check_metrics([*columns, *judges])
-    rows: list[Row] = []
-    for path in files:
-        of_clip: list[Row] = []
-        try:
-            waveform = read_clip(path, mono)
-            for codec, target, result in _results(waveform, codecs, rates, opus_rates, judges):
-                of_clip.append(_row(path.stem, codec, target, result, waveform, columns))
-                if progress:
-                    progress(of_clip[-1])
-        except NacError as error:
-            if warn is None:
-                raise
-            warn(f"{path}: {error}")
-        else:
-            rows += of_clip
-    return rows
+    threads = None if jobs == 1 else max((os.cpu_count() or 1) // jobs, 1)
+    tasks = [Task(clip, rate, plan, store, threads) for clip in clips for rate in plan.every_rate()]
+    results: dict[int, Done] = {}
+    for index, done in _each(tasks, jobs, strict=warn is None):
+        results[index] = done
+        for message in done.left_out:
+            warn(message)
+        if progress:
+            progress(done, len(results), len(tasks))
+    return [row for index in sorted(results) for row in results[index].rows]
 
 
-def through_nac(waveform: Waveform, bitrate: int) -> PeerResult:
-    """Compresses and decompresses through files, as a user does, with the default model."""
-    import nac_cli
-
-    with tempfile.TemporaryDirectory() as folder:
-        source, packed, restored = (Path(folder) / name for name in ("clip.wav", "clip.nac", "restored.wav"))
-        soundfile.write(source, waveform.samples.T, waveform.sample_rate, subtype="FLOAT")
-        nac_cli.compress(source, packed, bitrate=bitrate)
-        nac_cli.decompress(packed, restored)
-        decoded = read_clip(restored)
-        file_bytes = packed.stat().st_size
-    if decoded.samples.shape != waveform.samples.shape:
-        raise AudioError(
-            f"nac gave back {list(decoded.samples.shape)} samples for {list(waveform.samples.shape)}"
-        )
-    return PeerResult(decoded.samples, file_bytes, file_bytes * 8 / waveform.duration, f"-b {bitrate}")
-
-
-def read_clip(path: Path, mono: bool = False) -> Waveform:
-    """Raises AudioError where libsndfile cannot read the file, or where it holds nothing."""
+def run(task: Task, strict: bool = False) -> Done:
+    """Measure, or find what was measured before. With `strict` errors are raised."""
+    rows, left_out, resumed = [], [], 0
     try:
-        samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise AudioError(f"cannot read the clip: {error}") from error
-    if len(samples) == 0:
-        raise AudioError("the clip holds no samples, there is nothing to compare")
-    if mono:
-        samples = samples.mean(axis=1, keepdims=True)
-    return Waveform(np.ascontiguousarray(samples.T), sample_rate)
+        waveform, digest = read_clip(task.clip.path, task.plan.mono), task.clip.digest()
+        if task.store:
+            task.store.keep_sound(task.clip.name, ORIGINAL, waveform.samples, waveform.sample_rate)
+    except NacError as error:
+        if strict:
+            raise
+        return Done([], [f"{task.clip.path}: {error}"], 0)
+    target: float = task.rate
+    for codec in task.plan.codecs:
+        if codec == "nac" and task.rate not in task.plan.rates:
+            continue
+        request = _request(task, codec, target, digest)
+        name = f"{codec}-{task.rate}"
+        row = task.store and task.store.find(task.clip.name, name, request)
+        resumed += row is not None
+        try:
+            if row is None:
+                row, decoded = _measured(task, codec, target, waveform)
+                if task.store:
+                    sound = task.store.keep_sound(task.clip.name, name, decoded, waveform.sample_rate)
+                    row = replace(row, sound=sound)
+                    task.store.keep(task.clip.name, name, request, row)
+        except NacError as error:
+            if strict:
+                raise
+            left_out.append(f"{task.clip.path}: {codec} at {task.rate / 1000:g} kbit/s: {error}")
+            continue
+        rows.append(row)
+        if codec == "nac":
+            target = row.bitrate
+    return Done(rows, left_out, resumed)
 
 
-def clips_in(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are; folders stand for the audio files under them, sorted."""
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found += sorted(file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
-        else:
-            found.append(path)
-    if not found:
-        raise UsageError(f"no audio files in {', '.join(map(str, paths))}")
-    return found
+def _each(tasks: Sequence[Task], jobs: int, strict: bool) -> Iterator[tuple[int, Done]]:
+    if jobs == 1 or len(tasks) < 2:
+        for index, task in enumerate(tasks):
+            yield index, run(task, strict)
+        return
+    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(run, task, strict): index for index, task in enumerate(tasks)}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _results(
-    waveform: Waveform,
-    codecs: Sequence[str],
-    rates: Sequence[int],
-    opus_rates: Sequence[int],
-    judges: Sequence[str],
-) -> Iterator[tuple[str, int, PeerResult]]:
-    """Codec, nominal rate and result."""
-
-    def best_opus(target: float) -> PeerResult:
-        return opus_matched(waveform.samples, waveform.sample_rate, target, judges=judges)
-
-    for rate in rates:
-        target: float = rate
-        if "nac" in codecs:
-            result = through_nac(waveform, rate)
-            target = result.bitrate
-            yield "nac", rate, result
-        if "opus" in codecs:
-            yield "opus", rate, best_opus(target)
-    for rate in opus_rates:
-        if rate not in rates or "opus" not in codecs:
-            yield "opus", rate, best_opus(rate)
+def _measured(task: Task, codec: str, target: float, waveform: Waveform) -> tuple[Row, np.ndarray]:
+    """The row and the decoded sound."""
+    split, peak_bytes = None, None
+    if codec not in PEERS:
+        model = task.plan.model if codec == "nac" else model_of_family(codec)
+        entropy = task.plan.entropy if codec == "nac" else "auto"
+        _load(model, task.threads)
+        with watched() as peak:
+            result, split = through_nac(waveform, round(target), model, entropy, task.threads)
+            peak_bytes = peak()
+    else:
+        settings = PEERS[codec].settings(target, waveform.channels)
+        result = matched(waveform.samples, waveform.sample_rate, target, settings, task.plan.judges)
+    met = codec not in PEERS or result.meets(target)
+    return replace(_row(task, codec, waveform, result, split, met), peak_bytes=peak_bytes), result.decoded
 
 
 def _row(
-    clip: str, codec: str, target: int, result: PeerResult, waveform: Waveform, columns: Sequence[str]
+    task: Task, codec: str, waveform: Waveform, result: PeerResult, split: Split | None, met: bool
 ) -> Row:
-    pair = waveform.samples, result.decoded, waveform.sample_rate
-    scores = {name: METRICS[name].measure(*pair) for name in columns}
-    return Row(clip, codec, target, result.bitrate, result.file_bytes, result.setting, scores)
+    return Row(
+        clip=task.clip.name,
+        codec=codec,
+        target=task.rate,
+        bitrate=result.bitrate,
+        file_bytes=result.file_bytes,
+        setting=result.setting,
+        scores=_scores(task, waveform, result),
+        domain=task.clip.domain,
+        met=met,
+        seconds=waveform.duration,
+        sample_rate=waveform.sample_rate,
+        channels=waveform.channels,
+        encode_seconds=result.encode_seconds,
+        decode_seconds=result.decode_seconds,
+        split=split and asdict(split),
+    )
 
 
-def _check_metrics(names: Sequence[str]) -> None:
-    _check_names("metric", names, METRICS)
-    for name in names:  # a sample is enough to find out, before hours of work, that a package is missing
-        METRICS[name].measure(np.ones(1), np.ones(1), 48_000)
+def _scores(task: Task, waveform: Waveform, result: PeerResult) -> dict[str, float]:
+    scores = {}
+    for name in task.plan.columns:
+        metric = METRICS[name]
+        if metric.speech_only and task.clip.domain != SPEECH:
+            scores[name] = float("nan")
+        elif name in result.scores:
+            scores[name] = result.scores[name]
+        else:
+            scores[name] = metric.measure(waveform.samples, result.decoded, waveform.sample_rate)
+    return scores
 
 
-def _check_names(kind: str, names: Sequence[str], known: Collection[str]) -> None:
+def _load(model: str, threads: int | None) -> None:
+    """The model into memory, so that the first clip's time has no loading in it."""
+    from nac_cli.pipelines.runtime import open_model
+
+    open_model(zoo.find(model), threads=threads)
+
+
+def _request(task: Task, codec: str, target: float, digest: str) -> dict:
+    """All that a result depends on."""
+    request = {
+        "version": VERSION,
+        "clip": digest,
+        "domain": task.clip.domain,
+        "mono": task.plan.mono,
+        "codec": codec,
+        "target": round(target, 3),
+        "columns": sorted(task.plan.columns),
+    }
+    if codec in PEERS:
+        return request | {"judges": list(task.plan.judges)}
+    file = zoo.find(task.plan.model if codec == "nac" else model_of_family(codec))
+    lm = zoo.lm_beside(file)
+    return request | {
+        "model": file.spec.model_id.hex(),
+        "lm": lm and lm.model_id.hex(),
+        "entropy": task.plan.entropy,
+    }
+
+
+def _check_names(kind: str, names: Sequence[str], known: Sequence[str]) -> None:
     if unknown := sorted(set(names) - set(known)):
         raise UsageError(f"unknown {kind} {', '.join(unknown)}; there are {', '.join(known)}")

@@ -9,7 +9,7 @@ length with no delay, so nothing searches for an alignment. A measure that says 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,9 @@ from scipy.ndimage import median_filter
 from scipy.signal import get_window
 
 from nac_cli.audio.mel import mel_filters
-from nac_cli.bench.channels import Measure, per_channel
-from nac_cli.bench.perceptual import visqol, zimtohrli
+from nac_cli.bench.channels import Measure, of_side, per_channel, width
+from nac_cli.bench.perceptual import pesq_narrow, pesq_wide, stoi, visqol, zimtohrli
+from nac_cli.errors import UsageError
 
 MEL_SCALES = tuple((32 << k, 5 << k) for k in range(7))
 """(window, number of mels) of DAC's mel distance: (32, 5) .. (2048, 320)."""
@@ -98,21 +99,48 @@ def lines(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> floa
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure, its name in a table, and whether more of it is better."""
+    """A measure, its name in a table, whether more of it is better, what it is for (speech alone, stereo
+    alone), and the least score that counts: less is no better, only different."""
 
     measure: Measure
     label: str
     higher_is_better: bool
+    speech_only: bool = False
+    stereo_only: bool = False
+    least: float = -math.inf
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether `a` is better than `b`."""
+        a, b = max(a, self.least), max(b, self.least)
+        return a > b if self.higher_is_better else a < b
 
 
 METRICS = {
     "mel": Metric(mel_distance, "mel distance", False),
     "stft": Metric(stft_distance, "STFT distance", False),
     "si_sdr": Metric(si_sdr, "SI-SDR dB", True),
-    "lines": Metric(lines, "lines dB", False),
+    "lines": Metric(lines, "lines dB", False, least=0.0),
     "visqol": Metric(visqol, "ViSQOL", True),
     "zimtohrli": Metric(zimtohrli, "Zimtohrli", True),
+    "pesq": Metric(pesq_wide, "PESQ wide", True, speech_only=True),
+    "pesq_nb": Metric(pesq_narrow, "PESQ narrow", True, speech_only=True),
+    "stoi": Metric(stoi, "STOI", True, speech_only=True),
+    "side_mel": Metric(of_side(mel_distance), "side mel", False, stereo_only=True),
+    "side_si_sdr": Metric(of_side(si_sdr), "side SI-SDR dB", True, stereo_only=True),
+    "width": Metric(width, "width error dB", False, stereo_only=True),
 }
+
+
+def missing_metrics(names: Iterable[str]) -> dict[str, str]:
+    """Those of `names` whose package is not installed, each with what to do. A sample is enough to find out
+    before hours of work."""
+    missing = {}
+    for name in names:
+        try:
+            METRICS[name].measure(np.ones(1), np.ones(1), 48_000)
+        except UsageError as error:
+            missing[name] = str(error)
+    return missing
 
 
 def _magnitudes(samples: np.ndarray, window: int) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Rows of a comparison: their means, as CSV, as JSON, as a table."""
+"""Rows of a comparison: their means, as CSV, as JSON, and one by one on disk so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -7,25 +7,39 @@ import json
 import math
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib import metadata
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
-from rich.table import Table
-
-from nac_cli.bench.metrics import METRICS
 
 MEAN = "mean"
-PACKAGES = ("nac-cli", "av", "soxr", "numpy", "scipy", "visqol-python", "zimtohrli")
+EVERYTHING = "all"
+"""Domain of the means over all clips."""
+PACKAGES = (
+    "nac-cli",
+    "torch",
+    "av",
+    "soxr",
+    "numpy",
+    "scipy",
+    "visqol-python",
+    "zimtohrli",
+    "pesq",
+    "pystoi",
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One clip through one codec at one nominal `target`; `bitrate` is the file's. Rates in bit/s.
+    """One clip through one codec at one nominal `target`; `bitrate` is the file's. Rates in bit/s, times in
+    seconds.
 
-    `scores` maps the keys of METRICS to what was measured, NaN where a metric says nothing about the clip.
+    `met` says whether the file has the size that it was to have: a peer under its floor has a larger one.
+    `peak_bytes` is the memory of the whole process while the codec worked, `split` where the bits of a nac
+    file went (as `nac.Split`), `sound` the decoded sound's place in the report's folder. `scores` maps keys
+    of METRICS to what was measured, NaN where a metric says nothing about the clip.
     """
 
     clip: str
@@ -35,68 +49,125 @@ class Row:
     file_bytes: int
     setting: str
     scores: dict[str, float]
+    domain: str = EVERYTHING
+    met: bool = True
+    seconds: float = 0.0
+    sample_rate: int = 0
+    channels: int = 1
+    encode_seconds: float = math.nan
+    decode_seconds: float = math.nan
+    peak_bytes: int | None = None
+    split: dict | None = None
+    sound: str | None = None
+
+    @property
+    def encode_speed(self) -> float:
+        """Seconds of sound encoded in a second (the inverse of a real-time factor); NaN where unknown."""
+        return self.seconds / self.encode_seconds if self.encode_seconds else math.nan
+
+    @property
+    def decode_speed(self) -> float:
+        return self.seconds / self.decode_seconds if self.decode_seconds else math.nan
 
 
-def means(rows: Sequence[Row]) -> list[Row]:
-    """One row per codec and target, in order of appearance: plain means over the clips that have a figure."""
+PLAIN = [
+    field.name for field in fields(Row) if field.name not in ("clip", "codec", "scores", "split", "sound")
+]
+
+
+def means(rows: Sequence[Row], domain: str | None = None) -> list[Row]:
+    """One row per codec and target, in order of appearance: plain means over the clips (of `domain`, or all)
+    that have a figure."""
     groups: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.codec, row.target), []).append(row)
-    return [
-        Row(
-            clip=MEAN,
-            codec=codec,
-            target=target,
-            bitrate=_mean([row.bitrate for row in group]),
-            file_bytes=round(_mean([row.file_bytes for row in group])),
-            setting=f"{len(group)} clips",
-            scores={name: _mean([row.scores[name] for row in group]) for name in group[0].scores},
-        )
-        for (codec, target), group in groups.items()
-    ]
+        if domain in (None, row.domain):
+            groups.setdefault((row.codec, row.target), []).append(row)
+    return [_mean_row(group, domain or EVERYTHING) for group in groups.values()]
+
+
+def domains(rows: Sequence[Row]) -> list[str]:
+    """In order of appearance."""
+    return list(dict.fromkeys(row.domain for row in rows))
+
+
+def metrics_of(rows: Sequence[Row]) -> list[str]:
+    """Metrics of which some row has a figure."""
+    names = dict.fromkeys(name for row in rows for name in row.scores)
+    return [name for name in names if any(not math.isnan(row.scores.get(name, math.nan)) for row in rows)]
 
 
 def write_csv(rows: Sequence[Row], file: TextIO) -> None:
     """One line per row and, below them, the means; a column per metric."""
     names = list(rows[0].scores) if rows else []
     lines = csv.writer(file)
-    lines.writerow(["clip", "codec", "target", "bitrate", "file_bytes", "setting", *names])
+    lines.writerow(["clip", "codec", *PLAIN, *names])
     for row in (*rows, *means(rows)):
-        origin = [row.clip, row.codec, row.target, f"{row.bitrate:.1f}", row.file_bytes, row.setting]
-        lines.writerow([*origin, *(f"{row.scores[name]:.4f}" for name in names)])
+        values = [getattr(row, name) for name in PLAIN]
+        scores = (f"{row.scores.get(name, math.nan):.4f}" for name in names)
+        lines.writerow([row.clip, row.codec, *(_short(value) for value in values), *scores])
 
 
-def write_json(rows: Sequence[Row], path: Path) -> None:
-    """Rows, means and the versions that made them. JSON has no NaN and no infinity: both become null."""
+def write_json(rows: Sequence[Row], path: Path, about: dict | None = None) -> None:
+    """Rows, means and the versions that made them, with what else is to be said `about` the run. JSON has no
+    NaN and no infinity: both become null."""
     content = {
         "versions": {"python": platform.python_version(), **_versions()},
-        "rows": [_plain(row) for row in rows],
-        "means": [_plain(row) for row in means(rows)],
+        **(about or {}),
+        "rows": [plain(row) for row in rows],
+        "means": [plain(row) for row in means(rows)],
     }
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """For a terminal; an undefined figure is a dash."""
-    names = list(rows[0].scores) if rows else []
-    layout = Table("clip", "codec", "setting")
-    for heading in ("target", "file kbit/s", *(METRICS[name].label for name in names)):
-        layout.add_column(heading, justify="right")
-    for row in rows:
-        rates = f"{row.target / 1000:g}", f"{row.bitrate / 1000:.2f}"
-        scores = ("–" if math.isnan(row.scores[name]) else f"{row.scores[name]:.2f}" for name in names)
-        layout.add_row(row.clip, row.codec, row.setting, *rates, *scores)
-    return layout
+def plain(row: Row) -> dict:
+    """For JSON."""
+    scores = {name: _finite(score) for name, score in row.scores.items()}
+    timed = {name: _finite(getattr(row, name)) for name in ("encode_seconds", "decode_seconds")}
+    return asdict(row) | {"scores": scores} | timed
 
 
-def _mean(values: Sequence[float]) -> float:
+def from_plain(values: dict) -> Row:
+    """Inverse of `plain`, but for infinity. Raises TypeError or AttributeError for what no row is."""
+    scores = {name: math.nan if score is None else float(score) for name, score in values["scores"].items()}
+    times = ("encode_seconds", "decode_seconds")
+    timed = {name: math.nan if values[name] is None else values[name] for name in times}
+    return Row(**values | {"scores": scores} | timed)
+
+
+def _mean_row(group: list[Row], domain: str) -> Row:
+    first = group[0]
+    peaks = [row.peak_bytes for row in group if row.peak_bytes is not None]
+    return Row(
+        clip=MEAN,
+        codec=first.codec,
+        target=first.target,
+        bitrate=mean([row.bitrate for row in group]),
+        file_bytes=round(mean([row.file_bytes for row in group])),
+        setting=f"{len(group)} clips",
+        scores={name: mean([row.scores.get(name, math.nan) for row in group]) for name in first.scores},
+        domain=domain,
+        met=all(row.met for row in group),
+        seconds=sum(row.seconds for row in group),
+        sample_rate=first.sample_rate,
+        channels=first.channels,
+        encode_seconds=sum(row.encode_seconds for row in group),
+        decode_seconds=sum(row.decode_seconds for row in group),
+        peak_bytes=max(peaks, default=None),
+    )
+
+
+def mean(values: Sequence[float]) -> float:
+    """Of those that are defined, NaN if none is."""
     defined = [value for value in values if not math.isnan(value)]
     return float(np.mean(defined)) if defined else math.nan
 
 
-def _plain(row: Row) -> dict:
-    scores = {name: score if math.isfinite(score) else None for name, score in row.scores.items()}
-    return {**vars(row), "scores": scores}
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _short(value: object) -> object:
+    return f"{value:.4f}" if isinstance(value, float) else value
 
 
 def _versions() -> dict[str, str | None]:

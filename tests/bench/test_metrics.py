@@ -10,12 +10,23 @@ import numpy as np
 import pytest
 
 from nac_cli.bench import perceptual
-from nac_cli.bench.metrics import METRICS, lines, mel_distance, si_sdr, stft_distance, visqol, zimtohrli
+from nac_cli.bench.channels import width
+from nac_cli.bench.metrics import (
+    METRICS,
+    lines,
+    mel_distance,
+    missing_metrics,
+    si_sdr,
+    stft_distance,
+    visqol,
+    zimtohrli,
+)
 from nac_cli.errors import UsageError
 
 RATE = 44_100
-PACKAGES = {"visqol": "visqol-python", "zimtohrli": "zimtohrli"}
-OWN = [metric.measure for name, metric in METRICS.items() if name not in PACKAGES]
+PACKAGES = {"visqol": "visqol-python", "zimtohrli": "zimtohrli", "pesq": "pesq", "pystoi": "pystoi"}
+MODULES = {"visqol": "visqol", "zimtohrli": "zimtohrli", "pesq": "pesq", "pesq_nb": "pesq", "stoi": "pystoi"}
+OWN = [metric.measure for name, metric in METRICS.items() if name not in MODULES and not metric.stereo_only]
 
 
 def white(seed: int = 0, seconds: float = 1.0, rate: int = RATE, level: float = 0.2) -> np.ndarray:
@@ -133,20 +144,81 @@ def test_the_bench_extra_is_complete():
     """Not a failure, as the extra is optional, but the summary of the run says what was not tested."""
     missing = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
     if missing:
-        pytest.skip(f"not installed: {', '.join(missing)} (pip install nac-cli[bench])")
+        pytest.skip(f"not installed: {', '.join(missing)} (pip install 'nac-cli[bench]')")
 
 
-@pytest.mark.parametrize("module, package", PACKAGES.items())
-def test_a_missing_package_is_named_with_what_to_do(module, package, monkeypatch):
+@pytest.mark.parametrize("name, module", MODULES.items())
+def test_a_missing_package_is_named_with_what_to_do(name, module, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     perceptual._visqol_predictor.cache_clear()
-    with pytest.raises(UsageError, match=rf"{package}.*pip install nac-cli\[bench\]"):
-        METRICS[module].measure(white(), white(), RATE)
+    extra = "bench-speech" if METRICS[name].speech_only else "bench"
+    with pytest.raises(UsageError, match=rf"{PACKAGES[module]}.*pip install 'nac-cli\[{extra}\]'"):
+        METRICS[name].measure(white(), white(), RATE)
+    assert missing_metrics(["mel", name]).keys() == {name}
+
+
+def test_of_two_scores_the_better_is_known():
+    assert METRICS["visqol"].better(4, 3) and not METRICS["visqol"].better(3, 3)
+    assert METRICS["mel"].better(1, 2) and not METRICS["mel"].better(2, 1)
+    assert not METRICS["lines"].better(-0.9, -0.1), "smoothing is no merit"
+    assert METRICS["lines"].better(0.1, 0.3)
+    assert not METRICS["mel"].better(math.nan, 1) and not METRICS["mel"].better(1, math.nan)
+
+
+def stereo(side: float, seed: int = 0) -> np.ndarray:
+    """Noise in the middle and independent noise of `side` times its level at the side."""
+    middle, other = white(seed), side * white(seed + 1)
+    return np.stack([middle + other, middle - other])
+
+
+def test_the_side_signal_is_measured_for_itself():
+    reference, noise = stereo(0.5), white(9)
+    centred = reference + noise  # the same in both channels: it leaves the side as it is
+    assert METRICS["side_si_sdr"].measure(reference, centred, RATE) > 200
+    assert METRICS["side_mel"].measure(reference, centred, RATE) < 1e-9
+    tenfold = np.stack([reference[0] - reference[1], reference[1] - reference[0]]) * 10
+    assert METRICS["side_mel"].measure(reference, reference * 10, RATE) == pytest.approx(7, abs=0.02)
+    assert METRICS["side_mel"].measure(reference, tenfold / 2, RATE) == pytest.approx(7, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["side_mel", "side_si_sdr", "width"])
+def test_mono_has_no_side(name):
+    measure = METRICS[name].measure
+    assert math.isnan(measure(white(), white(1), RATE)) and math.isnan(measure(white()[None], white(1)[None], RATE))
+    assert math.isnan(measure(np.zeros((2, 9)), np.zeros((2, 9)), RATE))
+
+
+def test_width_is_the_change_of_the_sides_level_in_decibels():
+    middle, side = white(0), white(1)
+    pair = [np.stack([middle + s * side, middle - s * side]) for s in (0.1, 1.0, 0.0)]
+    assert width(pair[1], pair[0], RATE) == width(pair[0], pair[1], RATE) == pytest.approx(20, abs=1e-9)
+    assert width(pair[1], pair[1] * 7, RATE) == pytest.approx(0, abs=1e-9)
+    assert width(pair[1], pair[2], RATE) == pytest.approx(60, abs=0.2)
+
+
+def speech_like(rate: int, seconds: float = 3.0) -> np.ndarray:
+    """Syllables: a voiced tone with formants, on and off four times a second."""
+    t = np.arange(int(seconds * rate)) / rate
+    voiced = sum(np.sin(2 * np.pi * 120 * k * t) / (1 + abs(k - 5)) for k in range(1, 30))
+    return 0.1 * voiced * (np.sin(2 * np.pi * 2 * t) > 0)
+
+
+@pytest.mark.parametrize("name, best, noisy", [("pesq", 4.644, 1.15), ("pesq_nb", 4.549, 2.37), ("stoi", 1.0, 0.96)])
+def test_speech_metrics_of_stored_signals(name, best, noisy):
+    module = MODULES[name]
+    pytest.importorskip(module, reason=f"{module} is not installed (pip install 'nac-cli[bench-speech]')")
+    signal = speech_like(16_000)
+    degraded = signal + 0.01 * white(3, 3.0, 16_000, 1.0)
+    measure = METRICS[name].measure
+    assert measure(signal, signal, 16_000) == pytest.approx(best, abs=0.01)
+    assert measure(signal, degraded, 16_000) == pytest.approx(noisy, abs=0.05)
+    assert math.isnan(measure(0 * signal, degraded, 16_000))
+    assert math.isnan(measure(signal[:100], degraded[:100], 16_000))
 
 
 @pytest.mark.parametrize("rate", [48_000, 44_100])
 def test_visqol_of_stored_signals(rate):
-    pytest.importorskip("visqol", reason="visqol-python is not installed (pip install nac-cli[bench])")
+    pytest.importorskip("visqol", reason="visqol-python is not installed (pip install 'nac-cli[bench]')")
     signal = melody(rate)
     dull = np.convolve(signal, np.ones(24) / 24, "same")
     assert visqol(signal, signal, rate) == pytest.approx(4.732, abs=0.01)
@@ -155,7 +227,7 @@ def test_visqol_of_stored_signals(rate):
 
 @pytest.mark.parametrize("rate", [48_000, 44_100])
 def test_zimtohrli_of_stored_signals(rate):
-    pytest.importorskip("zimtohrli", reason="zimtohrli is not installed (pip install nac-cli[bench])")
+    pytest.importorskip("zimtohrli", reason="zimtohrli is not installed (pip install 'nac-cli[bench]')")
     signal = melody(rate)
     dull = np.convolve(signal, np.ones(24) / 24, "same")
     assert zimtohrli(signal, signal, rate) == 5
@@ -164,10 +236,10 @@ def test_zimtohrli_of_stored_signals(rate):
 
 @pytest.mark.parametrize("module, seconds", [("visqol", 0.9), ("zimtohrli", 0.01)])
 def test_clips_too_short_for_a_perceptual_metric_have_no_score(module, seconds):
-    pytest.importorskip(module, reason=f"{PACKAGES[module]} is not installed (pip install nac-cli[bench])")
+    pytest.importorskip(module, reason=f"{PACKAGES[module]} is not installed (pip install 'nac-cli[bench]')")
     assert math.isnan(METRICS[module].measure(white(1, seconds), white(2, seconds), RATE))
 
 
 def test_visqol_of_silence_is_undefined():
-    pytest.importorskip("visqol", reason="visqol-python is not installed (pip install nac-cli[bench])")
+    pytest.importorskip("visqol", reason="visqol-python is not installed (pip install 'nac-cli[bench]')")
     assert math.isnan(visqol(white(1, 1.5), 0 * white(1, 1.5), RATE))

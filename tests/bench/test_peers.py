@@ -1,4 +1,4 @@
-"""Opus comes back as it went in: length, channels, time; and its file has the size that was asked for."""
+"""Peers come back as they went in: length, channels, time; and their files have the size that was asked for."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ import av
 import numpy as np
 import pytest
 
-from nac_cli.bench import peers
 from nac_cli.bench.metrics import si_sdr
-from nac_cli.bench.peers import OPUS_SETTINGS, OpusSetting, PeerResult, best_by_rank, opus, opus_matched
+from nac_cli.bench.peers import PEERS, PeerResult, matched, through
+from nac_cli.bench.peers.aac import SAMPLE_RATES, AacSetting, aac_settings
+from nac_cli.bench.peers.mp3 import Mp3Setting, mp3_settings
+from nac_cli.bench.peers.opus import OPUS_SETTINGS, OpusSetting
+from nac_cli.bench.peers.search import best_by_rank, file_of_size
 from nac_cli.errors import UsageError
+
+OTHERS = [*map(Mp3Setting, (8000, 22_050, 44_100)), *map(AacSetting, SAMPLE_RATES)]
 
 
 def chirps(rate: int, seconds: float = 2.0, channels: int = 1) -> np.ndarray:
@@ -27,7 +32,7 @@ def chirps(rate: int, seconds: float = 2.0, channels: int = 1) -> np.ndarray:
 def test_every_length_and_rate_comes_back_exactly(rate, channels):
     for length in (1, 2, 313, 1000, 2567, 2569, rate + 1):
         samples = chirps(rate, 1.1, channels)[:, :length]
-        result = opus(samples, rate, 24_000 * channels, OpusSetting("audio", 60))
+        result = through(samples, rate, 24_000 * channels, OpusSetting("audio", 60))
         assert result.decoded.shape == (channels, length) and result.decoded.dtype == np.float32
         assert result.bitrate == pytest.approx(result.file_bytes * 8 * rate / length)
 
@@ -35,7 +40,7 @@ def test_every_length_and_rate_comes_back_exactly(rate, channels):
 @pytest.mark.parametrize("setting", OPUS_SETTINGS, ids=str)
 def test_no_setting_shifts_the_signal(setting):
     samples = chirps(48_000, 1.0)
-    decoded = opus(samples, 48_000, 64_000, setting).decoded
+    decoded = through(samples, 48_000, 64_000, setting).decoded
     inner = slice(4800, -4800)
     match = {lag: samples[0, inner] @ np.roll(decoded[0], -lag)[inner] for lag in range(-20, 21)}
     assert abs(max(match, key=match.get)) <= 3  # the delay that libopus' speech mode leaves
@@ -44,46 +49,47 @@ def test_no_setting_shifts_the_signal(setting):
 
 def test_stereo_keeps_its_sides():
     samples = chirps(48_000, 1.0, 2)
-    decoded = opus(samples, 48_000, 96_000).decoded
+    decoded = through(samples, 48_000, 96_000, OpusSetting()).decoded
     assert si_sdr(samples[0], decoded[0], 48_000) > 10
     assert si_sdr(samples[0], decoded[1], 48_000) < 0
 
 
 def test_more_bits_sound_better():
     samples = chirps(44_100)
-    ratios = [si_sdr(samples, opus(samples, 44_100, rate).decoded, 44_100) for rate in (16_000, 64_000)]
+    results = [through(samples, 44_100, rate, OpusSetting()) for rate in (16_000, 64_000)]
+    ratios = [si_sdr(samples, result.decoded, 44_100) for result in results]
     assert ratios[1] > ratios[0] + 3
 
 
 @pytest.mark.parametrize("bad", [np.zeros(100), np.zeros((3, 100)), np.zeros((1, 0))])
 def test_what_opus_cannot_take_is_refused(bad):
     with pytest.raises(UsageError, match="1 or 2 channels"):
-        opus(bad, 48_000, 24_000)
+        through(bad, 48_000, 24_000, OpusSetting())
 
 
 @pytest.mark.parametrize("bitrate", [100, 300_000])
 def test_bitrates_out_of_range_are_refused(bitrate):
     with pytest.raises(UsageError, match="500 to 256000"):
-        opus(chirps(48_000, 0.1), 48_000, bitrate)
+        through(chirps(48_000, 0.1), 48_000, bitrate, OpusSetting())
 
 
 @pytest.mark.parametrize("target", [7000, 12_000, 24_000])
 @pytest.mark.parametrize("vbr", ["on", "constrained", "off"])
 def test_the_whole_file_meets_the_target(target, vbr):
     samples = chirps(44_100, 5.0)
-    result = opus_matched(samples, 44_100, target, [OpusSetting("audio", 60, vbr)])
+    result = matched(samples, 44_100, target, [OpusSetting("audio", 60, vbr)])
     assert result.bitrate == pytest.approx(target, rel=0.02)
 
 
 def test_a_matched_file_is_a_file_that_others_read():
     audio = chirps(48_000, 3.0, 2)
-    with av.open(io.BytesIO(peers._file_of_size(audio, 9000, OpusSetting()))) as container:
+    with av.open(io.BytesIO(file_of_size(audio, 9000, OpusSetting())[0])) as container:
         assert (container.format.name, container.streams.audio[0].channels) == ("ogg", 2)
 
 
 def test_under_its_floor_opus_says_what_it_needed():
     settings = [OpusSetting("audio", 20), OpusSetting("lowdelay", 60)]
-    result = opus_matched(chirps(44_100), 44_100, 500, settings)
+    result = matched(chirps(44_100), 44_100, 500, settings)
     assert 750 < result.bitrate < 1500
     assert result.setting == "lowdelay 60 ms vbr on"
 
@@ -91,9 +97,9 @@ def test_under_its_floor_opus_says_what_it_needed():
 def test_the_best_setting_wins_by_the_judge():
     samples = chirps(44_100)
     settings = [OpusSetting("voip", 20), OpusSetting("lowdelay", 60), OpusSetting("audio", 20, "off")]
-    each = {s: opus_matched(samples, 44_100, 24_000, [s]) for s in settings}
+    each = {s: matched(samples, 44_100, 24_000, [s]) for s in settings}
     best = max(settings, key=lambda s: si_sdr(samples, each[s].decoded, 44_100))
-    assert opus_matched(samples, 44_100, 24_000, settings, judges=["si_sdr"]).setting == str(best)
+    assert matched(samples, 44_100, 24_000, settings, judges=["si_sdr"]).setting == str(best)
 
 
 def test_mean_rank_weighs_the_judges_alike():
@@ -105,3 +111,66 @@ def test_mean_rank_weighs_the_judges_alike():
     assert best_by_rank(samples, 44_100, candidates, ["si_sdr"]) == 1
     assert best_by_rank(samples, 44_100, candidates, ["mel"]) == 2
     assert best_by_rank(samples, 44_100, candidates, ["mel", "si_sdr"]) == 2
+
+
+@pytest.mark.parametrize("setting", OTHERS, ids=repr)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_mp3_and_aac_come_back_in_place_and_whole(setting, channels):
+    samples = chirps(44_100, 1.5, channels)[:, :60_001]
+    result = through(samples, 44_100, 64_000 * channels, setting)
+    assert result.decoded.shape == samples.shape and result.decoded.dtype == np.float32
+    low = chirps(44_100, 1.5)[0, 2000:20_000]
+    match = {lag: low @ result.decoded[0, 2000 + lag : 20_000 + lag] for lag in range(-1500, 1500)}
+    assert abs(max(match, key=match.get)) <= 44_100 / setting.sample_rate
+    assert result.encode_seconds > 0 and result.decode_seconds > 0
+
+
+@pytest.mark.parametrize("length", [1, 500, 3000])
+@pytest.mark.parametrize("setting", [Mp3Setting(16_000), AacSetting(16_000)], ids=repr)
+def test_short_sounds_have_a_file_too(setting, length):
+    assert through(chirps(44_100)[:, :length], 44_100, 32_000, setting).decoded.shape == (1, length)
+
+
+@pytest.mark.parametrize(("peer", "target"), [("mp3", 16_000), ("mp3", 48_000), ("aac", 16_000), ("aac", 32_000)])
+def test_mp3_and_aac_meet_a_target_that_they_can(peer, target):
+    samples = chirps(44_100, 5.0)
+    result = matched(samples, 44_100, target, PEERS[peer].settings(target, 1), judges=["mel"])
+    assert result.meets(target), result.bitrate
+    assert result.scores.keys() <= {"mel"}
+
+
+@pytest.mark.parametrize(("peer", "floor"), [("mp3", 8000), ("aac", 7000)])
+def test_under_the_floor_the_smallest_file_stands_and_says_so(peer, floor):
+    result = matched(chirps(44_100, 5.0), 44_100, 3000, PEERS[peer].settings(3000, 1), judges=["mel"])
+    assert not result.meets(3000)
+    assert floor < result.bitrate < 1.25 * floor
+
+
+def test_low_targets_try_low_sample_rates():
+    for settings in (mp3_settings, aac_settings):
+        rates = [[setting.sample_rate for setting in settings(target, 1)] for target in (8000, 64_000)]
+        assert max(rates[0]) <= 16_000 and 44_100 in rates[1]
+        assert settings(500, 2) and settings(900_000, 1)
+
+
+def test_a_program_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert "fdkaac" in PEERS["fdkaac"].missing()
+    assert PEERS["opus"].missing() is None
+
+
+def test_fdkaac_is_run_as_its_manual_says(tmp_path, monkeypatch):
+    """A stand-in that notes its arguments and hands back an AAC file made here."""
+    script = tmp_path / "fdkaac"
+    made = AacSetting(44_100).encode(chirps(44_100, 1.0), 64_000)
+    (tmp_path / "made.m4a").write_bytes(made)
+    script.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\nexec /bin/cp {tmp_path}/made.m4a "$7"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    settings = PEERS["fdkaac"].settings(24_000, 1)
+    assert [str(setting) for setting in settings] == ["fdkaac LC", "fdkaac HE"]
+    assert through(chirps(44_100, 1.0), 44_100, 24_000, settings[1]).file_bytes == len(made)
+    assert (tmp_path / "arguments").read_text().startswith("-S -p 5 -b 24000 -o ")
+    script.write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(UsageError, match="fdkaac does not encode at 24000"):
+        through(chirps(44_100, 1.0), 44_100, 24_000, settings[1])

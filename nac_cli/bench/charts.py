@@ -1,0 +1,117 @@
+"""Rate-distortion curves, drawn by Bokeh, whose script goes into the page."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nac_cli.bench.metrics import METRICS
+from nac_cli.bench.results import EVERYTHING, Row, domains, means
+from nac_cli.bench.tables import LABELS
+
+COLOURS = {
+    "nac": "#d6336c",
+    "opus": "#1c7ed6",
+    "mp3": "#d9730d",
+    "aac": "#2f9e44",
+    "fdkaac": "#0c8599",
+    "encodec": "#845ef7",
+    "dac": "#a0703a",
+    "snac": "#868e96",
+    "taae": "#b0418b",
+}
+"""With a contrast of 3:1 or nearly so on white and on near black."""
+MARKERS = {
+    "nac": "circle",
+    "opus": "square",
+    "mp3": "triangle",
+    "aac": "diamond",
+    "fdkaac": "inverted_triangle",
+}
+PATHS = {
+    "circle": "M5 0A5 5 0 1 1 -5 0A5 5 0 1 1 5 0Z",
+    "square": "M-5-5H5V5H-5Z",
+    "triangle": "M0-6L6 5H-6Z",
+    "diamond": "M0-6L5 0L0 6L-5 0Z",
+    "inverted_triangle": "M0 6L6-5H-6Z",
+    "hex": "M-3-5H3L6 0L3 5H-3L-6 0Z",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """`item` is what Bokeh draws into the element `id`."""
+
+    id: str
+    label: str
+    better: str
+    item: dict
+
+
+def charts(rows: Sequence[Row], metrics: Sequence[str]) -> list[Chart]:
+    """One for each metric, with the curves of every domain, which the page shows one at a time."""
+    return [_chart(rows, name, f"chart-{name.replace('_', '-')}") for name in metrics]
+
+
+def legend(codecs: Sequence[str]) -> list[dict[str, str]]:
+    """Label, colour and shape of each codec's points."""
+    return [
+        {"label": LABELS[codec], "colour": COLOURS[codec], "path": PATHS[_marker(codec)]} for codec in codecs
+    ]
+
+
+def library() -> str:
+    """Bokeh's script as a tag with all of it inside."""
+    from bokeh.resources import Resources
+
+    return Resources(mode="inline", components=["bokeh"]).render_js()
+
+
+def _chart(rows: Sequence[Row], metric: str, place: str) -> Chart:
+    from bokeh.embed import json_item
+    from bokeh.models import HoverTool
+    from bokeh.plotting import figure
+
+    plot = figure(
+        height=256,
+        sizing_mode="stretch_both",
+        x_axis_type="log",
+        x_axis_label="kbit/s of the whole file",
+        tools="",
+        toolbar_location=None,
+    )
+    for domain in (EVERYTHING, *domains(rows)):
+        _curves(plot, rows, metric, domain)
+    tips = [("", "@codec"), ("file", "@bitrate{0.00} kbit/s"), (METRICS[metric].label, "@score{0.00}")]
+    plot.add_tools(HoverTool(tooltips=tips))
+    plot.xaxis.ticker = [1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128]
+    plot.y_range.only_visible = plot.x_range.only_visible = True
+    better = "more" if METRICS[metric].higher_is_better else "less"
+    return Chart(place, METRICS[metric].label, better, json.loads(json.dumps(json_item(plot, place))))
+
+
+def _curves(plot, rows: Sequence[Row], metric: str, domain: str) -> None:
+    from bokeh.models import ColumnDataSource
+
+    curves: dict[str, list[Row]] = {}
+    for row in means(rows, None if domain == EVERYTHING else domain):
+        if math.isfinite(row.scores.get(metric, math.nan)):
+            curves.setdefault(row.codec, []).append(row)
+    for codec, points in curves.items():
+        points = sorted(points, key=lambda row: row.bitrate)
+        source = ColumnDataSource(
+            {
+                "bitrate": [row.bitrate / 1000 for row in points],
+                "score": [row.scores[metric] for row in points],
+                "codec": [LABELS[codec]] * len(points),
+            }
+        )
+        style = {"color": COLOURS[codec], "name": domain, "visible": domain == EVERYTHING}
+        plot.line("bitrate", "score", source=source, line_width=2, **style)
+        plot.scatter("bitrate", "score", source=source, size=8, marker=_marker(codec), **style)
+
+
+def _marker(codec: str) -> str:
+    return MARKERS.get(codec, "hex")

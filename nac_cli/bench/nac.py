@@ -1,0 +1,101 @@
+"""nac as one of the codecs that are measured: through files, as a user runs it, and where the bits went."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from nac_cli.bench.clips import read_clip
+from nac_cli.bench.peers import PeerResult
+from nac_cli.errors import AudioError, UsageError
+from nac_cli.models import zoo
+from nac_cli.values import Waveform
+
+FAMILIES = ("encodec", "dac", "snac", "taae")
+"""Families of neural codecs that take part when the user has imported a model of theirs."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where the bits of a file went, in bit/s: `container` is header, index and blocks; `side` gains, angles
+    and depths; `planes[k]` the information in the codes of plane k; `coder` what the entropy coder adds. They
+    add up to the file. `modes` counts the chunks by entropy mode."""
+
+    container: float
+    side: float
+    planes: tuple[float, ...]
+    coder: float
+    modes: dict[str, int]
+
+
+def through_nac(
+    waveform: Waveform,
+    bitrate: int,
+    model: str = zoo.DEFAULT,
+    entropy: str = "auto",
+    threads: int | None = None,
+) -> tuple[PeerResult, Split]:
+    """Compresses and decompresses through files; the times are those of a loaded model.
+
+    Raises what `compress` and `decompress` do, AudioError where samples are lost.
+    """
+    import nac_cli
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, packed, restored = (Path(folder) / name for name in ("clip.wav", "clip.nac", "restored.wav"))
+        soundfile.write(source, waveform.samples.T, waveform.sample_rate, subtype="FLOAT")
+        there = nac_cli.compress(
+            source, packed, bitrate=bitrate, model=model, entropy=entropy, threads=threads
+        )
+        back = nac_cli.decompress(packed, restored, threads=threads, bits=32)
+        decoded = read_clip(restored)
+        split = split_of(packed)
+        file_bytes = packed.stat().st_size
+    if decoded.samples.shape != waveform.samples.shape:
+        raise AudioError(
+            f"nac gave back {list(decoded.samples.shape)} samples for {list(waveform.samples.shape)}"
+        )
+    rate = file_bytes * 8 / waveform.duration
+    setting = f"-b {bitrate}" + ("" if entropy == "auto" else f" --entropy {entropy}")
+    return PeerResult(decoded.samples, file_bytes, rate, setting, there.elapsed, back.elapsed), split
+
+
+def split_of(path: Path) -> Split:
+    """Where the bits of a `.nac` file went. Its model must be installed."""
+    from nac_cli.container import MODES, ChunkRecord, ContainerReader
+    from nac_cli.entropy import payload_bits
+    from nac_cli.pipelines.runtime import CodersToUnpack
+
+    with open(path, "rb") as file:
+        reader = ContainerReader(file)
+        info = reader.info
+        coders = CodersToUnpack(zoo.find_id(info.codec.model_id, info.codec.name), info)
+        side, coder, planes, modes = 0.0, 0.0, np.zeros(info.codec.num_codebooks), {}
+        for record in reader.chunks():
+            if not isinstance(record, ChunkRecord):
+                continue
+            bits = payload_bits(
+                record.payload, record.num_frames, info, record.mode, coders.for_mode(record.mode)
+            )
+            side, coder, planes = side + bits.side, coder + bits.coder, planes + bits.planes
+            modes[MODES[record.mode]] = modes.get(MODES[record.mode], 0) + 1
+    seconds = reader.info.duration
+    container = 8 * path.stat().st_size - side - coder - planes.sum()
+    return Split(
+        container / seconds, side / seconds, tuple((planes / seconds).tolist()), coder / seconds, modes
+    )
+
+
+def model_of_family(family: str) -> str:
+    """The path of the first installed model of a family. Raises UsageError where there is none."""
+    for file in zoo.available():
+        if file.spec.family == family:
+            return str(file.path)
+    raise UsageError(
+        f"no model of the family {family} is installed; import a checkpoint and put it into "
+        f"{zoo.user_folder()}"
+    )

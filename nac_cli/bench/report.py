@@ -1,0 +1,291 @@
+"""A comparison as one page: everything inside, so that it works from a disk without a network."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nac_cli.bench import page
+from nac_cli.bench.charts import charts, legend, library
+from nac_cli.bench.clips import read_clip
+from nac_cli.bench.metrics import METRICS
+from nac_cli.bench.pictures import DEPTH, TOP_HERTZ, spectrogram_uri
+from nac_cli.bench.results import EVERYTHING, Row, domains, from_plain, means, metrics_of
+from nac_cli.bench.sounds import Packed, pack
+from nac_cli.bench.store import ORIGINAL
+from nac_cli.bench.summary import clip_table, equal_table, peers_of, sentence
+from nac_cli.bench.tables import LABELS, figure, mean_table
+from nac_cli.errors import UsageError
+
+RESULTS_FILE, PAGE = "results.json", "report.html"
+BUDGET = 48_000_000
+MAIN_METRICS = ("visqol", "zimtohrli", "mel", "stft", "si_sdr", "lines", "pesq", "stoi", "side_mel", "width")
+"""The order of the page; what is not in it comes after."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """`rows` of a comparison, the `versions` of what made them, the `plan` and what was `left_out`."""
+
+    rows: list[Row]
+    versions: dict[str, str | None]
+    plan: dict
+    left_out: list[str]
+
+
+def read_results(folder: Path) -> Results:
+    """Raises UsageError where `folder` holds no results of `nac bench`."""
+    path = folder / RESULTS_FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        rows = [from_plain(row) for row in found["rows"]]
+        return Results(rows, found["versions"], found.get("plan", {}), found.get("left_out", []))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        hint = f"make them with `nac bench PATHS -o {folder}`"
+        raise UsageError(f"{path}: no results of `nac bench` ({error}); {hint}") from error
+
+
+def write_report(folder: Path, results: Results, budget: int = BUDGET) -> Path:
+    """The page beside the results; its path. `budget` bounds the bytes that sounds take in it.
+
+    Raises UsageError for results without rows, AudioError for sounds that cannot be read.
+    """
+    if not results.rows:
+        raise UsageError(f"{folder}: the results have no rows, there is nothing to show")
+    path = folder / PAGE
+    page.write(path, page.render("report.html", _values(folder, results, budget)))
+    return path
+
+
+def _values(folder: Path, results: Results, budget: int) -> dict:
+    rows = results.rows
+    metrics = sorted(metrics_of(rows), key=lambda name: (*MAIN_METRICS, *METRICS).index(name))
+    sounds = _Sounds(folder, rows, budget)
+    peers, codecs = peers_of(rows), list(dict.fromkeys(row.codec for row in rows))
+    drawn = charts(rows, metrics)
+    equal_header, equal_lines = equal_table(rows, metrics)
+    split_header, split_lines = _split_table(rows)
+    return {
+        "style": page.asset("style.css"),
+        "player": page.asset("player.js"),
+        "script": page.asset("report.js"),
+        "library": library(),
+        "summary": sentence(rows),
+        "about": _about(results),
+        "notes": _notes(results),
+        "domains": _domain_tables(rows, metrics),
+        "header": mean_table([], metrics)[0],
+        "legend": legend(codecs),
+        "charts": [{"id": c.id, "label": c.label, "better": c.better} for c in drawn],
+        "data": {"charts": [c.item for c in drawn]},
+        "equal_header": equal_header,
+        "equal_lines": equal_lines,
+        "split_header": split_header,
+        "split_lines": split_lines,
+        "rival": LABELS[peers[0]] if peers else "",
+        "clip_tables": _clip_tables(rows, metrics, peers),
+        "clips": [sounds.clip(name) for name in sounds.names],
+        "sounds": sounds.embedded(),
+        "sound_note": sounds.note(),
+        "top_kilohertz": TOP_HERTZ // 1000,
+        "depth": DEPTH,
+        "versions": ", ".join(f"{name} {version}" for name, version in results.versions.items() if version),
+        "settings_header": ["clip", "codec", "wanted", "file kbit/s", "setting"],
+        "settings": [
+            [r.clip, LABELS[r.codec], f"{r.target / 1000:g}", figure(r.bitrate / 1000), r.setting]
+            for r in rows
+            if r.codec in peers
+        ],
+    }
+
+
+class _Sounds:
+    """The sounds and pictures of the page, clip by clip."""
+
+    def __init__(self, folder: Path, rows: Sequence[Row], budget: int) -> None:
+        self.folder = folder
+        self.rows = {
+            name: [row for row in rows if row.clip == name and row.sound]
+            for name in dict.fromkeys(row.clip for row in rows)
+        }
+        self.names = [name for name, own in self.rows.items() if own]
+        self.paths = [path for name in self.names for path in self._paths(name)]
+        self.packed: Packed = pack([folder / path for path in self.paths], budget)
+        self.ids = {path: f"sound-{index}" for index, path in enumerate(self.paths)}
+
+    def _paths(self, name: str) -> list[str]:
+        own = self.rows[name]
+        original = (Path(own[0].sound).parent / f"{ORIGINAL}.flac").as_posix()
+        return [original, *(row.sound for row in own)]
+
+    def embedded(self) -> list[dict[str, str]]:
+        texts = zip(self.paths, self.packed.texts)
+        return [{"id": self.ids[path], "text": text} for path, text in texts if text is not None]
+
+    def note(self) -> str:
+        left_out = (
+            f" {self.packed.left_out} of {len(self.paths)} sounds are left out."
+            if self.packed.left_out
+            else ""
+        )
+        return f"The sounds in this page are {self.packed.form}.{left_out}"
+
+    def _carried(self, path: str) -> bool:
+        return self.packed.texts[self.paths.index(path)] is not None
+
+    def clip(self, name: str) -> dict:
+        own, original = self.rows[name], self._paths(name)[0]
+        targets = list(dict.fromkeys(row.target for row in own))
+        shown = min(targets, key=lambda rate: (abs(rate - 6000), rate))
+        first = own[0]
+        versions = [
+            {
+                "sound": self.ids[original],
+                "codec": ORIGINAL,
+                "title": "original",
+                "label": ORIGINAL,
+                "chosen": True,
+            }
+        ]
+        groups = [{"title": "", "rate": "", "versions": versions if self._carried(original) else []}]
+        for target in targets:
+            versions = [
+                {
+                    "sound": self.ids[row.sound],
+                    "codec": row.codec,
+                    "chosen": False,
+                    "title": f"{LABELS[row.codec]}, file of {row.bitrate / 1000:.2f} kbit/s",
+                    "label": f"{LABELS[row.codec]} {row.bitrate / 1000:.1f}",
+                }
+                for row in own
+                if row.target == target and self._carried(row.sound)
+            ]
+            groups.append({"title": f"{target / 1000:g} kbit/s", "rate": str(target), "versions": versions})
+        before = self._picture(original, ORIGINAL)
+        pictures = [
+            {
+                "rate": str(target),
+                "shown": target == shown,
+                "pictures": [
+                    before,
+                    *(
+                        self._picture(row.sound, f"{LABELS[row.codec]} {row.bitrate / 1000:.1f} kbit/s")
+                        for row in own
+                        if row.target == target
+                    ),
+                ][:3],
+            }
+            for target in targets
+        ]
+        layout = {1: "mono", 2: "stereo"}.get(first.channels, f"{first.channels} channels")
+        about = f"{first.domain}, {first.seconds:.1f} s, {layout}, {first.sample_rate / 1000:g} kHz"
+        identity = f"clip-{self.names.index(name)}"
+        return {
+            "id": identity,
+            "name": name,
+            "about": about,
+            "seconds": round(first.seconds, 3),
+            "groups": groups,
+            "pictures": pictures,
+        }
+
+    def _picture(self, path: str, title: str) -> dict[str, str]:
+        sound = read_clip(self.folder / path)
+        return {"uri": spectrogram_uri(sound.samples, sound.sample_rate), "title": title}
+
+
+def _domain_tables(rows: Sequence[Row], metrics: Sequence[str]) -> list[dict]:
+    tables = []
+    found = domains(rows)
+    for domain in (EVERYTHING, *(found if found != [EVERYTHING] else [])):
+        own = [row for row in rows if domain in (EVERYTHING, row.domain)]
+        lines = mean_table(means(own), metrics)[1]
+        tables.append({"name": domain, "clips": len({row.clip for row in own}), "lines": lines})
+    return tables
+
+
+def _clip_tables(rows: Sequence[Row], metrics: Sequence[str], peers: Sequence[str]) -> list[dict]:
+    targets = dict.fromkeys(row.target for row in rows if row.codec == "nac")
+    header = [METRICS[name].label for name in metrics]
+    return [
+        {
+            "title": f"nac and {LABELS[peers[0]]} at {target / 1000:g} kbit/s",
+            "header": header,
+            "lines": clip_table(rows, target, peers[0], metrics),
+        }
+        for target in targets
+        if peers
+    ]
+
+
+def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    groups: dict[int, list[Row]] = {}
+    for row in rows:
+        if row.codec == "nac" and row.split:
+            groups.setdefault(row.target, []).append(row)
+    lines = []
+    for target, own in groups.items():
+        deepest = max(len(row.split["planes"]) for row in own)
+        planes = np.mean([row.split["planes"] for row in own], axis=0)
+        planes = ", ".join(
+            figure(bits / 1000) for bits in planes[: max(np.flatnonzero(planes), default=deepest) + 1]
+        )
+        parts = [
+            figure(np.mean([row.split[name] for row in own]) / 1000, 3)
+            for name in ("container", "side", "coder")
+        ]
+        modes: dict[str, int] = {}
+        for row in own:
+            for mode, count in row.split["modes"].items():
+                modes[mode] = modes.get(mode, 0) + count
+        file = figure(np.mean([row.bitrate for row in own]) / 1000)
+        lines.append(
+            [f"{target / 1000:g}", file, *parts, planes, ", ".join(f"{n} {m}" for m, n in modes.items())]
+        )
+    return [
+        "wanted",
+        "file",
+        "header and blocks",
+        "gains, angles, depths",
+        "coder",
+        "planes",
+        "chunks by mode",
+    ], lines
+
+
+def _about(results: Results) -> str:
+    rows = results.rows
+    seconds = sum({row.clip: row.seconds for row in rows}.values())
+    codecs = ", ".join(LABELS[codec] for codec in dict.fromkeys(row.codec for row in rows))
+    judges = [METRICS[name].label for name in results.plan.get("judges", []) if name in METRICS]
+    chosen = ""
+    if judges and peers_of(rows):
+        by = ", ".join(judges)
+        chosen = f" Peers are at the size of nac's files, in the setting best for each clip by {by}."
+    mono = " Clips are mixed down to mono." if results.plan.get("mono") else ""
+    return f"{codecs}; {len({row.clip for row in rows})} clips, {seconds:.0f} s.{mono}{chosen}"
+
+
+def _notes(results: Results) -> list[str]:
+    notes = []
+    for codec in peers_of(results.rows):
+        missed = [
+            row for row in results.rows if row.codec == codec and not row.met and row.bitrate > row.target
+        ]
+        if missed:
+            smallest = min(row.bitrate for row in missed) / 1000
+            wanted = ", ".join(f"{target / 1000:g}" for target in sorted({row.target for row in missed}))
+            notes.append(
+                f"{LABELS[codec]} has no files as small as {wanted} kbit/s for some clips; its floor here is "
+                f"{smallest:.1f} kbit/s, and that is what stands for it."
+            )
+    if results.left_out:
+        notes.append(f"Left out: {'; '.join(results.left_out)}.")
+    if any(math.isinf(score) for row in results.rows for score in row.scores.values()):
+        notes.append("Infinite figures are left out of the means.")
+    return notes

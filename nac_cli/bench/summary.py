@@ -1,0 +1,97 @@
+"""What a comparison says, in words and in wins and losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from nac_cli.bench.equal import Equal, equals
+from nac_cli.bench.metrics import METRICS
+from nac_cli.bench.results import Row
+from nac_cli.bench.tables import LABELS, equal_text, figure, place_text
+
+FIRST = ("visqol", "zimtohrli", "mel")
+"""Metrics of the sentence: they disagree, so it has all of them."""
+USUAL_RATE = 6000
+
+
+def peers_of(rows: Sequence[Row]) -> list[str]:
+    """Codecs beside nac, in order of appearance."""
+    return [codec for codec in dict.fromkeys(row.codec for row in rows) if codec != "nac"]
+
+
+def sentence(rows: Sequence[Row]) -> str:
+    """`On 11 clips, nac at 6 kbit/s is as good as Opus at 9.8 kbit/s by ViSQOL, ...; ...`"""
+    clips = len({row.clip for row in rows})
+    counted = f"{clips} clip" + ("" if clips == 1 else "s")
+    ours, peers = [row for row in rows if row.codec == "nac"], peers_of(rows)
+    if not ours or not peers:
+        codecs = ", ".join(LABELS[codec] for codec in dict.fromkeys(row.codec for row in rows))
+        return f"{codecs} on {counted}."
+    target = min({row.target for row in ours}, key=lambda rate: (abs(rate - USUAL_RATE), rate))
+    peer = peers[0]
+    some = [name for name in FIRST if any(math.isfinite(row.scores.get(name, math.nan)) for row in ours)]
+    some = some or list(ours[0].scores)[:1]
+    found = [equal for equal in equals(rows, some, [peer]) if equal.target == target]
+    parts = [f"{place_text(equal)} by {METRICS[equal.metric].label}" for equal in found]
+    wins = [
+        f"{METRICS[name].label} {won} of {whole}"
+        for name in some
+        for won, whole in [wins_of(rows, target, peer, name)]
+        if whole
+    ]
+    said = (
+        f"On {counted}, nac at {target / 1000:g} kbit/s is as good as {LABELS[peer]} {', '.join(parts)}."
+        if parts
+        else ""
+    )
+    return (
+        f"{said} At the same file size it is better than {LABELS[peer]} on: {', '.join(wins)} clips."
+        if wins
+        else said
+    )
+
+
+def wins_of(rows: Sequence[Row], target: int, peer: str, metric: str) -> tuple[int, int]:
+    """On how many clips nac is better than `peer` at `target`, and how many have both figures."""
+    won = whole = 0
+    for ours, theirs in pairs(rows, target, peer):
+        a, b = ours.scores.get(metric, math.nan), theirs.scores.get(metric, math.nan)
+        if not (math.isnan(a) or math.isnan(b)):
+            whole += 1
+            won += METRICS[metric].better(a, b)
+    return won, whole
+
+
+def pairs(rows: Sequence[Row], target: int, peer: str) -> list[tuple[Row, Row]]:
+    """nac's row and the peer's of each clip that has both."""
+    theirs = {row.clip: row for row in rows if row.codec == peer and row.target == target}
+    ours = [row for row in rows if row.codec == "nac" and row.target == target]
+    return [(row, theirs[row.clip]) for row in ours if row.clip in theirs]
+
+
+def clip_table(rows: Sequence[Row], target: int, peer: str, metrics: Sequence[str]) -> list[dict]:
+    """A line per clip: nac's figure, the peer's, and which is better."""
+    lines = []
+    for ours, theirs in pairs(rows, target, peer):
+        cells = []
+        for name in metrics:
+            a, b = ours.scores.get(name, math.nan), theirs.scores.get(name, math.nan)
+            kind = "win" if METRICS[name].better(a, b) else "loss" if METRICS[name].better(b, a) else ""
+            mark = {"win": " ▲", "loss": " ▼", "": ""}[kind]
+            cells.append({"text": f"{figure(a)} / {figure(b)}{mark}", "kind": kind})
+        lines.append({"clip": ours.clip, "cells": cells})
+    return lines
+
+
+def equal_table(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Header and lines: a line for each rate of nac and peer, a column for each metric."""
+    found: dict[tuple[int, str], dict[str, Equal]] = {}
+    for equal in equals(rows, metrics, peers_of(rows)):
+        found.setdefault((equal.target, equal.peer), {})[equal.metric] = equal
+    header = ["nac at", *(METRICS[name].label for name in metrics)]
+    lines = [
+        [f"{target / 1000:g} kbit/s", *(equal_text(by[name]) if name in by else "–" for name in metrics)]
+        for (target, _), by in found.items()
+    ]
+    return header, lines

@@ -1,0 +1,225 @@
+"""`nac bench run` and `report`: measuring, and the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nac_cli.cli import bench_options, options
+from nac_cli.cli.bench_options import FOLDER, PATHS, KilobitRates, Names
+from nac_cli.cli.output import Output
+from nac_cli.cli.text import counted, kilobits
+from nac_cli.errors import BatchFailed, UsageError
+
+if TYPE_CHECKING:
+    from nac_cli.bench.compare import Done, Plan
+    from nac_cli.bench.results import Row
+
+
+@click.command("run", short_help="Measure clips through codecs at rates.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...", type=PATHS)
+@click.option("--rates", type=KilobitRates(), default="6", show_default=True, help="Rates of nac in kbit/s.")
+@click.option(
+    "--peers",
+    type=Names(),
+    default="opus,mp3",
+    show_default=True,
+    help="Codecs beside nac, matched to the size of each of its files: opus, mp3, aac; fdkaac, encodec, dac, "
+    "snac and taae where their program or a model is installed.",
+)
+@click.option(
+    "--peer-rates",
+    type=KilobitRates(),
+    default="",
+    help="Further rates of the peers, so that their curves go on where nac's end.",
+)
+@click.option(
+    "--metrics",
+    type=Names(),
+    metavar="NAME,...",
+    help="What to measure.  [default: all whose packages are installed]",
+)
+@click.option(
+    "--judges",
+    type=Names(),
+    metavar="NAME,...",
+    help="Metrics whose mean rank chooses a peer's best setting for each clip.  "
+    "[default: visqol,zimtohrli,mel]",
+)
+@click.option("--model", default="nac-44k", show_default=True, metavar="NAME", help="nac's model.")
+@options.entropy_option
+@click.option("--without-nac", is_flag=True, help="Measure the peers alone, at --rates.")
+@click.option("--mono", is_flag=True, help="Mix every clip down to mono first.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that work at the same time; speeds are measured best with one.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="REPORT",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for results, sounds and the page; a run that was stopped goes on there.",
+)
+@bench_options.budget_option
+@options.json_option
+@options.quiet_option
+def run(
+    paths,
+    rates,
+    peers,
+    peer_rates,
+    metrics,
+    judges,
+    model,
+    entropy,
+    without_nac,
+    mono,
+    jobs,
+    output,
+    sound_budget,
+    as_json,
+    quiet,
+) -> None:
+    """Measure nac and its peers on PATHS: files, or folders of them.
+
+    Each clip goes through nac at each rate, and through each peer at the very size of nac's file, in the
+    peer's best setting for that clip. With -o there are results.csv, results.json and report.html in the
+    folder REPORT, and what was measured before is not measured again.
+
+    \b
+    nac bench clips/ --rates 1.5,3,6,9,12 --peers opus,mp3,aac --jobs 4 -o report/
+    nac bench song.flac --rates 6 --peers opus --metrics mel,visqol --json
+    """
+    from nac_cli.bench.clips import clips_in
+    from nac_cli.bench.compare import Plan, compare
+    from nac_cli.bench.store import Store
+
+    out = Output(as_json, quiet)
+    codecs = () if without_nac else ("nac",)
+    plan = Plan(
+        codecs=(*codecs, *_present(peers, out)),
+        rates=rates,
+        peer_rates=peer_rates,
+        columns=_usable(metrics, out),
+        judges=_judges(judges, out),
+        mono=mono,
+        model=model,
+        entropy=entropy,
+    )
+    clips = clips_in(paths)
+    left_out: list[str] = []
+
+    def warn(message: str) -> None:
+        left_out.append(message)
+        out.warn(f"left out: {message}")
+
+    with out.progress("bench") as bar:
+
+        def progress(done: Done, count: int, whole: int) -> None:
+            bar(count, whole)
+            for row in done.rows:
+                out.say(f"[{count}/{whole}] {row.clip}: {row.codec} {kilobits(row.bitrate)}, {row.setting}")
+
+        rows = compare(clips, plan, Store(output) if output else None, jobs, warn, progress)
+    _tell(rows, out)
+    if output and rows:
+        _write(output, rows, plan, left_out, sound_budget, out)
+    if left_out:
+        raise BatchFailed(f"{counted(len(left_out), 'result')} left out, as said above")
+
+
+def _present(peers: tuple[str, ...], out: Output) -> list[str]:
+    """Those that can take part; what keeps the others from it is said."""
+    from nac_cli.bench.nac import FAMILIES, model_of_family
+    from nac_cli.bench.peers import PEERS
+
+    present = []
+    for name in peers:
+        missing = None
+        if name in PEERS:
+            missing = PEERS[name].missing()
+        elif name in FAMILIES:
+            try:
+                model_of_family(name)
+            except UsageError as error:
+                missing = str(error)
+        if missing:
+            out.warn(f"without {name}: {missing}")
+        else:
+            present.append(name)
+    return present
+
+
+def _usable(names: tuple[str, ...] | None, out: Output) -> tuple[str, ...]:
+    """All metrics that can be measured here, or `names`, which then have to be."""
+    from nac_cli.bench.metrics import METRICS, missing_metrics
+
+    if unknown := sorted(set(names or ()) - set(METRICS)):
+        raise UsageError(f"unknown metric {', '.join(unknown)}; there are {', '.join(METRICS)}")
+    missing = missing_metrics(names or METRICS)
+    if names and missing:
+        raise UsageError("; ".join(f"{name}: {reason}" for name, reason in missing.items()))
+    for name, reason in missing.items():
+        out.warn(f"without {name}: {reason}")
+    return names or tuple(name for name in METRICS if name not in missing)
+
+
+def _judges(names: tuple[str, ...] | None, out: Output) -> tuple[str, ...]:
+    from nac_cli.bench.metrics import missing_metrics
+    from nac_cli.bench.peers import JUDGES
+
+    if names is not None:
+        return _usable(names, out) if names else ()
+    missing = missing_metrics(JUDGES)
+    if missing:
+        out.warn(f"peers' settings are chosen without {', '.join(missing)}")
+    return tuple(name for name in JUDGES if name not in missing)
+
+
+def _tell(rows: list[Row], out: Output) -> None:
+    """Means on stdout as a table, or every row as JSON."""
+    from nac_cli.bench.results import means, metrics_of, plain
+    from nac_cli.bench.tables import mean_table
+
+    for row in rows:
+        out.record(plain(row))
+    if rows:
+        header, lines = mean_table(means(rows), metrics_of(rows))
+        out.table(lines, header)
+
+
+def _write(
+    folder: Path, rows: list[Row], plan: Plan, left_out: list[str], sound_budget: int, out: Output
+) -> None:
+    from dataclasses import asdict
+
+    from nac_cli.bench.report import RESULTS_FILE, read_results, write_report
+    from nac_cli.bench.results import write_csv, write_json
+
+    with open(folder / "results.csv", "w", encoding="utf-8", newline="") as file:
+        write_csv(rows, file)
+    write_json(rows, folder / RESULTS_FILE, {"plan": asdict(plan), "left_out": left_out})
+    out.say(f"{write_report(folder, read_results(folder), sound_budget)}: open it in a browser")
+
+
+@click.command("report", short_help="Make the page of a report again.")
+@click.argument("report", metavar="REPORT", type=FOLDER)
+@bench_options.budget_option
+@options.quiet_option
+def report(report, sound_budget, quiet) -> None:
+    """Make report.html of the folder REPORT again from its results, without measuring.
+
+    \b
+    nac bench report report/ --sound-budget 20MB
+    """
+    from nac_cli.bench.report import read_results, write_report
+
+    path = write_report(report, read_results(report), sound_budget)
+    Output(quiet=quiet).say(f"{path}: open it in a browser")
