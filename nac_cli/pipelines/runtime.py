@@ -113,7 +113,7 @@ def _processors() -> int:
 
 @lru_cache(maxsize=4)
 def _loaded(path, modified: int, device: str) -> Codec:
-    return zoo.load(weights.describe(path), device)
+    return zoo.load(zoo.described(path), device)
 
 
 @lru_cache(maxsize=4)
