@@ -98,10 +98,12 @@ class Surroundings:
     def of(cls, model: Codec, half: str, chunk_frames: int) -> Surroundings:
         """For the "encoder" or the "decoder". They reach no further than into the neighbouring chunks."""
         unit = max(*model.spec.strides, model.frame_multiple)
-        most = min(-(-CONTEXT_SECONDS * model.spec.frame_rate // unit) * unit, chunk_frames // unit * unit)
-        before, after = (most if frames is None else min(_up(frames, unit), most) for frames in model.context(half))
+        most = min(_up(round(CONTEXT_SECONDS * model.spec.frame_rate), unit), chunk_frames // unit * unit)
+        before, after = model.context(half)
+        before = most if before is None else min(_up(before, unit), most)
+        after = min(_up(after, max(model.spec.strides)), most)
         piece = _up(max(round(model.spec.frame_rate), 4 * (before + after)), unit) if model.heavy else None
-        return cls(int(before), int(after), piece)
+        return cls(before, after, piece)
 
     def pieces(self, num_frames: int, before: int, after: int) -> Iterator[tuple[int, int, int, int]]:
         """How to work through `num_frames` frames with `before` and `after` others around them: of each piece, the
