@@ -187,17 +187,17 @@ def _read_config(path: Path) -> dict:
     return values
 
 
-def _tell(out: Output, file: WeightFile, **more: object) -> None:
+def _tell(out: Output, weights: WeightFile, **more: object) -> None:
     """The model that there is now."""
-    spec = file.spec
+    spec = weights.spec
     out.record(
         {
             **more,
             "name": spec.name,
             "id": spec.model_id.hex(),
             "family": spec.family,
-            "licence": file.training.get("licence"),
-            "path": str(file.path),
+            "licence": weights.training.get("licence"),
+            "path": str(weights.path),
             "exit_code": 0,
         }
     )
