@@ -25,6 +25,8 @@ from nac_cli.values import Framing, StreamInfo
 
 SILENCE = 1e-5
 """Steps whose samples all stay below this (-100 dBFS) are coded as silence: no planes."""
+PAIR_GAIN = 3
+"""Decibels by which principal and residual are lowered for models that take sound at its natural level."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def analyse(blocks: Iterable[np.ndarray], info: StreamInfo, model: Codec) -> Ite
     model = model.chunked()
     voices = Voices.of(info.groups, model.channels)
     turned = rotate_pairs(cut(blocks, info), info.groups, still=model.channels > 1)
-    levelled = level(turned, info.framing, info.codec.hop_length, voices, model.unit_level)
+    fixed = None if model.unit_level else natural_gains(info.groups, rotated=model.channels == 1)[voices.carriers]
+    levelled = level(turned, info.framing, info.codec.hop_length, voices, fixed)
     return encode(levelled, info.framing, model, voices)
 
 
@@ -95,23 +98,30 @@ def rotate_pairs(chunks: Iterable[Stretch], groups: tuple[int, ...], still: bool
         start = stop
 
 
+def natural_gains(groups: tuple[int, ...], rotated: bool) -> np.ndarray:
+    """Nodes `[C]` that leave sound at its natural level: 0 dB, and 3 dB in rotated pairs, whose principal channel is up
+    to that much louder than left and right. Networks that end in a tanh have no room for it."""
+    return np.array([DECIBEL_OFFSET + PAIR_GAIN * (rotated and size == 2) for size in groups for _ in range(size)])
+
+
 def level(
-    chunks: Iterable[Stretch], framing: Framing, hop_length: int, voices: Voices | None = None, unit_level: bool = True
+    chunks: Iterable[Stretch], framing: Framing, hop_length: int, voices: Voices | None = None,
+    fixed: np.ndarray | None = None,
 ) -> Iterator[Stretch]:
-    """Find the level nodes of each voice (by default of each channel) and, if it is to have `unit_level`, divide by them,
-    so that the model sees about unit RMS; else gains of 0 dB are noted. Channels that carry no codes have those too."""
+    """Find the level nodes of each voice (by default of each channel) and divide by them, so that the model sees about
+    unit RMS, or by those that are `fixed` `[V]`. Channels that carry no codes have gains of 0 dB."""
     spacing = framing.node_frames * hop_length
     meter, nodes, first_node, waiting = None, None, 0, []
 
     def finished(chunk: Stretch) -> Stretch:
         length = chunk.samples.shape[1]
         levels = nodes[:, first_node : first_node + framing.nodes(length // hop_length)]
-        gains = levels if unit_level else np.full_like(levels, DECIBEL_OFFSET)
+        gains = levels if fixed is None else np.repeat(fixed[:, None], levels.shape[1], axis=1)
         curves = np.stack([gain_curve(voice, spacing, 0, length) for voice in gains])[voices.of_channels]
         silent = _silent_steps(voices.gather(chunk.samples), framing.step_frames * hop_length)
         return Stretch(
-            chunk.samples / curves if unit_level else chunk.samples, chunk.angles, voices.spread(gains, DECIBEL_OFFSET),
-            levels[voices.of_channels], voices.spread(silent, True),
+            chunk.samples / curves, chunk.angles, voices.spread(gains, DECIBEL_OFFSET), levels[voices.of_channels],
+            voices.spread(silent, True),
         )
 
     for chunk in chunks:

@@ -82,7 +82,12 @@ class Voices:
 
 
 CONTEXT_SECONDS = 4.0
-"""What a network is given before and after a stretch at most: the memory of recurrent ones has no end."""
+"""What a network is given before and after a stretch at most: the memory of recurrent ones has no end.
+
+EnCodec was trained on single seconds, so it has learnt to begin with an empty memory. What the rest of its memory would
+have changed in the second after a seam, measured on the 24 kHz preset with random weights: no code, and sound by -115 dB
+with 0.25 s of context, by -129 dB (rounding) with 0.5 s and more. A network of the tiny preset that was made to remember
+for seconds (forget gates opened by 4 in the logit) has other codes even with 4 s."""
 
 
 @dataclass(frozen=True)

@@ -230,6 +230,23 @@ def test_stereo_is_rotated_for_models_of_one_channel():
     _, chunks = chunks_of(compressed(both, "dac-tiny", planes=4))
     assert (chunks[0].angles == 8).all(), "mid and side"
     assert (chunks[0].depths[0] == 4).all() and not chunks[0].depths[1].any(), "nothing is in the side"
+    assert (chunks[0].gains == DECIBEL_OFFSET + 3).all(), "the mid is as loud as left and right"
+
+
+def test_pairs_have_the_codes_of_mid_and_side_at_natural_level():
+    codec = nac_cli.load_model("dac-tiny", "cpu")
+    left, right = (music(1, 2, 16_000).samples, noise(1, 32_000, 16_000).samples)
+    both = nac_cli.Waveform(np.concatenate((left + right, left - right)), 16_000)
+    _, chunks = chunks_of(compressed(both, "dac-tiny", planes=4))
+    angle = chunks[0].angles[0, 0] * 2 * np.pi / 64
+    assert (chunks[0].angles == chunks[0].angles[0, 0]).all()
+    l, r = both.samples
+    turned = np.stack((l * np.cos(angle) + r * np.sin(angle), r * np.cos(angle) - l * np.sin(angle))) / 10 ** (3 / 20)
+    with torch.inference_mode():
+        expected = codec.encode(torch.from_numpy(turned.astype(np.float32))[:, None]).codes
+    for channel in range(2):
+        for codes, plane in zip(whole_codes(chunks, channel), expected, strict=True):
+            assert (codes == plane[channel].numpy()).mean() > 0.99
 
 
 def test_a_damaged_description_is_refused(tmp_path):

@@ -20,7 +20,7 @@ def fetch(repository: str) -> Path:
         import huggingface_hub
     except ImportError:
         raise ModelError(
-            f"{PREFIX}{repository}: this needs the package huggingface_hub (pip install huggingface_hub); or download the "
+            f"{PREFIX}{repository}: this needs the package huggingface_hub (pip install 'nac-cli[hub]'); or download the "
             "files in another way, and import their folder"
         ) from None
     try:
