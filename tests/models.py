@@ -47,7 +47,7 @@ FAMILY_MODELS = ("encodec-24k-tiny", ENCODEC_STEREO, "dac-tiny", "snac-tiny")
 
 
 def family_model(name: str, seed: int = 0):
-    """The network of one of FAMILY_MODELS with weights drawn from `seed`, turned up so that its codes follow the sound."""
+    """The network of one of FAMILY_MODELS with weights drawn from `seed`, turned up so that its codes follow sound."""
     import torch
 
     from nac_cli.models import dac, encodec, encodec_config, snac

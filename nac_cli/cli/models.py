@@ -90,6 +90,7 @@ def _details(file: WeightFile) -> list[tuple[str, str]]:
         ("Sample rate", kilohertz(spec.sample_rate)),
         ("Frames", f"{spec.frame_rate:.2f} a second, {spec.hop_length} samples each"),
         ("Planes", f"{spec.num_codebooks} of {sizes} codes"),
+        ("Channels", "2, coded together" if file.config.get("channels") == 2 else "each by itself"),
         ("Bitrate", f"{kilobits(low)} to {kilobits(high)} a channel before entropy coding"),
         ("Parameters", f"{file.num_parameters:,}"),
         ("Language model", f"{lm.path} (id {lm.model_id.hex()}, {size(lm.size)})" if lm else "none"),

@@ -36,8 +36,9 @@ MAX_CONFIG_BYTES = 1 << 20
 def import_(checkpoint, family, config_file, name, force, as_json, quiet) -> None:
     """Convert CHECKPOINT and put it into the user's folder of models (NAC_MODELS).
 
-    CHECKPOINT is a file or a folder as its vendor publishes it (`nac models official` has the addresses), hf:REPO
-    for one of the Hugging Face hub (if the package huggingface_hub is installed), or a weight file of nac's own.
+    CHECKPOINT is a file or a folder as its vendor publishes it (`nac models official` has the addresses),
+    hf:REPO for one of the Hugging Face hub (if the package huggingface_hub is installed), or a weight file of
+    nac's own.
     No code in a checkpoint is ever run. Weights stay as precise as they are, so that codes stay the same.
 
     \b
@@ -110,10 +111,11 @@ def remove(model, as_json, quiet) -> None:
 @options.json_option
 @options.quiet_option
 def count(model, sources, name, seconds, device, threads, force, as_json, quiet) -> None:
-    """Count how often the model NAME takes each code in recordings, and save it with these tables as a new model.
+    """Count how often the model NAME takes each code in recordings, and save it with tables as a new model.
 
-    With tables, `nac compress` packs codes by how likely they are (--entropy static), which makes files smaller. The
-    new model has another id: a file needs the very model that it was made with, so keep the old one for old files.
+    With tables, `nac compress` packs codes by how likely they are (--entropy static), which makes files
+    smaller. The new model has another id: a file needs the very model that it was made with, so keep the old
+    one for old files.
 
     \b
     nac models count dac-44k-8kbps corpus/        makes dac-44k-8kbps-static
@@ -122,7 +124,9 @@ def count(model, sources, name, seconds, device, threads, force, as_json, quiet)
     from nac_cli.train.corpus.recordings import find_recordings
 
     out = Output(as_json, quiet)
-    recordings = [path for source in sources for path in (find_recordings(source) if source.is_dir() else [source])]
+    recordings = []
+    for source in sources:
+        recordings += find_recordings(source) if source.is_dir() else [source]
     with out.progress(model) as progress:
         counted_codes = count_codes(
             model,

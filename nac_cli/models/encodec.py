@@ -62,9 +62,11 @@ class EncodecCodec(Codec):
 
     `quantize` and `synthesise` are the halves of the training pass. `encode` and `decode` code a stretch at
     once (for a model with segments, one of them), `encode_segments` and `decode_segments` sound of any length
-    as the official code does, `encode_step` and `decode_step` a stream (causal models); `chunked` is what files
-    are made with.
+    as the official code does, `encode_step` and `decode_step` a stream (causal models); `chunked` is what
+    files are made with.
     """
+
+    heavy = True
 
     def __init__(self, config: EncodecConfig, name: str, model_id: bytes = bytes(8)):
         super().__init__()
@@ -129,11 +131,13 @@ class EncodecCodec(Codec):
         return (None if frames is None else before), after
 
     def chunked(self) -> Codec:
-        """Segments of a second, each by itself, where layers look at a whole segment or its level is taken off."""
+        """Segments of a second, each by itself, where layers look at a whole segment or its level is taken
+        off."""
         config = self.config
         if not config.normalise and config.norm != "layer":
             return self
-        return SegmentedCodec(self, max(1, (config.segment_length or config.sample_rate) // config.hop_length))
+        length = config.segment_length or config.sample_rate
+        return SegmentedCodec(self, max(1, length // config.hop_length))
 
     def encode_as_is(self, wav: torch.Tensor) -> Encoded:
         """As `encode`, of sound that has unit level already."""

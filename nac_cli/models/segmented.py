@@ -1,9 +1,9 @@
 """Codecs that code segments by themselves, in chunks of files.
 
-The 48 kHz EnCodec codes seconds that overlap by 1 %, each divided by its level (section 3.1). That fits no file of
-ours: its segments begin every 148.5 frames, and a level for each is a float. Here segments stand side by side, so
-that each frame is coded once; what is heard of the seams is faded away by the decoder, which decodes each segment
-together with the first frames of the next.
+The 48 kHz EnCodec codes seconds that overlap by 1 %, each divided by its level (section 3.1). That fits no
+file of ours: its segments begin every 148.5 frames, and a level for each is a float. Here segments stand side
+by side, so that each frame is coded once; what is heard of the seams is faded away by the decoder, which
+decodes each segment together with the first frames of the next.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class SegmentCoder(Protocol):
 
 
 class SegmentedCodec(Codec):
-    """`codec` on segments of `segment_frames` frames, the last as short as it has to be. The level is the caller's
-    business, as with other codecs: about unit RMS of all channels together."""
+    """`codec` on segments of `segment_frames` frames, the last as short as it has to be. The level is the
+    caller's business, as with other codecs: about unit RMS of all channels together."""
 
     all_planes = False
 

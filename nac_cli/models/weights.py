@@ -1,7 +1,7 @@
 """Weight files: safetensors with the network's config as JSON in the metadata, identified by their SHA-256.
 
-Parameters are float16 on disk (models trained here) or float32 (imported ones, whose codes are to be those of their
-origin), and float32 in use. The frequency tables of the `static` entropy mode travel in
+Parameters are float16 on disk (models trained here) or float32 (imported ones, whose codes are to be those of
+their origin), and float32 in use. The frequency tables of the `static` entropy mode travel in
 the same file (int32 `entropy.frequencies` `[K, N]`), so that a model's id covers them. Reading a file's
 description or its tables needs no torch.
 """
@@ -94,22 +94,22 @@ def save(
     from nac_cli.models.layers.weight_norm import fold_state
 
     kind = {"float16": torch.float16, "float32": torch.float32}[dtype]
-    tensors = {
-        name: value.detach().to("cpu", kind).contiguous().numpy() for name, value in fold_state(model.state_dict()).items()
-    }
+    state = fold_state(model.state_dict())
+    tensors = {name: value.detach().to("cpu", kind).contiguous().numpy() for name, value in state.items()}
     return _write(path, tensors, model.spec, config, tables, training)
 
 
 def save_with_tables(path: Path, file: WeightFile, name: str, tables: np.ndarray, training: dict) -> WeightFile:
-    """Write the network of `file` once more, under another `name` and with these tables; the description of the result,
-    which is another model as files have it. Raises ModelError."""
+    """Write the network of `file` once more, under another `name` and with these tables; the description of the
+    result, which is another model as files have it. Raises ModelError."""
     with safe_open(file.path, framework="numpy") as source:
         tensors = {key: source.get_tensor(key) for key in source.keys() if key != TABLES}
     return _write(path, tensors, replace(file.spec, name=name), file.config, tables, training)
 
 
 def _write(
-    path: Path, tensors: dict[str, np.ndarray], spec: CodecSpec, config: dict, tables: np.ndarray | None, training: dict
+    path: Path, tensors: dict[str, np.ndarray], spec: CodecSpec, config: dict, tables: np.ndarray | None,
+    training: dict,
 ) -> WeightFile:
     described = {
         "name": spec.name, "family": spec.family, "sample_rate": spec.sample_rate,

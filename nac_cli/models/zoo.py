@@ -135,8 +135,8 @@ def find_lm_id(lm_id: bytes, codec_name: str) -> LmFile:
 
 
 def load(file: WeightFile, device: str = "cpu") -> Codec:
-    """Build the network of a weight file on `device`, ready for inference. Raises ModelError if the file does not make
-    one."""
+    """Build the network of a weight file on `device`, ready for inference. Raises ModelError if the file does not
+    make one."""
     from nac_cli.models.importers.state import build
 
     if file.spec.family not in FAMILIES:
@@ -145,9 +145,8 @@ def load(file: WeightFile, device: str = "cpu") -> Codec:
     home = import_module(module)
     try:
         config = getattr(home, config_name)(**_with_tuples(file.config))
-        model = build(
-            lambda: getattr(home, model_name)(config, file.spec.name, file.spec.model_id), load_state(file.path), file.path
-        )
+        make = getattr(home, model_name)
+        model = build(lambda: make(config, file.spec.name, file.spec.model_id), load_state(file.path), file.path)
     except (TypeError, RuntimeError) as error:
         raise ModelError(f"{file.path}: weights and config do not fit together ({error})") from error
     if model.spec != file.spec:

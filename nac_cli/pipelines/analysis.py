@@ -20,7 +20,7 @@ import torch
 from nac_cli.audio import DECIBEL_OFFSET, LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.layered import Layered
-from nac_cli.pipelines.stages import Surroundings, Voices, device_of, pair_starts, with_next
+from nac_cli.pipelines.stages import Surroundings, Voices, device_of, pair_starts, shares, with_next
 from nac_cli.values import Framing, StreamInfo
 
 SILENCE = 1e-5
@@ -154,8 +154,8 @@ def _silent_steps(samples: np.ndarray, step: int) -> np.ndarray:
 def encode(
     chunks: Iterable[Stretch], framing: Framing, model: Codec, voices: Voices | None = None
 ) -> Iterator[Layered]:
-    """Codes and distortion of each chunk, its voices (by default each channel) as one batch, with the neighbours' samples
-    as context."""
+    """Codes and distortion of each chunk, its voices (by default each channel) as one batch, with the neighbours'
+    samples as context."""
     hop = model.spec.hop_length
     around = Surroundings.of(model, "encoder", framing.chunk_frames)
     before = None
@@ -187,10 +187,12 @@ def _encoded(
     for first, last, start, stop in pieces:
         piece = torch.from_numpy(wav[..., first * hop : last * hop]).to(device_of(model))
         with torch.inference_mode():
-            encoded = model.encode(piece)
+            encoded = [model.encode(share) for share in shares(piece, model)]
+        planes = [torch.cat(plane) for plane in zip(*(share.codes for share in encoded))]
         codes.append([
             plane[:, (start - first) // stride : -(-(stop - first) // stride)].cpu().numpy().astype(np.uint16)
-            for plane, stride in zip(encoded.codes, strides, strict=True)
+            for plane, stride in zip(planes, strides, strict=True)
         ])  # fmt: skip
-        lost.append(encoded.distortion[..., start - first : stop - first].cpu().numpy())
+        distortion = torch.cat([share.distortion for share in encoded])
+        lost.append(distortion[..., start - first : stop - first].cpu().numpy())
     return tuple(np.concatenate(planes, axis=1) for planes in zip(*codes)), np.concatenate(lost, axis=2)

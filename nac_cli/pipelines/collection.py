@@ -35,7 +35,7 @@ def import_model(
     own = _own(path)
     if own is not None:
         if name not in (None, own.spec.name):
-            raise UsageError(f"{path}: is a model of nac's called {own.spec.name!r}; its name is a part of it and stays")
+            raise UsageError(f"{path}: is a model of nac's called {own.spec.name!r}; it has its name in it and keeps it")
         return _copy(own, place_for(own.spec.name, force), force)
     model, licence = official.import_checkpoint(path, family, config)
     name = name or model.spec.name
@@ -71,12 +71,13 @@ def remove_model(model: str | os.PathLike) -> list[Path]:
 
 
 def place_for(name: str, force: bool) -> Path:
-    """Where a model of the user's is to be saved. Raises UsageError for a name that it cannot have, OutputExists, AudioError."""
+    """Where a model of the user's is to be saved. Raises UsageError for a name that it cannot have, OutputExists,
+    AudioError."""
     shipped = [file.spec.name for file in zoo.available() if zoo.is_shipped(file)]
     if not NAME.fullmatch(name) or name.endswith(".lm") or name in shipped:
         raise UsageError(
-            f"a model cannot be called {name!r}: take up to 32 letters, digits and any of . _ + -, not ending in .lm, and "
-            f"no name of a model that comes with nac ({', '.join(shipped)})"
+            f"a model cannot be called {name!r}: take up to 32 letters, digits and any of . _ + -, not ending in .lm, "
+            f"and no name of a model that comes with nac ({', '.join(shipped)})"
         )
     folder = zoo.user_folder()
     try:

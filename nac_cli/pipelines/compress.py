@@ -83,9 +83,9 @@ def compress(
 
     Give a `bitrate` in bit/s, which the whole file (tags aside) keeps to, or a constant depth of `planes`; with
     neither, 6000 bit/s a channel pair or single channel, and what the container takes on top where a sound is too
-    short for that, or all planes of models that are published at one rate (DAC, SNAC). `entropy` is how codes are packed: "packed", "static" (the model's tables), "lm" (its language
-    model), or "auto", the smallest of those that the model has, chunk by chunk. `check` decodes the result before it
-    takes its place.
+    short for that, or all planes of models that are published at one rate (DAC, SNAC). `entropy` is how codes are
+    packed: "packed", "static" (the model's tables), "lm" (its language model), or "auto", the smallest of those that
+    the model has, chunk by chunk. `check` decodes the result before it takes its place.
 
     Raises AudioError (input unreadable, output not writable), UsageError (a bitrate out of range, a mode that the
     model lacks), OutputExists, ModelError, TokenMismatch (a language model that is not exact on this machine).

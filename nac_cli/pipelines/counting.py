@@ -40,7 +40,8 @@ class Counted:
 def count(
     model: str | os.PathLike, recordings: Sequence[Path], *, name: str | None = None, seconds: float = SECONDS,
     device: str = "auto", threads: int | None = None, force: bool = False,
-    skip: Callable[[AudioError], None] | None = None, progress: Callable[[float, float], None] = lambda done, whole: None,
+    skip: Callable[[AudioError], None] | None = None,
+    progress: Callable[[float, float], None] = lambda done, whole: None,
 ) -> Counted:
     """Save a copy of an installed model in the user's folder, with tables counted from the first `seconds` of each
     recording as `compress` would code them, all planes.

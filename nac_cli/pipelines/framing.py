@@ -37,8 +37,8 @@ def framing_for(model: Codec, channels: int) -> Framing:
     chunk = unit * max(1, min(round(wanted / unit), most // unit))
     if chunk > most:
         raise UsageError(
-            f"{spec.name} cannot be used for files: its chunks must be multiples of {unit} frames, and the format allows "
-            f"{most} for {channels} channels"
+            f"{spec.name} cannot be used for files: its chunks must be multiples of {unit} frames, and the format "
+            f"allows {most} for {channels} channels"
         )
     return Framing(chunk, step, node)
 
@@ -55,7 +55,7 @@ def _most_frames(spec: CodecSpec, channels: int) -> int:
 
 
 def _fitting(target: float, unit: int, multiple: int) -> int:
-    """The multiple of `unit` nearest to `target`, by ratio, of those that divide `multiple` or are its multiples; `unit`
-    divides `multiple`."""
+    """The multiple of `unit` nearest to `target`, by ratio, of those that divide `multiple` or are its multiples;
+    `unit` divides `multiple`."""
     divisors = [unit * n for n in range(1, multiple // unit) if multiple % (unit * n) == 0]
     return min([*divisors, multiple * max(1, round(target / multiple))], key=lambda frames: abs(log(frames / target)))

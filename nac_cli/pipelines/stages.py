@@ -84,16 +84,16 @@ class Voices:
 CONTEXT_SECONDS = 4.0
 """What a network is given before and after a stretch at most: the memory of recurrent ones has no end.
 
-EnCodec was trained on single seconds, so it has learnt to begin with an empty memory. What the rest of its memory would
-have changed in the second after a seam, measured on the 24 kHz preset with random weights: no code, and sound by -115 dB
-with 0.25 s of context, by -129 dB (rounding) with 0.5 s and more. A network of the tiny preset that was made to remember
-for seconds (forget gates opened by 4 in the logit) has other codes even with 4 s."""
+EnCodec was trained on single seconds, so it has learnt to begin with an empty memory. What the rest of its memory
+would have changed in the second after a seam, measured on the 24 kHz preset with random weights: no code, and sound by
+-115 dB with 0.25 s of context, by -129 dB (rounding) with 0.5 s and more. A network of the tiny preset that was made to
+remember for seconds (forget gates opened by 4 in the logit) has other codes even with 4 s."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
     """Frames around a stretch that one half of a model is given with it, and `piece`, the frames of the stretch that it
-    codes at once (None: all)."""
+    codes at once (None: all). Recurrent models code it at once."""
 
     before: int
     after: int
@@ -105,10 +105,11 @@ class Surroundings:
         unit = max(*model.spec.strides, model.frame_multiple)
         most = min(_up(round(CONTEXT_SECONDS * model.spec.frame_rate), unit), chunk_frames // unit * unit)
         before, after = model.context(half)
+        recurrent = before is None
         before = most if before is None else min(_up(before, unit), most)
         after = min(_up(after, max(model.spec.strides)), most)
-        piece = _up(max(round(model.spec.frame_rate), 4 * (before + after)), unit) if model.heavy else None
-        return cls(before, after, piece)
+        piece = _up(max(round(model.spec.frame_rate), 4 * (before + after)), unit)
+        return cls(before, after, piece if model.heavy and not recurrent else None)
 
     def pieces(self, num_frames: int, before: int, after: int) -> Iterator[tuple[int, int, int, int]]:
         """How to work through `num_frames` frames with `before` and `after` others around them: of each piece, the
@@ -122,6 +123,11 @@ class Surroundings:
 
 def _up(frames: int, unit: int) -> int:
     return -(-frames // unit) * unit
+
+
+def shares(voices: torch.Tensor, model: Codec) -> tuple[torch.Tensor, ...]:
+    """What of a batch of voices goes through a model at once: each alone if it is heavy."""
+    return voices.split(1) if model.heavy else (voices,)
 
 
 def device_of(model: Codec) -> torch.device:

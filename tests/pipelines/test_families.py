@@ -96,7 +96,8 @@ def test_silence_takes_no_codes(model):
 def test_a_bitrate_is_kept_and_can_be_lowered_later(model, short_chunks):
     rate = rate_of(model)
     sound = music(2, 5, rate)
-    everything = nac_cli.compress(sound, io.BytesIO(), model=model, planes=zoo.find(model).spec.num_codebooks, device="cpu")
+    planes = zoo.find(model).spec.num_codebooks
+    everything = nac_cli.compress(sound, io.BytesIO(), model=model, planes=planes, device="cpu")
     target = round(0.7 * everything.bitrate)
     file = io.BytesIO()
     report = nac_cli.compress(sound, file, model=model, bitrate=target, device="cpu")
@@ -128,7 +129,8 @@ def test_counted_tables_make_files_smaller_under_another_id(model, tmp_path, fam
     assert counted.file.spec.name == f"{model}-static" and counted.recordings == 1
     assert counted.file.spec.model_id != zoo.find(model).spec.model_id
     assert counted.file.training["licence"] == "MIT, nobody"
-    plain, by_tables = compressed(sound, model, entropy="packed"), compressed(sound, counted.file.spec.name, entropy="static")
+    plain = compressed(sound, model, entropy="packed")
+    by_tables = compressed(sound, counted.file.spec.name, entropy="static")
     assert len(by_tables) < len(plain)
     assert (decoded(by_tables).samples == decoded(plain).samples).all(), "the network is the same"
 
@@ -163,7 +165,8 @@ def test_sound_of_a_file_is_that_of_the_whole(name, short_chunks):
 
 def test_a_part_is_what_the_whole_has_there(model, short_chunks):
     rate = rate_of(model)
-    seconds = 2.2 * framing_for(nac_cli.load_model(model, "cpu").chunked(), 1).chunk_frames / zoo.find(model).spec.frame_rate
+    codec = nac_cli.load_model(model, "cpu").chunked()
+    seconds = 2.2 * framing_for(codec, 1).chunk_frames / codec.spec.frame_rate
     sound = music(1, seconds, rate)
     data = compressed(sound, model)
     whole = decoded(data).samples
@@ -241,7 +244,8 @@ def test_pairs_have_the_codes_of_mid_and_side_at_natural_level():
     angle = chunks[0].angles[0, 0] * 2 * np.pi / 64
     assert (chunks[0].angles == chunks[0].angles[0, 0]).all()
     l, r = both.samples
-    turned = np.stack((l * np.cos(angle) + r * np.sin(angle), r * np.cos(angle) - l * np.sin(angle))) / 10 ** (3 / 20)
+    turned = np.stack((l * np.cos(angle) + r * np.sin(angle), r * np.cos(angle) - l * np.sin(angle)))
+    turned /= 10 ** (3 / 20)
     with torch.inference_mode():
         expected = codec.encode(torch.from_numpy(turned.astype(np.float32))[:, None]).codes
     for channel in range(2):

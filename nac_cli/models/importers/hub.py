@@ -14,14 +14,14 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.ckpt")
 
 def fetch(repository: str) -> Path:
     """The folder with the files of a repository ("descript/dac_44khz") that make a model, downloaded by
-    `huggingface_hub` where they are not in its cache. Raises ModelError if the package is not installed, or the
-    repository cannot be had."""
+    `huggingface_hub` where they are not in its cache. Raises ModelError if the package is not installed,
+    or the repository cannot be had."""
     try:
         import huggingface_hub
     except ImportError:
         raise ModelError(
-            f"{PREFIX}{repository}: this needs the package huggingface_hub (pip install 'nac-cli[hub]'); or download the "
-            "files in another way, and import their folder"
+            f"{PREFIX}{repository}: this needs the package huggingface_hub (pip install 'nac-cli[hub]'); or "
+            "download the files in another way, and import their folder"
         ) from None
     try:
         there = set(huggingface_hub.HfApi().list_repo_files(repository))
@@ -35,7 +35,7 @@ def fetch(repository: str) -> Path:
     except Exception as error:  # the package raises its own, its HTTP library's and the system's errors
         lines = str(error).strip().splitlines() or [""]
         raise ModelError(
-            f"{PREFIX}{repository}: cannot be had ({type(error).__name__}: {lines[0][:200]}); check the name and the "
-            "network, or download the files in another way, and import their folder"
+            f"{PREFIX}{repository}: cannot be had ({type(error).__name__}: {lines[0][:200]}); check the name "
+            "and the network, or download the files in another way, and import their folder"
         ) from error
     return paths[-1].parent

@@ -60,9 +60,9 @@ def checkpoints() -> list[tuple[str, Checkpoint]]:
 def import_checkpoint(path: Path, family: str | None = None, config: dict | None = None) -> Imported:
     """The model in an official checkpoint, a file or a folder, ready for inference.
 
-    `family` is found by the checkpoint's layout if not given. `config` describes the network where the checkpoint does
-    not and fits no preset (EnCodec's own files). Raises ModelError for what cannot be read, UsageError for a family
-    that has no importer, or a config where there has to be none.
+    `family` is found by the checkpoint's layout if not given. `config` describes the network where the
+    checkpoint does not and fits no preset (EnCodec's own files). Raises ModelError for what cannot be read,
+    UsageError for a family that has no importer, or a config where there has to be none.
     """
     if not path.exists():
         raise ModelError(f"{path}: no such checkpoint")
@@ -81,13 +81,15 @@ def _family_of(path: Path) -> str:
         return FAMILY_OF_SUFFIX[path.suffix]
     known = f"the families are {', '.join(IMPORTERS)} (--family)"
     if not description.is_file():
-        raise ModelError(f"{path}: not recognised as an official checkpoint, as it has no config.json; {known}")
+        message = "not recognised as an official checkpoint, as it has no config.json"
+        raise ModelError(f"{path}: {message}; {known}")
     values = read_config(description)
     kind = values.get("model_type")
     if kind is None and KEY_OF_SNAC in values:
         return "snac"
     if kind not in FAMILY_OF_TYPE:
-        raise ModelError(f"{description}: its model_type is {str(kind)[:40]!r}, which nac does not know; {known}")
+        message = f"its model_type is {str(kind)[:40]!r}, which nac does not know"
+        raise ModelError(f"{description}: {message}; {known}")
     return FAMILY_OF_TYPE[kind]
 
 
