@@ -44,7 +44,11 @@ for _command in models_files.COMMANDS:
 @command.command("list")
 @options.json_option
 def list_(as_json: bool) -> None:
-    """List the installed models, as `nac models` does."""
+    """List the installed models, as `nac models` does.
+
+    \b
+    nac models list --json
+    """
     from nac_cli.models import zoo
 
     out, found = Output(as_json), zoo.available()

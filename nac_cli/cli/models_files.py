@@ -64,7 +64,11 @@ def import_(checkpoint, family, config_file, name, force, as_json, quiet) -> Non
 @options.json_option
 @options.quiet_option
 def export(model, target, force, as_json, quiet) -> None:
-    """Copy the installed model NAME, with its language model if it has one, to FILE (*.safetensors)."""
+    """Copy the installed model NAME, with its language model if it has one, to FILE (*.safetensors).
+
+    \b
+    nac models export dac-44k-8kbps for-a-friend.safetensors
+    """
     from nac_cli.pipelines.collection import export_model
 
     out = Output(as_json, quiet)
@@ -81,6 +85,9 @@ def remove(model, as_json, quiet) -> None:
     """Delete the model NAME from the user's folder, with its language model and its card.
 
     Files that were made with it cannot be decoded any more. Models that come with nac stay.
+
+    \b
+    nac models remove dac-44k-8kbps
     """
     from nac_cli.pipelines.collection import remove_model
 
@@ -154,6 +161,9 @@ def count(model, sources, name, seconds, device, threads, force, as_json, quiet)
 def official(as_json) -> None:
     """List the official checkpoints that nac reads: what they are called, where their vendors offer them, the
     preset that they fit, and their licences. nac downloads none of them by itself.
+
+    \b
+    nac models official --json
     """
     from nac_cli.models.importers.official import checkpoints
 
