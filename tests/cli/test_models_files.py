@@ -97,12 +97,18 @@ def test_json_and_refusal_to_replace(nac, folder, checkpoint):
         (("snac", "--config", "snac/config.json"), 2, "give no config"),
         (("snac", "--family", "dac"), 7, "model_type"),
         (("junk.pth",), 7, "not a readable checkpoint"),
+        (("junk/model.safetensors",), 7, "not a readable checkpoint"),
+        (("strange",), 7, "'mimi'"),
     ],
 )
 def test_what_cannot_be_imported(nac, folder, checkpoint, tmp_path, monkeypatch, args, code, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "junk.pth").write_bytes(b"junk")
+    for name, kind in (("junk", "dac"), ("strange", "mimi")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps({"model_type": kind}))
+        (tmp_path / name / "model.safetensors").write_bytes(b"junk")
     result = nac("models", "import", *args)
     assert result.exit_code == code and said in result.stderr
     assert not list(folder.glob("*"))

@@ -29,7 +29,7 @@ def _dac(path: Path, config: dict | None) -> Imported:
     from nac_cli.models.importers.dac import import_dac
 
     _refuse(config, "DAC")
-    return import_dac(path)
+    return import_dac(path.parent if path.suffix in IN_FOLDERS else path)
 
 
 def _snac(path: Path, config: dict | None) -> Imported:
@@ -45,6 +45,8 @@ FAMILY_OF_TYPE = {"encodec": "encodec", "dac": "dac"}
 """By `model_type` in a `config.json` of transformers."""
 FAMILY_OF_SUFFIX = {".th": "encodec", ".pth": "dac"}
 """How the vendors' packages call their files."""
+IN_FOLDERS = (".safetensors", ".bin")
+"""Weights that have a `config.json` beside them."""
 KEY_OF_SNAC = "vq_strides"
 """In a `config.json` of snac, which has no `model_type`."""
 
