@@ -41,6 +41,46 @@ def write_tiny_model(folder: Path, seed: int = 0, noise: bool = False) -> Path:
     return path
 
 
+ENCODEC_STEREO = "encodec-stereo-tiny"
+FAMILY_MODELS = ("encodec-24k-tiny", ENCODEC_STEREO, "dac-tiny", "snac-tiny", "taae-tiny")
+"""Models of the families of others: their smallest presets, and EnCodec's two-channel kind at 12 kHz."""
+
+
+def family_model(name: str, seed: int = 0):
+    """The network of one of FAMILY_MODELS with weights drawn from `seed`, turned up so that its codes follow sound."""
+    import torch
+
+    from nac_cli.models import dac, encodec, encodec_config, snac, taae, taae_config
+    from nac_cli.models.quantizers.ema import CodebookAverages
+
+    configs = {**dac.PRESETS, **snac.PRESETS, **encodec_config.PRESETS, **taae_config.PRESETS}
+    configs[ENCODEC_STEREO] = dataclasses.replace(
+        configs["encodec-24k-tiny"], sample_rate=12_000, channels=2, causal=False, norm="layer", normalise=True,
+        segment_length=12_000, segment_stride=11_880,
+    )
+    kinds = {"dac": dac.DacCodec, "snac": snac.SnacCodec, "encodec": encodec.EncodecCodec, "taae": taae.TaaeCodec}
+    torch.manual_seed(seed)
+    model = kinds[name.partition("-")[0]](configs[name], name).eval().requires_grad_(False)
+    for key, value in model.encoder.named_parameters():
+        value.mul_(0 if key.endswith("bias") else 1.5 if value.dim() == 3 and value.shape[-1] > 1 else 1)
+    if name.startswith("taae"):
+        model.encoder[-1].conv.weight.mul_(4)
+    if name.startswith("encodec"):
+        z = model.encoder(torch.randn(4, model.channels, 100 * model.spec.hop_length) * 0.3)
+        CodebookAverages(model.quantizer).initialise(z.transpose(1, 2).flatten(0, 1), iterations=5)
+    return model
+
+
+def write_family_model(folder: Path, name: str, seed: int = 0) -> Path:
+    """`family_model` as a weight file in float32, without tables. Its path."""
+    from nac_cli.models import weights
+
+    model = family_model(name, seed)
+    path = folder / f"{name}.safetensors"
+    weights.save(path, model, dataclasses.asdict(model.config), None, {"licence": "MIT, nobody"}, dtype="float32")
+    return path
+
+
 def write_tiny_lm(folder: Path, seed: int = 0, sounds: Sequence[Path] = ()) -> Path:
     """Write a language model for the model of `write_tiny_model` in `folder` beside it, with weights drawn from `seed`,
     so that it makes any sound larger; or one that knows how frequent codes are in `sounds`, `.nac` files of all

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     "--bitrate",
     type=Bitrate(),
     help=f"Bitrate of the whole file, tags aside, {options.bitrate_help}.  "
-    "[default: 6kbps; beyond stereo, that for each pair or single channel]",
+    "[default: 6kbps; beyond stereo, that for each pair or single channel; all planes of models published at one "
+    "rate: DAC, SNAC]",
 )
 @click.option(
     "-q",

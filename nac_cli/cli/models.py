@@ -1,12 +1,13 @@
-"""`nac models`: what is installed."""
+"""`nac models`: what is installed, and what to do with it (`models_files`)."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
 
-from nac_cli.cli import options
+from nac_cli.cli import models_files, options
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import counted, kilobits, kilohertz, size
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from nac_cli.models.weights import WeightFile
 
-COLUMNS = ("NAME", "ID", "FAMILY", "RATE", "PLANES", "KBIT/S A CHANNEL", "PARAMETERS", "LM")
+COLUMNS = ("NAME", "ID", "FAMILY", "RATE", "PLANES", "KBIT/S A CHANNEL", "PARAMETERS", "LM", "LICENCE")
 model_argument = click.argument("model", metavar="NAME")
 
 
@@ -30,9 +31,24 @@ def command(ctx: click.Context, as_json: bool) -> None:
     \b
     nac models
     nac models show nac-44k
+    nac models import weights_44khz.pth
     """
-    if ctx.invoked_subcommand is not None:
-        return
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_, as_json=as_json)
+
+
+for _command in models_files.COMMANDS:
+    command.add_command(_command)
+
+
+@command.command("list")
+@options.json_option
+def list_(as_json: bool) -> None:
+    """List the installed models, as `nac models` does.
+
+    \b
+    nac models list --json
+    """
     from nac_cli.models import zoo
 
     out, found = Output(as_json), zoo.available()
@@ -78,11 +94,13 @@ def _details(file: WeightFile) -> list[tuple[str, str]]:
         ("Sample rate", kilohertz(spec.sample_rate)),
         ("Frames", f"{spec.frame_rate:.2f} a second, {spec.hop_length} samples each"),
         ("Planes", f"{spec.num_codebooks} of {sizes} codes"),
+        ("Channels", "2, coded together" if file.config.get("channels") == 2 else "each by itself"),
         ("Bitrate", f"{kilobits(low)} to {kilobits(high)} a channel before entropy coding"),
         ("Parameters", f"{file.num_parameters:,}"),
         ("Language model", f"{lm.path} (id {lm.model_id.hex()}, {size(lm.size)})" if lm else "none"),
         ("Trained for", _training(file)),
-        ("Licence", file.training.get("licence") or ("see the card" if card else "not recorded")),
+        ("Imported from", file.training.get("imported") or "-"),
+        ("Licence", _licence(file)),
         ("Card", str(card or "none beside the weight file")),
         ("File", str(file.path)),
     ]
@@ -111,6 +129,7 @@ def _row(file: WeightFile) -> tuple[str, ...]:
         f"{low / 1000:.2f} to {high / 1000:.2f}",
         f"{file.num_parameters / 1e6:.1f} M",
         f"{lm.model_id.hex()} ({size(lm.size)})" if lm else "-",
+        re.split(r"[,;:(]", _licence(file), maxsplit=1)[0].strip(),
     )
 
 
@@ -132,6 +151,7 @@ def _record(file: WeightFile) -> dict:
         "channel_bitrate_min": round(low, 1),
         "channel_bitrate_max": round(high, 1),
         "parameters": file.num_parameters,
+        "licence": file.training.get("licence"),
         "lm": lm and {"id": lm.model_id.hex(), "bytes": lm.size, "path": str(lm.path)},
         "path": str(file.path),
         "card": card and str(card),
@@ -147,6 +167,10 @@ def _bitrates(file: WeightFile) -> tuple[float, float]:
         for size, stride in zip(spec.codebook_sizes, spec.strides, strict=True)
     ]
     return planes[0], sum(planes)
+
+
+def _licence(file: WeightFile) -> str:
+    return file.training.get("licence") or ("see the card" if _card(file) else "not recorded")
 
 
 def _card(file: WeightFile) -> Path | None:

@@ -13,33 +13,57 @@ from nac_cli.values import CodecSpec
 
 @dataclass(frozen=True)
 class Encoded:
-    """`codes[k]` int64 `[B, F_k]`, all planes present; `distortion` float32 `[B, K + 1, F]`: what is lost, in the
-    model's own measure, when a frame keeps its first 0..K planes."""
+    """`codes[k]` int64 `[B, F_k]`, all planes present; `distortion` float32 `[B, K + 1, F]`: what is lost,
+    in the model's own measure, when a frame keeps its first 0..K planes."""
 
     codes: tuple[torch.Tensor, ...]
     distortion: torch.Tensor
 
 
 class Codec(nn.Module, ABC):
-    """A mono waveform codec at `spec.sample_rate` with independent items along the batch.
+    """A waveform codec at `spec.sample_rate` with independent items along the batch, of `channels` (1 or 2)
+    that are coded together. What holds for a family says the class, what for a network the instance.
 
-    The level is the caller's business: models expect about unit RMS (see `audio.gain`).
-    `encode_context` and `decode_context` are the frames on each side that can influence a frame; given that much
-    real signal (or codes) around it, a stretch is coded exactly as within the whole.
+    `unit_level`: whether the model expects sound of about unit RMS (see `audio.gain`), which is then the
+    caller's business; else it takes sound at its natural level. `all_planes`: whether a file has all planes
+    when no bitrate is asked for, as the family is published at the one rate.
+
+    `encode_context` and `decode_context` are the frames on each side that can influence a frame, None where
+    no stretch suffices (recurrent networks); `context` has both sides. Given that much real signal (or codes)
+    around it, a stretch that begins at a multiple of `frame_multiple` frames is coded as within the whole, up
+    to rounding. `heavy`: whether it takes so much memory that pipelines had better give it one item of a batch,
+    and shorter pieces than ten seconds, at a time.
     """
 
     spec: CodecSpec
-    encode_context: int
-    decode_context: int
+    channels: int = 1
+    unit_level: bool = True
+    all_planes: bool = False
+    heavy: bool = False
+    frame_multiple: int = 1
+    encode_context: int | None
+    decode_context: int | None
 
     @abstractmethod
     def encode(self, wav: torch.Tensor) -> Encoded:
-        """`wav` float32 `[B, 1, F * hop_length]` -> codes."""
+        """`wav` float32 `[B, channels, F * hop_length]` -> codes."""
 
     @abstractmethod
     def decode(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """`codes[k]` int64 `[B, F_k]`, ABSENT where a code was not sent -> wav_hat float32 `[B, 1, F * hop_length]`."""
+        """`codes[k]` int64 `[B, F_k]`, ABSENT where a code was not sent -> wav_hat float32
+        `[B, channels, F * hop_length]`."""
 
     @abstractmethod
     def code_vectors(self) -> tuple[torch.Tensor, ...]:
         """What the codes of each plane add to the latent: float32 `[N_k, D]`."""
+
+    def context(self, half: str) -> tuple[int | None, int]:
+        """Frames before (None: all there are) and after a stretch that influence what the "encoder" or the
+        "decoder" makes of it."""
+        frames = self.encode_context if half == "encoder" else self.decode_context
+        return frames, frames or 0
+
+    def chunked(self) -> Codec:
+        """The codec in the form in which files have it: itself, but for models that code segments by
+        themselves."""
+        return self

@@ -134,6 +134,8 @@ class DacCodec(Codec):
     `decode` are the contract. Sound goes in at its natural level."""
 
     unit_level = False
+    all_planes = True
+    heavy = True
 
     def __init__(self, config: DacConfig, name: str, model_id: bytes = bytes(8)):
         super().__init__()

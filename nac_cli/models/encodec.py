@@ -35,6 +35,7 @@ from nac_cli.models.layers.residual import ResidualUnit
 from nac_cli.models.layers.streaming import Chain, State
 from nac_cli.models.layers.weight_norm import add_weight_norm
 from nac_cli.models.quantizers.ema import EuclideanQuantized, ResidualEuclideanQuantizer
+from nac_cli.models.segmented import SegmentedCodec
 from nac_cli.values import CodecSpec
 
 QUIETEST = 1e-8
@@ -61,8 +62,11 @@ class EncodecCodec(Codec):
 
     `quantize` and `synthesise` are the halves of the training pass. `encode` and `decode` code a stretch at
     once (for a model with segments, one of them), `encode_segments` and `decode_segments` sound of any length
-    as the official code does, and `encode_step` and `decode_step` a stream (causal models).
+    as the official code does, `encode_step` and `decode_step` a stream (causal models); `chunked` is what
+    files are made with.
     """
+
+    heavy = True
 
     def __init__(self, config: EncodecConfig, name: str, model_id: bytes = bytes(8)):
         super().__init__()
@@ -109,7 +113,7 @@ class EncodecCodec(Codec):
     def encode(self, wav: torch.Tensor) -> EncodedSegment:
         """`wav` float32 `[B, channels, T]`, T >= 1 -> codes of ceil(T / hop_length) frames."""
         scale = self._scale(wav)
-        encoded = self._quantized(self.encoder(wav / scale[:, None, None]))
+        encoded = self.encode_as_is(wav / scale[:, None, None])
         return EncodedSegment(encoded.codes, encoded.distortion, scale)
 
     def decode(self, codes: tuple[torch.Tensor, ...], scale: torch.Tensor | None = None) -> torch.Tensor:
@@ -120,6 +124,24 @@ class EncodecCodec(Codec):
 
     def code_vectors(self) -> tuple[torch.Tensor, ...]:
         return self.quantizer.vectors()
+
+    def context(self, half: str) -> tuple[int | None, int]:
+        frames = self.encode_context if half == "encoder" else self.decode_context
+        before, after = self.convolution_context(half)
+        return (None if frames is None else before), after
+
+    def chunked(self) -> Codec:
+        """Segments of a second, each by itself, where layers look at a whole segment or its level is taken
+        off."""
+        config = self.config
+        if not config.normalise and config.norm != "layer":
+            return self
+        length = config.segment_length or config.sample_rate
+        return SegmentedCodec(self, max(1, length // config.hop_length))
+
+    def encode_as_is(self, wav: torch.Tensor) -> Encoded:
+        """As `encode`, of sound that has unit level already."""
+        return self._quantized(self.encoder(wav))
 
     def encode_segments(self, wav: torch.Tensor) -> list[EncodedSegment]:
         """`wav` `[B, channels, T]`, T >= 1, cut into segments, one every `segment_stride` samples, each coded

@@ -178,6 +178,8 @@ class SnacCodec(Codec):
     """
 
     unit_level = False
+    all_planes = True
+    heavy = True
 
     def __init__(self, config: SnacConfig, name: str, model_id: bytes = bytes(8)):
         super().__init__()

@@ -16,12 +16,18 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from nac_cli.errors import ModelError
 from nac_cli.models.codec import Codec, Encoded
+from nac_cli.models.fields import integer
 from nac_cli.models.layers.convnext import ConvNeXtBlock
 from nac_cli.models.layers.noise import NoiseBlock, code_noise, random_noise
 from nac_cli.models.layers.spectrum import Spectrum, compress
 from nac_cli.models.quantizers.rvq import ResidualQuantized, ResidualVectorQuantizer
 from nac_cli.values import CodecSpec
+
+LIMITS = {"sample_rate": (8_000, 192_000), "num_codebooks": (1, 64), "codebook_size": (2, 1 << 16)}
+MOST_BLOCKS, MOST = 256, 1 << 16
+"""Of blocks of a kind, and of anything else."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,15 @@ class SpectralConfig:
     codebook_size: int = 1024
     codebook_dim: int = 8
     noise: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ModelError for values that make no network."""
+        for name, value in vars(self).items():
+            low, high = LIMITS.get(name, (0, MOST_BLOCKS) if name.endswith("_blocks") else (1, MOST))
+            if name != "noise":
+                integer(name, value, low, high)
+        if self.hop_length % self.stft_hop or not isinstance(self.noise, bool):
+            raise ModelError("the model's hop_length is no multiple of its stft_hop, or noise neither true nor false")
 
     @property
     def frames_per_latent(self) -> int:

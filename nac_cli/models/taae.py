@@ -58,6 +58,8 @@ class TaaeCodec(Codec):
     """
 
     unit_level = False
+    all_planes = True
+    heavy = True
 
     def __init__(self, config: TaaeConfig, name: str, model_id: bytes = bytes(8)):
         super().__init__()

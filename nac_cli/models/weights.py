@@ -1,6 +1,7 @@
 """Weight files: safetensors with the network's config as JSON in the metadata, identified by their SHA-256.
 
-Parameters are float16 on disk and float32 in use. The frequency tables of the `static` entropy mode travel in
+Parameters are float16 on disk (models trained here) or float32 (imported ones, whose codes are to be those of
+their origin), and float32 in use. The frequency tables of the `static` entropy mode travel in
 the same file (int32 `entropy.frequencies` `[K, N]`), so that a model's id covers them. Reading a file's
 description or its tables needs no torch.
 """
@@ -9,12 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from nac_cli.errors import ModelError
 from nac_cli.values import CodecSpec
@@ -25,8 +29,10 @@ if TYPE_CHECKING:
     from nac_cli.models.codec import Codec
 
 FORMAT = "nac-codec-1"
+DTYPES = ("float16", "float32")
 TABLES = "entropy.frequencies"
 ID_BYTES = 8
+HASHED_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ def file_id(data: bytes) -> bytes:
 def describe(path: Path) -> WeightFile:
     """Read the description of a weight file. Raises ModelError when it is missing, damaged or of another kind."""
     try:
-        model_id = file_id(path.read_bytes())
+        model_id = _hashed(path)
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys() if name != TABLES}
@@ -78,31 +84,70 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
         return {name: file.get_tensor(name).float() for name in file.keys() if name != TABLES}
 
 
-def save(path: Path, model: Codec, config: dict, tables: np.ndarray | None, training: dict) -> WeightFile:
-    """Write `model` as float16 with its config, tables and a summary of its training; the description of the result."""
+def save(
+    path: Path, model: Codec, config: dict, tables: np.ndarray | None, training: dict, dtype: str = "float16"
+) -> WeightFile:
+    """Write `model` in `dtype` (one of DTYPES) with its config, tables and a summary of where it comes from; the
+    description of the result. Weight norm is multiplied out. Raises ModelError if it cannot be written."""
     import torch
-    from safetensors.torch import save_file
 
-    spec = {
-        "name": model.spec.name, "family": model.spec.family, "sample_rate": model.spec.sample_rate,
-        "hop_length": model.spec.hop_length, "codebook_sizes": model.spec.codebook_sizes, "strides": model.spec.strides,
+    from nac_cli.models.layers.weight_norm import fold_state
+
+    kind = {"float16": torch.float16, "float32": torch.float32}[dtype]
+    state = fold_state(model.state_dict())
+    tensors = {name: value.detach().to("cpu", kind).contiguous().numpy() for name, value in state.items()}
+    return _write(path, tensors, model.spec, config, tables, training)
+
+
+def save_with_tables(path: Path, file: WeightFile, name: str, tables: np.ndarray, training: dict) -> WeightFile:
+    """Write the network of `file` once more, under another `name` and with these tables; the description of the
+    result, which is another model as files have it. Raises ModelError."""
+    with safe_open(file.path, framework="numpy") as source:
+        tensors = {key: source.get_tensor(key) for key in source.keys() if key != TABLES}
+    return _write(path, tensors, replace(file.spec, name=name), file.config, tables, training)
+
+
+def _write(
+    path: Path, tensors: dict[str, np.ndarray], spec: CodecSpec, config: dict, tables: np.ndarray | None,
+    training: dict,
+) -> WeightFile:
+    described = {
+        "name": spec.name, "family": spec.family, "sample_rate": spec.sample_rate,
+        "hop_length": spec.hop_length, "codebook_sizes": spec.codebook_sizes, "strides": spec.strides,
     }
     metadata = {
-        "format": FORMAT, "spec": json.dumps(spec), "config": json.dumps(config), "training": json.dumps(training)
+        "format": FORMAT, "spec": json.dumps(described), "config": json.dumps(config), "training": json.dumps(training)
     }
-    tensors = {name: value.detach().half().contiguous() for name, value in model.state_dict().items()}
     if tables is not None:
-        tensors[TABLES] = torch.from_numpy(np.ascontiguousarray(tables, dtype=np.int32))
-    beside = path.with_name(path.name + ".part")
-    try:
+        tensors = tensors | {TABLES: np.ascontiguousarray(tables, dtype=np.int32)}
+    with _beside(path) as beside:
         save_file(tensors, beside, metadata)
         data = _in_order(beside.read_bytes())
         beside.unlink()  # it is its owner's alone; a new one is everybody's, as the user's umask has it
         beside.write_bytes(data)
+    return describe(path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A file that takes the place of `path` once it is complete. Raises ModelError if it cannot be written."""
+    beside = path.with_name(path.name + ".part")
+    try:
+        yield beside
         beside.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
     finally:
         beside.unlink(missing_ok=True)
-    return describe(path)
+
+
+def _hashed(path: Path) -> bytes:
+    """`file_id` of a file that may be large."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(HASHED_AT_ONCE):
+            digest.update(data)
+    return digest.digest()[:ID_BYTES]
 
 
 def _in_order(data: bytes) -> bytes:

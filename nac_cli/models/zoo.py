@@ -7,8 +7,10 @@ A codec's language model, if it has one, lies beside its weight file with the sa
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,16 @@ if TYPE_CHECKING:
 
 DEFAULT = "nac-44k"
 SHIPPED = Path(__file__).parent.parent / "weights"
+SUFFIX = ".safetensors"
 LM_SUFFIX = ".lm.safetensors"
+FAMILIES = {
+    "spectral": ("nac_cli.models.spectral", "SpectralConfig", "SpectralCodec"),
+    "encodec": ("nac_cli.models.encodec", "EncodecConfig", "EncodecCodec"),
+    "dac": ("nac_cli.models.dac", "DacConfig", "DacCodec"),
+    "snac": ("nac_cli.models.snac", "SnacConfig", "SnacCodec"),
+    "taae": ("nac_cli.models.taae", "TaaeConfig", "TaaeCodec"),
+}
+"""Where each family's config and network are; imported when a model of it is built."""
 
 
 @dataclass(frozen=True)
@@ -40,40 +51,60 @@ def user_folder() -> Path:
 
 def available() -> list[WeightFile]:
     """Every readable weight file, shipped ones first, each folder in alphabetical order."""
-    found = []
-    for folder in (SHIPPED, user_folder()):
-        for path in sorted(folder.glob("*.safetensors")):
-            if path.name.endswith(LM_SUFFIX):
-                continue
-            try:
-                found.append(_described(path, path.stat().st_mtime_ns))
-            except ModelError:
-                continue  # a foreign file in the folder is no model of ours; naming it explicitly says why
-    return found
+    return list(_readable(_paths()))
 
 
 def find(model: str | Path) -> WeightFile:
     """The weight file for a name ("nac-44k"), a hexadecimal id or a path. Raises ModelError naming what there is."""
     path = Path(model)
-    if path.suffix == ".safetensors":
-        return describe(path)
-    files = available()
-    for file in files:
+    if path.suffix == SUFFIX:
+        return described(path)
+    for file in _likely_first(str(model)):
         if str(model) in (file.spec.name, file.spec.model_id.hex()):
             return file
-    names = ", ".join(sorted({file.spec.name for file in files})) or "none"
+    names = ", ".join(sorted({file.spec.name for file in available()})) or "none"
     raise ModelError(f"no model {str(model)!r}; installed: {names} (`nac models` lists them)")
 
 
 def find_id(model_id: bytes, name: str) -> WeightFile:
     """The weight file with this id. Raises ModelError with the id, the name and what to do."""
-    for file in available():
+    for file in _likely_first(name):
         if file.spec.model_id == model_id:
             return file
     raise ModelError(
         f"this file needs model {name!r} with id {model_id.hex()}, which is not installed; put its weight file "
         f"into {user_folder()} (`nac models` lists what is there). Another version of {name!r} cannot decode it"
     )
+
+
+def described(path: Path) -> WeightFile:
+    """As `weights.describe`, which reads the whole file, but once."""
+    try:
+        return _described(path, path.stat().st_mtime_ns)
+    except OSError:
+        return describe(path)  # which says what is wrong
+
+
+def is_shipped(file: WeightFile) -> bool:
+    return file.path.parent == SHIPPED
+
+
+def _paths() -> list[Path]:
+    paths = [path for folder in (SHIPPED, user_folder()) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    return [path for path in paths if not path.name.endswith(LM_SUFFIX)]
+
+
+def _likely_first(name: str) -> Iterator[WeightFile]:
+    """As `available`, but a file that is called like a model first: to know a file, all of it has to be read."""
+    return _readable(sorted(_paths(), key=lambda path: path.stem != name))
+
+
+def _readable(paths: list[Path]) -> Iterator[WeightFile]:
+    for path in paths:
+        try:
+            yield described(path)
+        except ModelError:
+            continue  # a foreign file in the folder is no model of ours; naming it explicitly says why
 
 
 def lm_beside(file: WeightFile) -> LmFile | None:
@@ -105,19 +136,28 @@ def find_lm_id(lm_id: bytes, codec_name: str) -> LmFile:
 
 
 def load(file: WeightFile, device: str = "cpu") -> Codec:
-    """Build the network of a weight file on `device`, ready for inference."""
-    from nac_cli.models.spectral import SpectralCodec, SpectralConfig
+    """Build the network of a weight file on `device`, ready for inference. Raises ModelError if the file does not
+    make one."""
+    from nac_cli.models.importers.state import build
 
-    families = {"spectral": (SpectralConfig, SpectralCodec)}
-    if file.spec.family not in families:
+    if file.spec.family not in FAMILIES:
         raise ModelError(f"{file.path}: family {file.spec.family!r} is unknown to this version of nac")
-    config_type, model_type = families[file.spec.family]
+    module, config_name, model_name = FAMILIES[file.spec.family]
+    home = import_module(module)
     try:
-        model = model_type(config_type(**file.config), file.spec.name, file.spec.model_id)
-        model.load_state_dict(load_state(file.path))
+        config = getattr(home, config_name)(**_with_tuples(file.config))
+        make = getattr(home, model_name)
+        model = build(lambda: make(config, file.spec.name, file.spec.model_id), load_state(file.path), file.path)
     except (TypeError, RuntimeError) as error:
         raise ModelError(f"{file.path}: weights and config do not fit together ({error})") from error
-    return model.eval().requires_grad_(False).to(device)
+    if model.spec != file.spec:
+        raise ModelError(f"{file.path}: its description does not fit its config")
+    return model.to(device)
+
+
+def _with_tuples(config: dict) -> dict:
+    """JSON has lists where configs have tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
 
 
 def _lm_path(file: WeightFile) -> Path:

@@ -4,7 +4,9 @@ Each stage is a generator over chunks with a little delay, so that a step may lo
 
     blocks -> chunks at the codec's rate -> rotated pairs -> level nodes and unit level -> codes
 
-The encoder sees real signal around each chunk (`encode_context`), so the codes are those of one run over the whole.
+The encoder sees real signal around each chunk (`Surroundings`), so the codes are those of one run over the whole, but
+for recurrent networks, which start anew a few seconds before each chunk. Models that take sound at its natural level
+get it so; those of two channels get pairs as they are, unrotated.
 """
 
 from __future__ import annotations
@@ -15,33 +17,38 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nac_cli.audio import LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
+from nac_cli.audio import DECIBEL_OFFSET, LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.layered import Layered
-from nac_cli.pipelines.stages import device_of, pair_starts, whole_context, with_next
+from nac_cli.pipelines.stages import Surroundings, Voices, device_of, pair_starts, shares, with_next
 from nac_cli.values import Framing, StreamInfo
 
 SILENCE = 1e-5
 """Steps whose samples all stay below this (-100 dBFS) are coded as silence: no planes."""
+PAIR_GAIN = 3
+"""Decibels by which principal and residual are lowered for models that take sound at its natural level."""
 
 
 @dataclass(frozen=True)
 class Stretch:
     """A chunk on its way: `samples` float32 `[C, L]` at the codec's rate, L a multiple of the hop, and the integers
-    found so far (see `ChunkCodes`)."""
+    found so far (see `ChunkCodes`); `levels` as in `Layered`, `silent` `[C, S]`: steps that get no planes."""
 
     samples: np.ndarray
     angles: np.ndarray | None = None
     gains: np.ndarray | None = None
+    levels: np.ndarray | None = None
     silent: np.ndarray | None = None
 
 
 def analyse(blocks: Iterable[np.ndarray], info: StreamInfo, model: Codec) -> Iterator[Layered]:
     """Source blocks `[C, T]` -> analysed chunks in order."""
-    hop = info.codec.hop_length
-    chunks = cut(blocks, info)
-    levelled = level(rotate_pairs(chunks, info.groups), info.framing, hop)
-    return encode(levelled, info.framing, model)
+    model = model.chunked()
+    voices = Voices.of(info.groups, model.channels)
+    turned = rotate_pairs(cut(blocks, info), info.groups, still=model.channels > 1)
+    fixed = None if model.unit_level else natural_gains(info.groups, rotated=model.channels == 1)[voices.carriers]
+    levelled = level(turned, info.framing, info.codec.hop_length, voices, fixed)
+    return encode(levelled, info.framing, model, voices)
 
 
 def cut(blocks: Iterable[np.ndarray], info: StreamInfo) -> Iterator[Stretch]:
@@ -69,9 +76,13 @@ def _resampled(blocks: Iterable[np.ndarray], resampler: Resampler) -> Iterator[n
     yield resampler.finish()
 
 
-def rotate_pairs(chunks: Iterable[Stretch], groups: tuple[int, ...]) -> Iterator[Stretch]:
-    """Turn each pair into principal and residual. The angle at a boundary is that of both chunks around it."""
+def rotate_pairs(chunks: Iterable[Stretch], groups: tuple[int, ...], still: bool = False) -> Iterator[Stretch]:
+    """Turn each pair into principal and residual. The angle at a boundary is that of both chunks around it. Where pairs
+    are to stay `still`, as they are, all angles are 0."""
     firsts = pair_starts(groups)
+    if still:
+        yield from (Stretch(chunk.samples, np.zeros((len(firsts), 2), np.int64)) for chunk in chunks)
+        return
     start = None
     for chunk, following in with_next(chunks):
         around = chunk.samples if following is None else np.concatenate((chunk.samples, following.samples), axis=1)
@@ -87,21 +98,36 @@ def rotate_pairs(chunks: Iterable[Stretch], groups: tuple[int, ...]) -> Iterator
         start = stop
 
 
-def level(chunks: Iterable[Stretch], framing: Framing, hop_length: int) -> Iterator[Stretch]:
-    """Find the level nodes and divide by them, so that the model sees about unit RMS."""
+def natural_gains(groups: tuple[int, ...], rotated: bool) -> np.ndarray:
+    """Nodes `[C]` that leave sound at its natural level: 0 dB, and 3 dB in rotated pairs, whose principal channel is up
+    to that much louder than left and right. Networks that end in a tanh have no room for it."""
+    return np.array([DECIBEL_OFFSET + PAIR_GAIN * (rotated and size == 2) for size in groups for _ in range(size)])
+
+
+def level(
+    chunks: Iterable[Stretch], framing: Framing, hop_length: int, voices: Voices | None = None,
+    fixed: np.ndarray | None = None,
+) -> Iterator[Stretch]:
+    """Find the level nodes of each voice (by default of each channel) and divide by them, so that the model sees about
+    unit RMS, or by those that are `fixed` `[V]`. Channels that carry no codes have gains of 0 dB."""
     spacing = framing.node_frames * hop_length
     meter, nodes, first_node, waiting = None, None, 0, []
 
     def finished(chunk: Stretch) -> Stretch:
-        count = framing.nodes(chunk.samples.shape[1] // hop_length)
-        gains = nodes[:, first_node : first_node + count]
-        curves = [gain_curve(channel, spacing, 0, chunk.samples.shape[1]) for channel in gains]
-        silent = _silent_steps(chunk.samples, framing.step_frames * hop_length)
-        return Stretch(chunk.samples / np.stack(curves), chunk.angles, gains, silent)
+        length = chunk.samples.shape[1]
+        levels = nodes[:, first_node : first_node + framing.nodes(length // hop_length)]
+        gains = levels if fixed is None else np.repeat(fixed[:, None], levels.shape[1], axis=1)
+        curves = np.stack([gain_curve(voice, spacing, 0, length) for voice in gains])[voices.of_channels]
+        silent = _silent_steps(voices.gather(chunk.samples), framing.step_frames * hop_length)
+        return Stretch(
+            chunk.samples / curves, chunk.angles, voices.spread(gains, DECIBEL_OFFSET), levels[voices.of_channels],
+            voices.spread(silent, True),
+        )
 
     for chunk in chunks:
-        meter = meter or LevelMeter(len(chunk.samples), spacing)
-        new = meter.push(chunk.samples)
+        voices = voices or Voices.of((1,) * len(chunk.samples), 1)
+        meter = meter or LevelMeter(len(voices.inputs), spacing)
+        new = meter.push(_together(voices.gather(chunk.samples)))
         nodes = new if nodes is None else np.concatenate((nodes, new), axis=1)
         waiting.append(chunk)
         while waiting and nodes.shape[1] - first_node >= framing.nodes(waiting[0].samples.shape[1] // hop_length):
@@ -114,33 +140,59 @@ def level(chunks: Iterable[Stretch], framing: Framing, hop_length: int) -> Itera
         first_node += framing.chunk_frames // framing.node_frames
 
 
+def _together(samples: np.ndarray) -> np.ndarray:
+    """Something as loud as the channels of each voice together: `[V, M, L]` -> `[V, L]`."""
+    return samples[:, 0] if samples.shape[1] == 1 else np.sqrt(np.square(samples).mean(axis=1))
+
+
 def _silent_steps(samples: np.ndarray, step: int) -> np.ndarray:
-    """Boolean `[C, S]`."""
-    padded = np.pad(np.abs(samples), ((0, 0), (0, -samples.shape[1] % step)))
-    return padded.reshape(len(samples), -1, step).max(axis=2) < SILENCE
+    """`[V, M, L]` -> boolean `[V, S]`."""
+    padded = np.pad(np.abs(samples), ((0, 0), (0, 0), (0, -samples.shape[2] % step)))
+    return padded.reshape(*samples.shape[:2], -1, step).max(axis=(1, 3)) < SILENCE
 
 
-def encode(chunks: Iterable[Stretch], framing: Framing, model: Codec) -> Iterator[Layered]:
-    """Codes and distortion of each chunk, the channels as one batch, with the neighbours' samples as context."""
+def encode(
+    chunks: Iterable[Stretch], framing: Framing, model: Codec, voices: Voices | None = None
+) -> Iterator[Layered]:
+    """Codes and distortion of each chunk, its voices (by default each channel) as one batch, with the neighbours'
+    samples as context."""
     hop = model.spec.hop_length
-    strides = model.spec.strides
-    context = whole_context(model.encode_context, strides) * hop
-    before = np.zeros((0, 0), np.float32)
+    around = Surroundings.of(model, "encoder", framing.chunk_frames)
+    before = None
     for chunk, following in with_next(chunks):
         channels, length = chunk.samples.shape
-        before = before.reshape(channels, -1)
-        after = np.zeros((channels, 0), np.float32) if following is None else following.samples[:, :context]
+        voices = voices or Voices.of((1,) * channels, 1)
+        nothing = np.zeros((channels, 0), np.float32)
+        before = nothing if before is None else before
+        after = nothing if following is None else following.samples[:, : around.after * hop]
         wav = np.concatenate((before, chunk.samples, after), axis=1, dtype=np.float32)
-        with torch.inference_mode():
-            encoded = model.encode(torch.from_numpy(wav).unsqueeze(1).to(device_of(model)))
-        first, count = before.shape[1] // hop, length // hop
-        codes = tuple(
-            plane[:, first // stride : -(-(first + count) // stride)].cpu().numpy().astype(np.uint16)
-            for plane, stride in zip(encoded.codes, strides, strict=True)
+        frames = length // hop, before.shape[1] // hop, after.shape[1] // hop
+        codes, lost = _encoded(voices.gather(wav), around.pieces(*frames), model)
+        distortion = np.add.reduceat(lost, np.arange(0, frames[0], framing.step_frames), axis=2)
+        available = np.where(chunk.silent, 0, np.full((channels, 1), len(codes)))
+        yield Layered(
+            frames[0], chunk.angles, chunk.gains, tuple(voices.spread(plane, 0) for plane in codes), available,
+            voices.spread(distortion, 0), chunk.levels,
         )
-        lost = encoded.distortion[..., first : first + count].cpu().numpy()
-        starts = np.arange(0, count, framing.step_frames)
-        distortion = np.add.reduceat(lost, starts, axis=2)
-        available = np.where(chunk.silent, 0, len(codes))
-        yield Layered(count, chunk.angles, chunk.gains, codes, available, distortion)
-        before = np.concatenate((before, chunk.samples), axis=1)[:, -context:]
+        before = np.concatenate((before, chunk.samples), axis=1)
+        before = before[:, max(before.shape[1] - around.before * hop, 0) :]
+
+
+def _encoded(
+    wav: np.ndarray, pieces: Iterable[tuple[int, int, int, int]], model: Codec
+) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Codes uint16 `[V, F_k]` and distortion `[V, K + 1, F]` of the frames of all `pieces` of `wav` `[V, M, L]`."""
+    hop, strides = model.spec.hop_length, model.spec.strides
+    codes, lost = [], []
+    for first, last, start, stop in pieces:
+        piece = torch.from_numpy(wav[..., first * hop : last * hop]).to(device_of(model))
+        with torch.inference_mode():
+            encoded = [model.encode(share) for share in shares(piece, model)]
+        planes = [torch.cat(plane) for plane in zip(*(share.codes for share in encoded))]
+        codes.append([
+            plane[:, (start - first) // stride : -(-(stop - first) // stride)].cpu().numpy().astype(np.uint16)
+            for plane, stride in zip(planes, strides, strict=True)
+        ])  # fmt: skip
+        distortion = torch.cat([share.distortion for share in encoded])
+        lost.append(distortion[..., start - first : stop - first].cpu().numpy())
+    return tuple(np.concatenate(planes, axis=1) for planes in zip(*codes)), np.concatenate(lost, axis=2)

@@ -19,6 +19,7 @@ from nac_cli.models import zoo
 from nac_cli.pipelines.analysis import analyse
 from nac_cli.pipelines.atomic import check_output, open_output
 from nac_cli.pipelines.fitting import fit_bitrate, fit_default, fit_planes
+from nac_cli.pipelines.framing import framing_for
 from nac_cli.pipelines.opening import name_of
 from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_id
 from nac_cli.pipelines.progress import Progress
@@ -84,9 +85,9 @@ def compress(
 
     Give a `bitrate` in bit/s, which the whole file (tags aside) keeps to, or a constant depth of `planes`; with
     neither, 6000 bit/s a channel pair or single channel, and what the container takes on top where a sound is too
-    short for that. `entropy` is how codes are packed: "packed", "static" (the model's tables), "lm" (its language
-    model), or "auto", the smallest of those that the model has, chunk by chunk. `check` decodes the result before it
-    takes its place.
+    short for that, or all planes of models that are published at one rate (DAC, SNAC). `entropy` is how codes are
+    packed: "packed", "static" (the model's tables), "lm" (its language model), or "auto", the smallest of those that
+    the model has, chunk by chunk. `check` decodes the result before it takes its place.
 
     Raises AudioError (input unreadable, output not writable), UsageError (a bitrate out of range, a mode that the
     model lacks), OutputExists, ModelError, TokenMismatch (a language model that is not exact on this machine).
@@ -107,7 +108,8 @@ def compress(
     coders, modes = coders_to_pack(weight_file, entropy, threads)
     messages: list[str] = []
     with _opened(source, messages.append, tags) as sound:
-        info = StreamInfo(weight_file.spec, sound.sample_rate, sound.channels, GROUPS[sound.channels], None, sound.source_bits)
+        groups, framing = GROUPS[sound.channels], framing_for(codec.chunked(), sound.channels)
+        info = StreamInfo(weight_file.spec, sound.sample_rate, sound.channels, groups, None, sound.source_bits, framing)
         counter = _Counter(sound, progress)
         chunks = list(analyse(counter.blocks(), info, codec))
     messages += counter.sanitizer.messages()
@@ -118,6 +120,8 @@ def compress(
         records = fit_planes(packer, planes)
     elif bitrate is not None:
         records = fit_bitrate(packer, bitrate)
+    elif codec.all_planes:
+        records = fit_planes(packer, codec.spec.num_codebooks)
     else:
         records = fit_default(packer, DEFAULT_BITRATE * len(info.groups))
     info = with_lm_id(info, records, coders)

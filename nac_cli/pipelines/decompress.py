@@ -27,8 +27,8 @@ from nac_cli.values import StreamInfo, Tags, Waveform
 
 MAX_SECONDS = 360_000.0
 """Longest sound that is decoded unless more is asked for (100 hours): a few bytes can claim years of silence."""
-PREROLL_FRAMES = 32
-"""Frames decoded before a range's start, so that the resampler has settled there."""
+PREROLL_SAMPLES = 1 << 14
+"""Samples at the codec's rate decoded before a range's start, so that the resampler has settled there."""
 
 
 @dataclass(frozen=True)
@@ -191,9 +191,10 @@ class _Decoder:
 
 
 def _aligned_frame(sample: int, info: StreamInfo) -> int:
-    """The last frame at least PREROLL_FRAMES before source sample `sample` whose start falls on a source sample."""
+    """The last frame at least PREROLL_SAMPLES before source sample `sample` whose start falls on a source sample."""
     codec = info.codec
-    frame = sample * codec.sample_rate // info.sample_rate // codec.hop_length - PREROLL_FRAMES
+    preroll = -(-PREROLL_SAMPLES // codec.hop_length)
+    frame = sample * codec.sample_rate // info.sample_rate // codec.hop_length - preroll
     period = codec.sample_rate // math.gcd(codec.sample_rate, info.sample_rate * codec.hop_length)
     return max(frame, 0) // period * period
 

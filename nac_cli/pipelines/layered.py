@@ -13,7 +13,8 @@ from nac_cli.values import ABSENT, ChunkCodes, StreamInfo, present
 class Layered:
     """`codes[k]` integer `[C, F_k]`; `available` `[C, S]` planes of each step, above which codes mean nothing (0: a
     silent step); `distortion` `[C, K + 1, S]`, summed over each step, or None where no rate has to be met; angles
-    and gains as in `ChunkCodes`."""
+    and gains as in `ChunkCodes`; `levels` `[C, J]`: the sound's own level at the gain nodes, in the same units, which
+    is what `gains` are (None) unless the model takes sound at its natural level."""
 
     num_frames: int
     angles: np.ndarray
@@ -21,6 +22,7 @@ class Layered:
     codes: tuple[np.ndarray, ...]
     available: np.ndarray
     distortion: np.ndarray | None = None
+    levels: np.ndarray | None = None
 
     def keep(self, depths: np.ndarray, info: StreamInfo) -> ChunkCodes:
         """The first `depths` `[C, S]` planes of each step."""

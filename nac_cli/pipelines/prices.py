@@ -85,7 +85,7 @@ def _choices(packer: Packer, prices: Sequence[np.ndarray]) -> DepthChoices:
     info, bits, distortion, least = packer.info, [], [], []
     secondary = secondary_channels(info)
     for chunk, price in zip(packer.chunks, prices, strict=True):
-        weights = np.where(chunk.available == 0, 0.0, _level_weights(chunk.gains, chunk.num_frames, info))
+        weights = np.where(chunk.available == 0, 0.0, _level_weights(chunk, info))
         for channel, available in enumerate(chunk.available):
             cumulated = np.concatenate((np.zeros((1, price.shape[2])), price[channel].cumsum(axis=0)))
             bits.append(_flat_above(available, cumulated.T))
@@ -107,9 +107,12 @@ def _falling(distortion: np.ndarray) -> np.ndarray:
     return np.minimum.accumulate(distortion, axis=0) + LEAST_GAIN * distortion[:1] * (len(distortion) - 1 - depths)
 
 
-def _level_weights(gains: np.ndarray, num_frames: int, info: StreamInfo) -> np.ndarray:
-    """Weight of each step's distortion `[C, S]` from the levels at its middle, the loudest channel's being 1."""
-    framing = info.framing
-    middles = (np.arange(framing.steps(num_frames)) + 0.5) * framing.step_frames / framing.node_frames
-    decibels = np.stack([np.interp(middles, np.arange(len(nodes)), nodes) for nodes in gains.astype(float)])
+def _level_weights(chunk: Layered, info: StreamInfo) -> np.ndarray:
+    """Weight of each step's distortion `[C, S]` from the levels at its middle, the loudest channel's being 1.
+
+    Where the codes themselves are those of sound at its natural level, and nothing is known of it any more (a file that
+    is recoded), channels count alike."""
+    framing, levels = info.framing, chunk.gains if chunk.levels is None else chunk.levels
+    middles = (np.arange(framing.steps(chunk.num_frames)) + 0.5) * framing.step_frames / framing.node_frames
+    decibels = np.stack([np.interp(middles, np.arange(len(nodes)), nodes) for nodes in levels.astype(float)])
     return 10.0 ** (LEVEL_EXPONENT * (decibels - decibels.max(axis=0)) / 20)

@@ -59,7 +59,10 @@ def coders_to_pack(
     tables = open_tables(file) if entropy in ("auto", "static") else None
     lm_file = zoo.lm_beside(file) if entropy in ("auto", "lm") else None
     if entropy == "static" and tables is None:
-        raise UsageError(f"the mode static is not possible with {file.spec.name}: it has no frequency tables")
+        raise UsageError(
+            f"the mode static is not possible with {file.spec.name}: it has no frequency tables (`nac models count "
+            f"{file.spec.name} RECORDINGS` makes a copy that has)"
+        )
     if entropy == "lm" and lm_file is None:
         wanted = f"{file.path.stem}{zoo.LM_SUFFIX}"
         raise UsageError(f"the mode lm is not possible with {file.spec.name}: no {wanted} lies beside its weight file")
@@ -113,7 +116,7 @@ def _processors() -> int:
 
 @lru_cache(maxsize=4)
 def _loaded(path, modified: int, device: str) -> Codec:
-    return zoo.load(weights.describe(path), device)
+    return zoo.load(zoo.described(path), device)
 
 
 @lru_cache(maxsize=4)

@@ -23,12 +23,12 @@ from nac_cli.models.importers.state import Checkpoint, build, read_config, read_
 from nac_cli.models.layers.weight_norm import fold_state
 
 LICENCE = (
-    "EnCodec's weights: Meta's package, release 0.1.1, is under CC BY-NC 4.0 as a whole. Its code has been "
-    "MIT since April 2023; whether the weights are too has not been answered "
+    "CC BY-NC 4.0 if in doubt: Meta's package of EnCodec, release 0.1.1, is under it as a whole. Its code "
+    "has been MIT since April 2023; whether the weights are too has not been answered "
     "(github.com/facebookresearch/encodec/issues/69), while the model card of facebook/encodec_48khz says "
     "MIT. Take them as non-commercial unless you know better."
 )
-MUSICGEN_LICENCE = "MusicGen's EnCodec: AudioCraft's code is MIT, its weights are CC BY-NC 4.0."
+MUSICGEN_LICENCE = "CC BY-NC 4.0: so are the weights of MusicGen's EnCodec; AudioCraft's code is MIT."
 CHECKPOINTS = (
     Checkpoint(
         "encodec_24khz-d7cc33bc.th", "https://dl.fbaipublicfiles.com/encodec/v0/encodec_24khz-d7cc33bc.th",

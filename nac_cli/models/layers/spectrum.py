@@ -14,7 +14,7 @@ class Spectrum(nn.Module):
         super().__init__()
         self.n_fft, self.hop_length = n_fft, hop_length
         self.padding = (n_fft - hop_length) // 2
-        window = torch.hann_window(n_fft)
+        window = torch.hann_window(n_fft, device="cpu")  # in no weight file: there even where the rest is only laid out
         self.register_buffer("window", window / window.square().sum().sqrt(), persistent=False)
 
     def forward(self, wav: torch.Tensor) -> torch.Tensor:
