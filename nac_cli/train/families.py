@@ -77,8 +77,3 @@ def frame_multiple(config: ModelConfig) -> int:
 def has_noise(config: ModelConfig) -> bool:
     """Whether two decodes of the same codes may differ in training."""
     return isinstance(config, SpectralConfig | SnacConfig) and config.noise
-
-
-def unit_level(model: Codec) -> bool:
-    """Whether the network expects sound at about unit RMS rather than at its natural level."""
-    return isinstance(model, SpectralCodec) or model.unit_level

@@ -15,7 +15,7 @@ from nac_cli.bench.metrics import METRICS
 from nac_cli.models.codec import Codec
 from nac_cli.models.encodec import EncodecCodec
 from nac_cli.train.corpus.recordings import find_recordings, read_middle
-from nac_cli.train.families import channels, unit_level
+from nac_cli.train.families import channels
 from nac_cli.values import ABSENT, Framing
 
 MEASURES = ("mel", "stft", "si_sdr", "lines")
@@ -65,7 +65,7 @@ def decoded(model: Codec, wav: np.ndarray, planes: int) -> np.ndarray:
     spacing = Framing().node_frames * model.spec.hop_length
     padded = np.pad(wav, (0, -len(wav) % model.spec.hop_length)).astype(np.float32)
     nodes = level_nodes(padded[None], spacing)[0]
-    gain = gain_curve(nodes, spacing, 0, len(padded)) if unit_level(model) else np.ones_like(padded)
+    gain = gain_curve(nodes, spacing, 0, len(padded)) if model.unit_level else np.ones_like(padded)
     heard = torch.from_numpy(padded / gain).float().expand(1, channels(model.config), -1)
     segmented = isinstance(model, EncodecCodec)
     wav_hat = _decoded_segments(model, heard, planes) if segmented else _decoded(model, heard, planes)

@@ -15,8 +15,9 @@ from safetensors.numpy import load_file, save_file
 from nac_cli.errors import AudioError, ModelError
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.analysis import analyse
+from nac_cli.pipelines.framing import framing_for
 from nac_cli.train.corpus.prepare import Item, read_manifest
-from nac_cli.values import ABSENT, CodecSpec, Framing, StreamInfo
+from nac_cli.values import ABSENT, CodecSpec, StreamInfo
 
 CODEC = "codec.json"
 VECTORS = "vectors.safetensors"
@@ -72,10 +73,11 @@ def tokenise(
 
 class Tokens:
     """The sequences of a folder made by `tokenise`, in memory: `codes[i]` int16 `[K, F]`, and what each code of plane k
-    adds to the latent, `vectors[k]` float32 `[N_k, D]`. Raises AudioError when there are none."""
+    adds to the latent, `vectors[k]` float32 `[N_k, D]`. A stream's depth changes every `step_frames` at most. Raises
+    AudioError when there are none."""
 
     def __init__(self, folder: Path):
-        self.codec = _read_codec(folder)
+        self.codec, self.step_frames = _read_codec(folder)
         self.vectors = _read_vectors(folder, self.codec)
         sequences = _read_index(folder)
         codes = [np.load(folder / sequence.path, allow_pickle=False) for sequence in sequences]
@@ -99,7 +101,7 @@ class Tokens:
 
         Domains are drawn alike, sequences within one by their length; at least one code is there.
         """
-        period = int(np.lcm.reduce([*self.codec.strides, Framing().step_frames]))  # silence is a matter of steps
+        period = int(np.lcm.reduce([*self.codec.strides, self.step_frames]))  # silence is a matter of steps
         while True:
             pool, odds = self._domains[rng.integers(len(self._domains))]
             whole = self.codes[pool[rng.choice(len(pool), p=odds)]]
@@ -112,7 +114,7 @@ class Tokens:
         """`codes` `[K, F]` from a step's start on, padded to `frames` and limited to `depths`, 0 for silent steps."""
         whole = np.full((len(codes), frames), ABSENT, np.int64)
         whole[:, : codes.shape[1]] = codes
-        step = Framing().step_frames
+        step = self.step_frames
         heard = (whole != ABSENT).any(axis=0)
         heard = np.repeat(np.logical_or.reduceat(heard, np.arange(0, frames, step)), step)[:frames]
         depths = np.where(heard & (np.arange(frames) < codes.shape[1]), depths, 0)
@@ -120,7 +122,7 @@ class Tokens:
 
     def _depths(self, rng: np.random.Generator, frames: int, steady_share: float) -> np.ndarray:
         """One depth, or one for each step of a stream, around a random mean as rate control gives them."""
-        planes, step = self.codec.num_codebooks, Framing().step_frames
+        planes, step = self.codec.num_codebooks, self.step_frames
         if rng.random() < steady_share:
             return np.full(frames, rng.integers(1, planes + 1))
         around = rng.uniform(0.5, planes) + rng.normal(0, 0.12 * planes, -(-frames // step))
@@ -136,7 +138,8 @@ def _codes(path: Path, model: Codec, seed: tuple[int, int]) -> Iterator[np.ndarr
         rate = sound.samplerate
     if wav.shape[1] < SHORTEST_SECONDS * rate:
         return
-    info = StreamInfo(model.spec, rate, len(wav), (len(wav),), wav.shape[1])
+    framing = framing_for(model.chunked(), len(wav))
+    info = StreamInfo(model.spec, rate, len(wav), (len(wav),), wav.shape[1], framing=framing)
     chunks = list(analyse([wav * np.float32(10 ** (-rng.uniform(0, GAIN_DB) / 20))], info, model))
     for channel in range(len(wav)):
         parts = []
@@ -156,20 +159,23 @@ def _sequence(name: str, item: Item, number: int, codes: np.ndarray) -> Sequence
 def _claim(folder: Path, model: Codec) -> None:
     """Say whose tokens these are, and what the codes stand for."""
     if (folder / CODEC).exists():
-        if _read_codec(folder) != model.spec:
+        if _read_codec(folder)[0] != model.spec:
             raise ModelError(f"{folder}: holds tokens of another codec than {model.spec.name}; choose another folder")
         return
     vectors = [vector.detach().cpu().numpy().astype(np.float32) for vector in model.code_vectors()]
     save_file({str(plane): np.ascontiguousarray(vector) for plane, vector in enumerate(vectors)}, folder / VECTORS)
-    values = asdict(model.spec) | {"model_id": model.spec.model_id.hex()}
+    step = framing_for(model.chunked(), 1).step_frames
+    values = asdict(model.spec) | {"model_id": model.spec.model_id.hex(), "step_frames": step}
     (folder / CODEC).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
-def _read_codec(folder: Path) -> CodecSpec:
+def _read_codec(folder: Path) -> tuple[CodecSpec, int]:
+    """The codec, and the frames of its streams' depth steps."""
     try:
         values = json.loads((folder / CODEC).read_text(encoding="utf-8"))
+        step = int(values.pop("step_frames"))
         lists = {name: tuple(values[name]) for name in ("codebook_sizes", "strides")}
-        return CodecSpec(**values | lists | {"model_id": bytes.fromhex(values["model_id"])})
+        return CodecSpec(**values | lists | {"model_id": bytes.fromhex(values["model_id"])}), step
     except FileNotFoundError:
         raise AudioError(f"{folder}: no tokens here; make some with `nac train tokens CORPUS {folder}`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
