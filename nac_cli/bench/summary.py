@@ -10,8 +10,8 @@ from nac_cli.bench.metrics import METRICS
 from nac_cli.bench.results import Row
 from nac_cli.bench.tables import LABELS, equal_text, figure, place_text
 
-FIRST = ("visqol", "zimtohrli", "mel")
-"""Metrics of the sentence: they disagree, so it has all of them."""
+FIRST = ("visqol", "zimtohrli", "mel", "pesq", "stoi")
+"""Metrics of the sentence: they disagree, so it has all of them that were measured."""
 USUAL_RATE = 6000
 
 
@@ -33,7 +33,7 @@ def sentence(rows: Sequence[Row]) -> str:
     some = [name for name in FIRST if any(math.isfinite(row.scores.get(name, math.nan)) for row in ours)]
     some = some or list(ours[0].scores)[:1]
     found = [equal for equal in equals(rows, some, [peer]) if equal.target == target]
-    parts = [f"{place_text(equal)} by {METRICS[equal.metric].label}" for equal in found]
+    parts = [f"{place_text(equal)} by {METRICS[equal.metric].label}{_on(equal, clips)}" for equal in found]
     wins = [
         f"{METRICS[name].label} {won} of {whole}"
         for name in some
@@ -50,6 +50,11 @@ def sentence(rows: Sequence[Row]) -> str:
         if wins
         else said
     )
+
+
+def _on(equal: Equal, clips: int) -> str:
+    """How many clips a metric speaks of, if it is not all."""
+    return "" if equal.clips == clips else f" ({equal.clips} of them)"
 
 
 def wins_of(rows: Sequence[Row], target: int, peer: str, metric: str) -> tuple[int, int]:

@@ -96,3 +96,12 @@ def test_the_sentence():
     assert sentence(rows(2.5)).startswith("On 4 clips, nac at 6 kbit/s is as good as Opus at 5.7 kbit/s by ViSQOL.")
     assert sentence(rows(0.5)).startswith("On 4 clips, nac at 6 kbit/s is as good as Opus below 2.0 kbit/s by ViSQOL.")
     assert sentence(rows()[:1]) == "nac on 1 clip."
+
+
+def test_the_sentence_tells_of_speech_too_and_of_how_many_clips():
+    made = rows(2.5)
+    for row in made:
+        row.scores["pesq"] = 1.5 if row.codec == "nac" else 2.0
+        if row.clip != "clip-0":
+            row.scores["pesq"] = math.nan
+    assert "below 2.0 kbit/s by PESQ wide (1 of them)" in sentence(made)

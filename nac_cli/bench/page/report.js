@@ -113,6 +113,7 @@ function paint(plot) {
   const [text, line] = [ink("--ink"), ink("--line")];
   plot.border_fill_color = plot.background_fill_color = null;
   plot.outline_line_color = line;
+  if ("border_line_color" in plot) plot.border_line_color = null;
   for (const axis of [...plot.below, ...plot.left]) {
     axis.axis_label_text_color = axis.major_label_text_color = text;
     axis.axis_line_color = axis.major_tick_line_color = ink("--soft");
