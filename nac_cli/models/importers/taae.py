@@ -21,8 +21,8 @@ from nac_cli.models.taae import TaaeCodec
 from nac_cli.models.taae_config import MAX_CODES, MAX_WIDTH, PRESETS, TaaeConfig
 
 LICENCE = (
-    "Stable Codec's weights: Stability AI Community License "
-    "(https://huggingface.co/stabilityai/stable-codec-speech-16k/blob/main/LICENSE.md), which restricts "
+    "Stability AI Community License (for Stable Codec's weights, at "
+    "https://huggingface.co/stabilityai/stable-codec-speech-16k/blob/main/LICENSE.md), which restricts "
     "commercial use: read it before you use or share them, or models made of them. Its code is MIT."
 )
 HUB = "https://huggingface.co/stabilityai"
