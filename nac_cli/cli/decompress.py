@@ -64,10 +64,16 @@ def command(
     for job in jobs:
         _refuse_other_suffix(job.target, format)
 
+    from nac_cli.pipelines.ahead import Ahead
+
+    ahead = Ahead([job.source for job in jobs], threads)
+
     def decompress_one(job: Job) -> Outcome:
         job.refuse_existing(force)
         from nac_cli import decompress
 
+        if start is None and end is None:
+            ahead.before(jobs.index(job))
         with out.progress(job.name) as progress:
             report = decompress(
                 job.open_source(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -52,10 +53,15 @@ def command(files, level, device, threads, as_json, quiet) -> None:
     """
     refuse_repeated_pipe(files)
     out = Output(as_json, quiet)
+    from nac_cli.pipelines.ahead import Ahead
+
+    ahead = Ahead([None if name == PIPE else Path(name) for name in files], threads)
 
     def check(name: str) -> Outcome:
         from nac_cli import verify
 
+        if level != "structure":
+            ahead.before(files.index(name))
         try:
             with out.progress(name) as progress:
                 source = standard_input() if name == PIPE else name

@@ -81,6 +81,19 @@ def unpack_streams(
     return results
 
 
+def streams_ahead(
+    section: bytes, depths: np.ndarray, num_frames: int, info: StreamInfo
+) -> list[tuple[bytes, np.ndarray]]:
+    """The streams of a section that have codes, with the depths of their frames: what `unpack_streams` will have
+    decoded. None of a section that is not one."""
+    try:
+        streams = split(section, info.channels)
+    except CorruptStream:
+        return []
+    of_frames = [depths_of_frames(channel, num_frames, info.framing) for channel in depths]
+    return [(stream, one) for stream, one in zip(streams, of_frames, strict=True) if one.any()]
+
+
 def _decode(
     streams: list[bytes], depths: list[np.ndarray], lm: LanguageModel
 ) -> list[np.ndarray | CorruptStream]:

@@ -42,6 +42,7 @@ class LanguageModel:
         with one_thread():
             self._network = prepare(load(path))
         self.model_id: bytes = model_id(path)
+        self._ahead: dict[tuple[bytes, bytes], np.ndarray | CorruptStream] = {}
 
     @property
     def config(self) -> LmConfig:
@@ -55,6 +56,20 @@ class LanguageModel:
         self, streams: Sequence[bytes], depths: Sequence[np.ndarray]
     ) -> list[np.ndarray | CorruptStream]:
         """For each stream its codes, int32 `[K, F]`, or why there are none. As `coding.decode`."""
+        known = [self._ahead.pop(_key(*pair), None) for pair in zip(streams, depths, strict=True)]
+        new = [index for index, codes in enumerate(known) if codes is None]
+        decoded = self._decode([streams[index] for index in new], [depths[index] for index in new])
+        for index, codes in zip(new, decoded, strict=True):
+            known[index] = codes
+        return known
+
+    def decode_ahead(self, streams: Sequence[bytes], depths: Sequence[np.ndarray]) -> None:
+        """Decode together what `decode` will be asked for by and by, and keep it until then; what was kept before and
+        not asked for is forgotten."""
+        decoded = self._decode(streams, depths)
+        self._ahead = dict(zip(map(_key, streams, depths), decoded, strict=True))
+
+    def _decode(self, streams: Sequence[bytes], depths: Sequence[np.ndarray]) -> list[np.ndarray | CorruptStream]:
         batches = _batches(depths, self._workers)
         decoded = self._share(
             lambda batch, stop: decode(
@@ -86,6 +101,10 @@ class LanguageModel:
                 except BaseException:
                     stop.set()
                     raise
+
+
+def _key(stream: bytes, depths: np.ndarray) -> tuple[bytes, bytes]:
+    return stream, depths.astype("<u2").tobytes()
 
 
 def _batches(depths: Sequence[np.ndarray], workers: int) -> list[list[int]]:
