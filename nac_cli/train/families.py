@@ -17,6 +17,7 @@ from nac_cli.models.spectral import SpectralCodec, SpectralConfig
 from nac_cli.models.taae import TaaeCodec
 from nac_cli.models.taae_config import TaaeConfig
 from nac_cli.train.codebooks import AveragedCodebooks, Codebooks, FactorisedCodebooks, FixedCodebooks
+from nac_cli.train.initialisation import scale_convolutions
 
 ModelConfig = SpectralConfig | EncodecConfig | DacConfig | SnacConfig | TaaeConfig
 """A network's config."""
@@ -24,12 +25,21 @@ ModelConfig = SpectralConfig | EncodecConfig | DacConfig | SnacConfig | TaaeConf
 
 @dataclass(frozen=True)
 class Family:
-    """`latents(model, wav)`: `[B, C, T]` -> z `[B, F, D]` as the quantizer gets it."""
+    """`latents(model, wav)`: `[B, C, T]` -> z `[B, F, D]` as the quantizer gets it. `gain` is for convolutions at the
+    start (`scale_convolutions`), 0 if they stay as torch draws them."""
 
     config: type
     codec: type[Codec]
     codebooks: type[Codebooks]
     latents: Callable[[Codec, torch.Tensor], torch.Tensor]
+    gain: float = 0.0
+
+    def fresh(self, config: ModelConfig, name: str) -> Codec:
+        """A network to train."""
+        model = self.codec(config, name)
+        if self.gain:
+            scale_convolutions(model, self.gain)
+        return model
 
 
 def _channels_last(model: Codec, wav: torch.Tensor) -> torch.Tensor:
@@ -40,9 +50,9 @@ FAMILIES = {
     "spectral": Family(
         SpectralConfig, SpectralCodec, FactorisedCodebooks, lambda model, wav: model.encoder(wav[:, 0])
     ),
-    "encodec": Family(EncodecConfig, EncodecCodec, AveragedCodebooks, _channels_last),
-    "dac": Family(DacConfig, DacCodec, FactorisedCodebooks, _channels_last),
-    "snac": Family(SnacConfig, SnacCodec, FactorisedCodebooks, _channels_last),
+    "encodec": Family(EncodecConfig, EncodecCodec, AveragedCodebooks, _channels_last, gain=3**0.5),
+    "dac": Family(DacConfig, DacCodec, FactorisedCodebooks, _channels_last, gain=1.0),
+    "snac": Family(SnacConfig, SnacCodec, FactorisedCodebooks, _channels_last, gain=1.0),
     "taae": Family(TaaeConfig, TaaeCodec, FixedCodebooks, lambda model, wav: model.latents(wav)),
 }
 """By the name in a model's spec."""

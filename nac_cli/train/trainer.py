@@ -40,7 +40,7 @@ class Trainer:
         self.processes = Processes(device)
         self.device = self.processes.device
         self.family = family_of(config.model)
-        self.model = self.family.codec(config.model, config.name).to(self.device)
+        self.model = self.family.fresh(config.model, config.name).to(self.device)
         if config.weight_norm:
             add_weight_norm(self.model)
         if not config.train_encoder:
