@@ -53,9 +53,12 @@ natural levels, float32."""
 TINY = dict(
     batch_size=4, steps=1_500, adam_rate=1e-3, betas=(0.8, 0.99), warmup_steps=20, cooldown_share=0.5, rate_decay=1.0,
     gradient_clip=5.0, ema_decay=0.99, quantizer_start=50, quantizer_from_data=True, augmentation=Augmentation(),
-    level=Level("recording", -10.0, 6.0),
+    level=Level("unit", -30.0, -14.0),
 )
 """What their small versions change: a schedule of minutes, and codebooks from data, once there is something to see."""
+
+TINY_FACTORISED = TINY | {"mel_scales_per_step": 3, "adam_rate": 5e-4, "commitment_weight": 10.0}
+"""For codebooks learned by gradient, which in so few steps follow no encoder: the encoder has to stay with them."""
 
 ENCODEC_SHARES = {"waveform/loss": 0.1, "mel/encodec": 1.0, "adv/gen": 3.0, "adv/feature": 3.0}
 ENCODEC = TrainConfig(
@@ -130,7 +133,7 @@ FAMILIES = (
     replace(
         DAC, name="dac-tiny", about="a small DAC that learns in minutes", model=dac.PRESETS["dac-tiny"],
         excerpt_frames=25, adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
-        revive_every=50, **TINY | {"mel_scales_per_step": 3, "adam_rate": 5e-4},
+        revive_every=50, **TINY_FACTORISED,
     ),
     SNAC,
     replace(
@@ -144,7 +147,7 @@ FAMILIES = (
     replace(
         SNAC, name="snac-tiny", about="a small SNAC that learns in minutes", model=snac.PRESETS["snac-tiny"],
         excerpt_frames=24, adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
-        revive_every=50, **TINY | {"mel_scales_per_step": 3, "adam_rate": 5e-4},
+        revive_every=50, **TINY_FACTORISED,
     ),
     TAAE,
     replace(

@@ -42,8 +42,8 @@ def test_the_loss_falls(tones, tmp_path, name):
     config = replace(MICRO[name], adversary=AdversaryConfig(), mel_scales_per_step=7, adam_rate=5e-3)
     trainer = Trainer(config, tmp_path, "cpu")
     batch = some_batches(tones, config, 1)[0]
-    mel = [trainer.train_step(batch)[CLOSENESS.get(name, "mel/loss")] for _ in range(20)]
-    assert np.mean(mel[-3:]) < 0.8 * mel[0], mel
+    mel = [trainer.train_step(batch)[CLOSENESS.get(name, "mel/loss")] for _ in range(14)]
+    assert np.mean(mel[-3:]) < 0.85 * mel[0], mel
 
 
 @every_family
