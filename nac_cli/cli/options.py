@@ -53,3 +53,10 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="JSON lines on stdout, an object for each input."
 )
 quiet_option = click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors.")
+
+
+def chosen_device(device: str, threads: int | None) -> str:
+    """What `device_option` and `threads_option` come to; sets the number of CPU threads."""
+    from nac_cli.pipelines.runtime import choose_device
+
+    return choose_device(device, threads)

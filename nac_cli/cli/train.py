@@ -138,7 +138,7 @@ def codec(
     from nac_cli.train import loop
 
     out = Output(as_json, quiet)
-    device = _device(device, threads)
+    device = options.chosen_device(device, threads)
     trainer = _trainer(run, preset or PRESET, changes, source, steps, batch_size, resume, compiled, device)
     corpus = _prepared(corpus, run, trainer, out)
     watch = _Watch(trainer, validation, run / "board" if tensorboard else None)
@@ -244,7 +244,7 @@ def export(run, target, corpus, name, device, threads, force, as_json, quiet) ->
     check_output(target, force)
     from nac_cli.train.export import export as write_weights
 
-    file = write_weights(run, target, corpus, _device(device, threads), name)
+    file = write_weights(run, target, corpus, options.chosen_device(device, threads), name)
     out = Output(as_json, quiet)
     out.say(f"{target}: {file.spec.name}, id {file.spec.model_id.hex()}, {file.num_parameters:,} parameters")
     out.record(
@@ -256,12 +256,6 @@ def export(run, target, corpus, name, device, threads, force, as_json, quiet) ->
             "exit_code": 0,
         }
     )
-
-
-def _device(device: str, threads: int | None) -> str:
-    from nac_cli.pipelines.runtime import choose_device
-
-    return choose_device(device, threads)
 
 
 def _preset(name: str, known: dict) -> TrainConfig:

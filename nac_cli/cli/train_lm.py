@@ -108,7 +108,8 @@ def lm(
 
     out = Output(as_json, quiet)
     known = _tokens(source, run, model, device, threads, out)
-    trainer = _trainer(known, run, preset, changes, steps, batch_size, resume, compiled, _device(device, threads))
+    device = options.chosen_device(device, threads)
+    trainer = _trainer(known, run, preset, changes, steps, batch_size, resume, compiled, device)
     hidden = quiet or trainer.processes.rank > 0
     with held() as stopped, training_progress(trainer.config.steps, hidden) as show:
 
@@ -206,12 +207,6 @@ def _trainer(
         config = merged(config, changes.read_text(encoding="utf-8"))
     run.mkdir(parents=True, exist_ok=True)
     return LmTrainer(override(config, steps=steps, batch_size=batch_size), known, run, device, compiled)
-
-
-def _device(device: str, threads: int | None) -> str:
-    from nac_cli.pipelines.runtime import choose_device
-
-    return choose_device(device, threads)
 
 
 def _tell(run: Path, report: LmTrainReport, out: Output) -> None:
