@@ -69,7 +69,7 @@ def codes_of(
     """The codes that a model gives for clips at full depth. Raises ModelError for the model, AudioError for a
     clip."""
     from nac_cli.pipelines.analysis import analyse
-    from nac_cli.pipelines.compress import GROUPS
+    from nac_cli.pipelines.framing import stream_for
     from nac_cli.pipelines.runtime import open_model
 
     file = zoo.find(model)
@@ -77,7 +77,7 @@ def codes_of(
     streams: list[list[np.ndarray]] = []
     for number, clip in enumerate(clips):
         sound = read_clip(clip.path)
-        info = StreamInfo(file.spec, sound.sample_rate, sound.channels, GROUPS[sound.channels])
+        info = stream_for(codec, sound.sample_rate, sound.channels)
         channels: list[list[list[np.ndarray]]] = [
             [[] for _ in file.spec.strides] for _ in range(sound.channels)
         ]

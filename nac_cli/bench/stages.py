@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nac_cli.bench.stopwatch import Clock, inside, inside_call
-from nac_cli.values import StreamInfo
 
 if TYPE_CHECKING:
     from nac_cli.models.codec import Codec
@@ -45,9 +44,10 @@ def stages(
     from nac_cli.audio import Resampler, create_audio, open_audio, open_source
     from nac_cli.container import ContainerReader, ContainerWriter
     from nac_cli.pipelines.analysis import analyse
-    from nac_cli.pipelines.compress import BLOCK_SAMPLES, GROUPS
+    from nac_cli.pipelines.compress import BLOCK_SAMPLES
     from nac_cli.pipelines.decoding import decode_records
     from nac_cli.pipelines.fitting import fit_default
+    from nac_cli.pipelines.framing import stream_for
     from nac_cli.pipelines.packing import Packer, with_lm_id
     from nac_cli.pipelines.runtime import CodersToUnpack, coders_to_pack
     from nac_cli.pipelines.stages import device_of
@@ -65,7 +65,7 @@ def stages(
         blocks = list(reader.blocks(BLOCK_SAMPLES))
         rate, channels = reader.sample_rate, reader.channels
     length = sum(block.shape[1] for block in blocks)
-    info = StreamInfo(file.spec, rate, channels, GROUPS[channels], length, 16)
+    info = stream_for(codec, rate, channels, length, 16)
     with (
         inside(codec.encoder, device) as network,
         inside_call(codec, "encode", device) as whole,

@@ -68,12 +68,12 @@ def command(
 
     ahead = Ahead([job.source for job in jobs], threads)
 
-    def decompress_one(job: Job) -> Outcome:
+    def decompress_one(index: int, job: Job) -> Outcome:
         job.refuse_existing(force)
         from nac_cli import decompress
 
         if start is None and end is None:
-            ahead.before(jobs.index(job))
+            ahead.before(index)
         with out.progress(job.name) as progress:
             report = decompress(
                 job.open_source(),
@@ -98,7 +98,7 @@ def command(
         del record["source"]
         return Outcome(record | {"target": job.target_name}, _what_is_lost(job, report))
 
-    run_each(jobs, lambda job: job.name, decompress_one, out)
+    run_each(list(enumerate(jobs)), lambda item: item[1].name, lambda item: decompress_one(*item), out)
 
 
 def _what_is_lost(job: Job, report: DecompressReport) -> NacError | None:

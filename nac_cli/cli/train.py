@@ -14,20 +14,17 @@ from nac_cli.cli import options, train_build, train_corpus, train_lm
 from nac_cli.cli.interrupt import held
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted
+from nac_cli.cli.train_corpus import FOLDER, NEW_FOLDER
+from nac_cli.cli.training_config import changed, preset_named, refuse_checkpoint
 from nac_cli.cli.training_progress import training_progress
 from nac_cli.cli.units import ByteSize, Duration
-from nac_cli.errors import OutputExists
 
 if TYPE_CHECKING:
-    from nac_cli.train.config import TrainConfig
     from nac_cli.train.loop import Trainer, TrainReport
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 PRESET = "nac-44k"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 BOARD_EVERY = 20
-CHECKPOINT_HINT = "a run is there already; go on with it by --resume, or choose another folder"
 
 
 def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -177,7 +174,7 @@ def presets(name, as_json) -> None:
 
     every = PRESETS | LM_PRESETS
     if name is not None:
-        click.echo(json.dumps(json.loads(to_json(_preset(name, every))), indent=1))
+        click.echo(json.dumps(json.loads(to_json(preset_named(name, every))), indent=1))
         return
     for preset, config in every.items():
         if as_json:
@@ -202,8 +199,8 @@ def checkpoint_command(run, target, light, part_size, force) -> None:
     from nac_cli.train import checkpoint
     from nac_cli.train.loop import CHECKPOINT, LIGHT
 
-    if checkpoint.exists(target / CHECKPOINT) and not force:
-        raise OutputExists(f"{target}: {CHECKPOINT_HINT}")
+    if not force:
+        refuse_checkpoint(target / CHECKPOINT)
     state = checkpoint.load(run / CHECKPOINT)
     target.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in state.items() if name in LIGHT or not light}
@@ -258,29 +255,19 @@ def export(run, target, corpus, name, device, threads, force, as_json, quiet) ->
     )
 
 
-def _preset(name: str, known: dict) -> TrainConfig:
-    if name not in known:
-        raise click.UsageError(f"there is no preset {name!r}; choose one of {', '.join(known)}.")
-    return known[name]
-
-
 def _trainer(
     run: Path, preset: str, changes: Path | None, source: Path | None, steps, batch_size, resume: bool, compiled: bool,
     device: str,
 ) -> Trainer:  # fmt: skip
     """A new run in `run`, or the one that is there."""
-    from nac_cli.train import checkpoint
-    from nac_cli.train.config import PRESETS, merged, override
+    from nac_cli.train.config import PRESETS
     from nac_cli.train.loop import CHECKPOINT, Trainer
 
     if resume:
         return Trainer.resume(run, device, steps, compiled)
-    config = _preset(preset, PRESETS)
-    if checkpoint.exists(run / CHECKPOINT):
-        raise OutputExists(f"{run}: {CHECKPOINT_HINT}")
-    if changes is not None:
-        config = merged(config, changes.read_text(encoding="utf-8"))
-    config = override(config, steps=steps, batch_size=batch_size)
+    config = preset_named(preset, PRESETS)
+    refuse_checkpoint(run / CHECKPOINT)
+    config = changed(config, changes, steps, batch_size)
     run.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, run, device, compiled)
     if source is not None:

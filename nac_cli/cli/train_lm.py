@@ -13,17 +13,16 @@ from nac_cli.cli import options
 from nac_cli.cli.interrupt import held
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted, size
+from nac_cli.cli.train_corpus import FOLDER, NEW_FOLDER
+from nac_cli.cli.training_config import changed, preset_named, refuse_checkpoint
 from nac_cli.cli.training_progress import training_progress
 from nac_cli.cli.units import Duration
-from nac_cli.errors import OutputExists
 
 if TYPE_CHECKING:
     from nac_cli.train.lm.export import ExportedLm
     from nac_cli.train.lm.loop import LmTrainer, LmTrainReport
     from nac_cli.train.lm.tokens import Tokens
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 PRESET = "nac-lm"
 LM_SUFFIX = ".lm.safetensors"
 
@@ -190,23 +189,15 @@ def _trainer(
     known: Tokens, run: Path, preset: str | None, changes: Path | None, steps, batch_size, resume: bool,
     compiled: bool, device: str,
 ) -> LmTrainer:  # fmt: skip
-    from nac_cli.train import checkpoint
-    from nac_cli.train.config import merged, override
     from nac_cli.train.lm.config import PRESETS
     from nac_cli.train.lm.loop import CHECKPOINT, LmTrainer
 
     if resume:
         return LmTrainer.resume(known, run, device, steps, compiled)
-    if checkpoint.exists(run / CHECKPOINT):
-        raise OutputExists(f"{run}: a run is there already; go on with it by --resume, or choose another folder")
-    name = preset or PRESET
-    if name not in PRESETS:
-        raise click.UsageError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
-    config = PRESETS[name]
-    if changes is not None:
-        config = merged(config, changes.read_text(encoding="utf-8"))
+    refuse_checkpoint(run / CHECKPOINT)
+    config = changed(preset_named(preset or PRESET, PRESETS), changes, steps, batch_size)
     run.mkdir(parents=True, exist_ok=True)
-    return LmTrainer(override(config, steps=steps, batch_size=batch_size), known, run, device, compiled)
+    return LmTrainer(config, known, run, device, compiled)
 
 
 def _tell(run: Path, report: LmTrainReport, out: Output) -> None:

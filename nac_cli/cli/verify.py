@@ -57,11 +57,11 @@ def command(files, level, device, threads, as_json, quiet) -> None:
 
     ahead = Ahead([None if name == PIPE else Path(name) for name in files], threads)
 
-    def check(name: str) -> Outcome:
+    def check(index: int, name: str) -> Outcome:
         from nac_cli import verify
 
         if level != "structure":
-            ahead.before(files.index(name))
+            ahead.before(index)
         try:
             with out.progress(name) as progress:
                 source = standard_input() if name == PIPE else name
@@ -74,7 +74,7 @@ def command(files, level, device, threads, as_json, quiet) -> None:
         out.line(f"{name}: {VERDICTS[explain(wrong).exit_code] if wrong else f'ok ({level}{length})'}")
         return Outcome(_record(report), wrong)
 
-    run_each(files, lambda name: name, check, out)
+    run_each(list(enumerate(files)), lambda item: item[1], lambda item: check(*item), out)
 
 
 def _what_is_wrong(report: VerifyReport) -> NacError | None:

@@ -19,17 +19,15 @@ from nac_cli.models import zoo
 from nac_cli.pipelines.analysis import analyse
 from nac_cli.pipelines.atomic import check_output, open_output
 from nac_cli.pipelines.fitting import fit_bitrate, fit_default, fit_planes
-from nac_cli.pipelines.framing import framing_for
+from nac_cli.pipelines.framing import stream_for
 from nac_cli.pipelines.opening import name_of
 from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_id
 from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.runtime import coders_to_pack, open_model
 from nac_cli.pipelines.verify import verify
-from nac_cli.values import StreamInfo, Tags, Waveform
+from nac_cli.values import Tags, Waveform
 
 BLOCK_SAMPLES = 1 << 16
-GROUPS = {1: (1,), 2: (2,), 3: (2, 1), 4: (2, 2), 5: (2, 1, 2), 6: (2, 1, 1, 2), 7: (2, 1, 1, 1, 2), 8: (2, 1, 1, 2, 2)}
-"""Channel groups in the usual orders (L R, C, LFE, surround pairs): pairs that belong together are rotated."""
 DEFAULT_BITRATE = 6000
 """bit/s of each stereo pair or single channel when nothing is asked for."""
 LEAST_SHARE = 0.95
@@ -108,8 +106,7 @@ def compress(
     coders, modes = coders_to_pack(weight_file, entropy, threads)
     messages: list[str] = []
     with _opened(source, messages.append, tags) as sound:
-        groups, framing = GROUPS[sound.channels], framing_for(codec.chunked(), sound.channels)
-        info = StreamInfo(weight_file.spec, sound.sample_rate, sound.channels, groups, None, sound.source_bits, framing)
+        info = stream_for(codec, sound.sample_rate, sound.channels, source_bits=sound.source_bits)
         counter = _Counter(sound, progress)
         chunks = list(analyse(counter.blocks(), info, codec))
     messages += counter.sanitizer.messages()

@@ -17,10 +17,9 @@ from nac_cli.models.codec import Codec
 from nac_cli.models.weights import WeightFile
 from nac_cli.pipelines.analysis import analyse
 from nac_cli.pipelines.collection import place_for
-from nac_cli.pipelines.compress import BLOCK_SAMPLES, GROUPS
-from nac_cli.pipelines.framing import framing_for
+from nac_cli.pipelines.compress import BLOCK_SAMPLES
+from nac_cli.pipelines.framing import stream_for
 from nac_cli.pipelines.runtime import open_model
-from nac_cli.values import StreamInfo
 
 SECONDS = 60.0
 MAX_CODEBOOK = 1 << 15
@@ -82,8 +81,7 @@ def _counts(recording: Path, codec: Codec, seconds: float) -> tuple[np.ndarray, 
     """How often each code of each plane occurs, `[K, N]`, in the first seconds, and how many those are."""
     counts = np.zeros((codec.spec.num_codebooks, codec.spec.codebook_sizes[0]), np.int64)
     with open_audio(recording, lambda message: None) as reader:
-        framing = framing_for(codec.chunked(), reader.channels)
-        info = StreamInfo(codec.spec, reader.sample_rate, reader.channels, GROUPS[reader.channels], framing=framing)
+        info = stream_for(codec, reader.sample_rate, reader.channels)
         frames = 0
         for chunk in analyse(_first(reader.blocks(BLOCK_SAMPLES), round(seconds * reader.sample_rate)), info, codec):
             frames += chunk.num_frames

@@ -31,7 +31,7 @@ def golden() -> dict[str, np.ndarray]:
 def state(golden) -> dict[str, torch.Tensor]:
     """Weights in the official layout."""
     shapes = {line.split()[0]: tuple(map(int, line.split()[1:])) for line in golden["names"].tolist()}
-    constants = {"beta": torch.zeros(256), "inv_freq": frequencies(128)}
+    constants = {"beta": torch.zeros(256), "inv_freq": frequencies(64)}
     made = {}
     for name, shape in shapes.items():
         constant = constants.get(name.rpartition(".")[2])

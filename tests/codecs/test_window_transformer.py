@@ -64,7 +64,7 @@ def test_windows_pass_finite_gradients():
 
 def test_products_of_turned_vectors_depend_on_distances_alone():
     a, b = torch.randn(2, 16, dtype=torch.float64)
-    turned_a, turned_b = rotate(a.expand(50, 16)), rotate(b.expand(50, 16))
+    turned_a, turned_b = rotate(a.expand(50, 16), 8), rotate(b.expand(50, 16), 8)
     products = turned_a @ turned_b.T
     assert torch.allclose(products[:-7, :-7], products[7:, 7:], atol=1e-12)
     assert products[0].std() > 0.1

@@ -104,7 +104,7 @@ def _is_constant(name: str, value: torch.Tensor) -> bool:
         return False
     if name.endswith(".beta"):
         return not value.any().item()
-    expected = frequencies(HEAD_WIDTH)
+    expected = frequencies(HEAD_WIDTH // 2)
     return value.shape == expected.shape and torch.allclose(value.float(), expected, rtol=1e-3, atol=0)
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from nac_cli.models.layers.rotary import rotate
+
 HEAD_WIDTH = 64
 
 
@@ -31,17 +33,6 @@ class LocalAttention(nn.Module):
         qkv = self.to_qkv(self.norm(x.transpose(1, 2)))
         qkv = qkv.reshape(-1, self.window, 3, self.heads, HEAD_WIDTH).permute(2, 0, 3, 1, 4)
         query, key, value = qkv.unbind()
-        seen = functional.scaled_dot_product_attention(rotate(query), rotate(key), value)
+        seen = functional.scaled_dot_product_attention(rotate(query, HEAD_WIDTH), rotate(key, HEAD_WIDTH), value)
         seen = seen.transpose(1, 2).reshape(batch, frames, width)
         return x + self.to_out(seen).transpose(1, 2)
-
-
-def rotate(x: torch.Tensor) -> torch.Tensor:
-    """Turn `[..., F, D]` by its frame: channels i and i + D / 2 are a pair, turned by `f * 10000^(-2 i /
-    D)`."""
-    frames, width = x.shape[-2:]
-    rates = 1.0 / 10_000 ** (torch.arange(0, width, 2, device=x.device).float() / width)
-    angles = torch.arange(frames, device=x.device).float()[:, None] * rates
-    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)

@@ -66,6 +66,7 @@ class WindowAttention(nn.Module):
     def __init__(self, width: int, head_width: int, window: Window):
         super().__init__()
         self.heads, self.window = width // head_width, window
+        self.turning = head_width // 2  # the other half of the channels stays, as in the official code
         self.to_qkv = nn.Linear(width, 3 * width, bias=False)
         self.query_norm = nn.LayerNorm(head_width, eps=1e-6)
         self.key_norm = nn.LayerNorm(head_width, eps=1e-6)
@@ -73,7 +74,7 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         query, key, value = self._project(x)
-        return self._merge(window_attention(rotate(query), rotate(key), value, self.window))
+        return self._merge(window_attention(rotate(query, self.turning), rotate(key, self.turning), value, self.window))
 
     def step(self, x: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
         """The next `[B, n, D]`, n >= 1, for a window that ends at the present. The state is the last keys and
@@ -86,8 +87,8 @@ class WindowAttention(nn.Module):
         if state is not None:
             key, value = torch.cat([state[0], key], 2), torch.cat([state[1], value], 2)
         past = key.shape[2] - x.shape[1]
-        turned = rotate(functional.pad(query, (0, 0, past, 0)))[:, :, past:]
-        seen = window_attention(turned, rotate(key), value, self.window, past)
+        turned = rotate(functional.pad(query, (0, 0, past, 0)), self.turning)[:, :, past:]
+        seen = window_attention(turned, rotate(key, self.turning), value, self.window, past)
         kept = max(0, key.shape[2] - self.window[0])
         return self._merge(seen), (key[:, :, kept:], value[:, :, kept:])
 

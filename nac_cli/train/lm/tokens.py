@@ -15,9 +15,9 @@ from safetensors.numpy import load_file, save_file
 from nac_cli.errors import AudioError, ModelError
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.analysis import analyse
-from nac_cli.pipelines.framing import framing_for
-from nac_cli.train.corpus.prepare import Item, read_manifest
-from nac_cli.values import ABSENT, CodecSpec, StreamInfo
+from nac_cli.pipelines.framing import stream_for
+from nac_cli.train.corpus.prepare import read_manifest
+from nac_cli.values import ABSENT, CodecSpec
 
 CODEC = "codec.json"
 VECTORS = "vectors.safetensors"
@@ -65,7 +65,7 @@ def tokenise(
             for channel, codes in enumerate(_codes(corpus / items[item].path, model, (seed, item))):
                 name = f"{item:06d}-{channel}.npy"
                 np.save(target / name, codes)
-                index.write(json.dumps(asdict(_sequence(name, items[item], item, codes))) + "\n")
+                index.write(json.dumps(asdict(Sequence(name, items[item].domain, item, codes.shape[1]))) + "\n")
             index.flush()
             done.add(item)
     return len(done)
@@ -138,8 +138,7 @@ def _codes(path: Path, model: Codec, seed: tuple[int, int]) -> Iterator[np.ndarr
         rate = sound.samplerate
     if wav.shape[1] < SHORTEST_SECONDS * rate:
         return
-    framing = framing_for(model.chunked(), len(wav))
-    info = StreamInfo(model.spec, rate, len(wav), (len(wav),), wav.shape[1], framing=framing)
+    info = stream_for(model, rate, len(wav), wav.shape[1])
     chunks = list(analyse([wav * np.float32(10 ** (-rng.uniform(0, GAIN_DB) / 20))], info, model))
     for channel in range(len(wav)):
         parts = []
@@ -152,10 +151,6 @@ def _codes(path: Path, model: Codec, seed: tuple[int, int]) -> Iterator[np.ndarr
         yield np.concatenate(parts, axis=1)
 
 
-def _sequence(name: str, item: Item, number: int, codes: np.ndarray) -> Sequence:
-    return Sequence(name, item.domain, number, codes.shape[1])
-
-
 def _claim(folder: Path, model: Codec) -> None:
     """Say whose tokens these are, and what the codes stand for."""
     if (folder / CODEC).exists():
@@ -164,7 +159,7 @@ def _claim(folder: Path, model: Codec) -> None:
         return
     vectors = [vector.detach().cpu().numpy().astype(np.float32) for vector in model.code_vectors()]
     save_file({str(plane): np.ascontiguousarray(vector) for plane, vector in enumerate(vectors)}, folder / VECTORS)
-    step = framing_for(model.chunked(), 1).step_frames
+    step = stream_for(model, model.spec.sample_rate, 1).framing.step_frames
     values = asdict(model.spec) | {"model_id": model.spec.model_id.hex(), "step_frames": step}
     (folder / CODEC).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
