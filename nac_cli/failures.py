@@ -25,6 +25,7 @@ EXTRAS = {
     "tensorboard": "train",
     "ray": "archive",
     "fsspec": "archive",
+    "s3fs": "archive",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 import uuid
 from collections.abc import Iterator
@@ -10,11 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nac_cli.archive.place import PRIVATE, Found, Skip
+from nac_cli.archive.place import LOCK, PRIVATE, Found, Skip, joined_parts, parts_of
 from nac_cli.errors import UsageError
 
 UNFINISHED = f"{PRIVATE}/unfinished"
-LOCK = f"{PRIVATE}/lock"
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Folder:
             beside.unlink(missing_ok=True)
 
     def append(self, path: str, data: bytes) -> None:
+        path = (self._parts(path) or [path])[-1]
         file = os.open(self.root / path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             end = os.lseek(file, 0, os.SEEK_END)
@@ -69,10 +70,7 @@ class Folder:
             os.close(file)
 
     def records(self, path: str) -> bytes:
-        try:
-            return (self.root / path).read_bytes()
-        except FileNotFoundError:
-            return b""
+        return joined_parts((self.root / part).read_bytes() for part in self._parts(path))
 
     @contextmanager
     def claim(self) -> Iterator[None]:
@@ -88,6 +86,14 @@ class Folder:
 
     def folds_case(self) -> bool:
         return (self.root / PRIVATE.upper()).exists()
+
+    def _parts(self, path: str) -> list[str]:
+        """Of a file of records: itself alone, unless the place was copied from a store."""
+        folder = posixpath.dirname(path)
+        try:
+            return parts_of(path, [posixpath.join(folder, name) for name in os.listdir(self.root / folder)])
+        except FileNotFoundError:
+            return []
 
     def _walk(
         self, folder: Path, prefix: str, skip: Skip, follow_links: bool, above: frozenset[tuple[int, int]]

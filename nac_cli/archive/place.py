@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.request import url2pathname
 
-from nac_cli.errors import CorruptStream
+from nac_cli.errors import CorruptStream, UsageError
 
 PRIVATE = ".nac"
 """The folder of an archive that holds its journal and what is being written; never part of a library."""
+LOCK = f"{PRIVATE}/lock"
+"""Is there while a process has claimed a place."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 Skip = Callable[[str, str], None]
@@ -68,13 +71,19 @@ class Place(Protocol):
 
 
 def open_place(name: str) -> Place:
-    """The place that a path or a URL (`s3://bucket/folder`, whatever fsspec knows) names."""
+    """The place that a path or a URL (`s3://bucket/folder`, whatever fsspec knows) names. A `file://` URL is a folder;
+    what has a percent sign in front of two digits is one byte there (RFC 8089)."""
+    from nac_cli.archive.folder import Folder
+
+    if name.startswith("file://"):
+        path = name.removeprefix("file://").removeprefix("localhost")
+        if not path.startswith("/"):
+            raise UsageError(f"{name}: a file on another machine; such a URL begins with file:///")
+        return Folder(Path(url2pathname(path)))
     if _URL.match(name):
         from nac_cli.archive.store import Store
 
         return Store(name)
-    from nac_cli.archive.folder import Folder
-
     return Folder(Path(name))
 
 
@@ -86,3 +95,20 @@ def checked(path: str) -> str:
     if os.sep != "/" and (os.sep in path or ":" in parts[0]):
         raise CorruptStream(f"{path!r} cannot be a path on this system")
     return path
+
+
+def part_name(path: str, number: int) -> str:
+    """Where a store that cannot append has a part (1, 2, ...) of a file of records."""
+    return f"{path}.{number:06}"
+
+
+def parts_of(path: str, names: Iterable[str]) -> list[str]:
+    """Those of `names` that make up a file of records, in their order: itself, then its numbered parts. A folder has the
+    first, a store the others, and a place that was moved from one kind to the other has both."""
+    parts = [name for name in names if re.fullmatch(re.escape(path) + r"(\.\d{6,})?", name)]
+    return sorted(parts, key=lambda name: (len(name), name))
+
+
+def joined_parts(parts: Iterable[bytes]) -> bytes:
+    """Records in one piece. What was cut off at the end of a part stays a line of its own."""
+    return b"".join(part if not part or part.endswith(b"\n") else part + b"\n" for part in parts)
