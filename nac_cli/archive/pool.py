@@ -43,19 +43,20 @@ class Moved:
 
 @dataclass(frozen=True)
 class Idle:
-    """A worker is done with its batch."""
+    """A worker is done with its batch, or has come to take the place of one that died."""
 
     worker: int
 
 
 @dataclass(frozen=True)
 class Died:
-    """A worker ended by itself, with whatever it had not finished; a new one has taken its place. `begun`: it had opened
-    its work, so the tasks that it had may be what ended it."""
+    """A worker ended by itself, with whatever it had not finished. `begun`: it had opened its work, so the tasks that it
+    had may be what ended it. A new one has taken its place if `replaced`, or will, and be `Idle` then, if ever."""
 
     worker: int
     reason: str
     begun: bool
+    replaced: bool = True
 
 
 Event = Finished | Moved | Idle | Died

@@ -60,10 +60,13 @@ def perform_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Finished | Moved 
                 yield event
             elif isinstance(event, Idle):
                 idle.add(event.worker)
-                del busy[event.worker]
+                busy.pop(event.worker, None)
             elif isinstance(event, Died):
                 lost = sorted(busy.pop(event.worker, ()))
-                idle.add(event.worker)
+                if event.replaced:
+                    idle.add(event.worker)
+                else:
+                    idle.discard(event.worker)
                 if not event.begun:
                     waiting.extendleft(reversed(lost))
                     continue
