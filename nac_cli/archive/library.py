@@ -13,8 +13,8 @@ from nac_cli.archive.folder import Folder
 from nac_cli.archive.journal import Copied, Crashed, Done, Failed, Ledger, Outcome, Planned, Run
 from nac_cli.archive.place import Found, Place, checked
 from nac_cli.archive.plan import Job, Patterns, Plan, fold_case, make_plan
-from nac_cli.archive.pool import Moved, Pool
-from nac_cli.archive.schedule import Crash, Task, perform_all
+from nac_cli.archive.pool import Finished, Moved, Pool
+from nac_cli.archive.schedule import Crash, Task, perform_rounds
 from nac_cli.archive.settings import Settings
 from nac_cli.errors import AudioError, CorruptStream, UsageError
 from nac_cli.failures import Failure
@@ -110,26 +110,30 @@ def archive(
     start = Run(now(), __version__, platform.node(), source.name, settings.id, asdict(settings))
     journal.append(target, [start, *planned])
     tasks = [Task(job, job.found.size, len(ledger.suspicion(job.found))) for job in jobs]
-    for event in perform_all(tasks, pool):
-        job = jobs[event.task]
-        if isinstance(event, Moved):
-            watch(job, event)
-            continue
-        if isinstance(event, Crash):
-            entry = Crashed(job.path, job.target, job.found.size, job.found.mtime_ns, event.alone, event.reason, now())
-        elif isinstance(event.value, Failure):
-            entry = _failed(job, event.value, settings)
-        else:
-            entry = event.value
-        entries: list[Outcome] = [entry]
-        if isinstance(event, Crash) and event.given_up:
-            text = f"{job.path}: the process that worked on it ended twice ({event.reason}); it is put in quarantine"
-            entries.append(_failed(job, Failure(text, GIVEN_UP), settings))
-        journal.append(target, entries)
-        for entry in entries:
+    for told in perform_rounds(tasks, pool):
+        for event in told:
+            if isinstance(event, Moved):
+                watch(jobs[event.task], event)
+        outcomes = [
+            (jobs[event.task], entry) for event in told if not isinstance(event, Moved)
+            for entry in _entries(jobs[event.task], event, settings)
+        ]
+        journal.append(target, [entry for _, entry in outcomes])
+        for job, entry in outcomes:
             tally.add(entry)
             watch(job, entry)
     return tally
+
+
+def _entries(job: Job, event: Finished | Crash, settings: Settings) -> list[Outcome]:
+    """What the journal is told of what happened to a job."""
+    if isinstance(event, Finished):
+        return [_failed(job, event.value, settings) if isinstance(event.value, Failure) else event.value]
+    crashed = Crashed(job.path, job.target, job.found.size, job.found.mtime_ns, event.alone, event.reason, now())
+    if not event.given_up:
+        return [crashed]
+    text = f"{job.path}: the process that worked on it ended twice ({event.reason}); it is put in quarantine"
+    return [crashed, _failed(job, Failure(text, GIVEN_UP), settings)]
 
 
 def _outputs(target: Place) -> dict[str, Found]:

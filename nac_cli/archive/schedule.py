@@ -35,7 +35,13 @@ class Crash:
 
 
 def perform_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Finished | Moved | Crash]:
-    """Have all tasks done, each exactly once, in about their order; the pool is left open.
+    """Have all tasks done, each exactly once, in about their order; the pool is left open."""
+    for told in perform_rounds(tasks, pool):
+        yield from told
+
+
+def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished | Moved | Crash]]:
+    """As `perform_all`, with all that happened at about the same time in one list.
 
     Where a worker dies, nobody knows which of its tasks did it: each of them is done again alone. One that ends its
     worker alone, for the second time in all, is given up. Tasks that have crashed before are done alone, at the end.
@@ -52,12 +58,13 @@ def perform_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Finished | Moved 
                 idle.discard(worker)
                 busy[worker] = set(batch)
                 pool.send(worker, {number: tasks[number].payload for number in batch})
+        told: list[Finished | Moved | Crash] = []
         for event in pool.events():
             if isinstance(event, Moved):
-                yield event
+                told.append(event)
             elif isinstance(event, Finished):
                 busy[event.worker].discard(event.task)
-                yield event
+                told.append(event)
             elif isinstance(event, Idle):
                 idle.add(event.worker)
                 busy.pop(event.worker, None)
@@ -75,7 +82,9 @@ def perform_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Finished | Moved 
                     given_up = len(lost) == 1 and crashes[number] >= FATAL_CRASHES
                     if not given_up:
                         suspects.append(number)
-                    yield Crash(number, len(lost) == 1, given_up, event.reason)
+                    told.append(Crash(number, len(lost) == 1, given_up, event.reason))
+        if told:
+            yield told
 
 
 def _batch(waiting: deque[int], tasks: Sequence[Task], workers: int) -> list[int]:
