@@ -131,6 +131,9 @@ class Store:
 
     @cached_property
     def _opened(self) -> tuple:
+        scheme, _, rest = self.name.partition("://")
+        if not rest.strip("/") and scheme != "memory":
+            raise UsageError(f"{self.name}: names no bucket; a place is a folder, or a URL such as s3://bucket/folder")
         try:
             from fsspec.core import url_to_fs
 
@@ -285,7 +288,7 @@ def _temporary() -> Iterator[Path]:
 
 def _sweep() -> None:
     """Remove the temporary files of processes that were killed."""
-    for left in Path(tempfile.gettempdir()).glob(_TEMPORARY.format("*")):
+    for left in Path(tempfile.gettempdir()).glob(_TEMPORARY.format("*") + "*"):
         process = re.match(_TEMPORARY.format(r"(\d+)"), left.name)
         if process and not _runs(int(process[1])):
             shutil.rmtree(left, ignore_errors=True)
