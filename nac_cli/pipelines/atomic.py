@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,6 +39,28 @@ def atomic_path(path: Path, force: bool) -> Iterator[Path]:
         raise AudioError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_replacement(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when all is well, with its owner (if allowed) and its permissions.
+
+    A link stays, what it leads to is replaced. Raises AudioError where `path` is no ordinary file that may be written.
+    """
+    path = path.resolve()
+    if not path.is_file():
+        raise AudioError(f"{path}: cannot be changed in place, it is no ordinary file")
+    if not os.access(path, os.W_OK):
+        raise AudioError(f"{path}: cannot be changed, it is write-protected")
+    with atomic_path(path, force=True) as beside:
+        old = path.stat()
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600), "wb") as file:
+            yield file
+        if hasattr(os, "chown"):
+            with suppress(PermissionError):
+                os.chown(beside, old.st_uid, old.st_gid)
+        shutil.copystat(path, beside)
+        os.utime(beside)
 
 
 @contextmanager
