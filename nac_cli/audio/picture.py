@@ -19,6 +19,9 @@ PNG = b"\x89PNG\r\n\x1a\n"
 PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 """Samples of a pixel by colour type."""
 
+UNREADABLE = (struct.error, IndexError, KeyError, ValueError)
+"""What is raised where bytes lack or mean nothing."""
+
 Measures = tuple[int, int, int, int]
 """Width, height, bits of a pixel, colours of the palette (0: none)."""
 
@@ -37,7 +40,7 @@ def read_picture(path: str | os.PathLike, kind: int = FRONT_COVER) -> Picture:
         raise LimitExceeded(f"{path}: is too large for a picture, the limit is {MAX_BYTES} bytes; make it smaller")
     try:
         mime, measures = _measured(data)
-    except (struct.error, IndexError, KeyError) as error:
+    except UNREADABLE as error:
         raise AudioError(f"{path}: is damaged, its width and height cannot be found") from error
     if mime is None:
         raise AudioError(f"{path}: is no picture that nac knows; use PNG, JPEG, GIF or WebP")
@@ -45,7 +48,7 @@ def read_picture(path: str | os.PathLike, kind: int = FRONT_COVER) -> Picture:
 
 
 def _measured(data: bytes) -> tuple[str | None, Measures]:
-    """Media type, None for an unknown one, and measures. Raises struct.error, IndexError or KeyError where bytes lack."""
+    """Media type, None for an unknown one, and measures. Raises UNREADABLE."""
     if data.startswith(PNG):
         return "image/png", _png(data)
     if data.startswith(b"\xff\xd8\xff"):
@@ -72,8 +75,9 @@ def _png(data: bytes) -> Measures:
 def _jpeg(data: bytes) -> Measures:
     start = 2
     while True:  # to the frame header; what is no marker, and 0xFF before one, are passed over
+        start = data.index(b"\xff", start)
         marker = data[start + 1]
-        if data[start] != 0xFF or marker == 0xFF:
+        if marker == 0xFF:
             start += 1
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             bits, height, width, components = struct.unpack_from(">B2HB", data, start + 4)

@@ -69,15 +69,16 @@ def _with_set(items: Items, pairs: Items) -> Items:
     values: dict[str, list[str]] = {}
     for key, value in pairs:
         values.setdefault(key.upper(), []).append(value)
+    same = {key for key, wanted in values.items() if Tags(items).values(key) == tuple(wanted)}  # places, spelling stay
     result, placed = [], set()
     for name, value in items:
         key = name.upper()
-        if key not in values:
+        if key not in values or key in same:
             result.append((name, value))
         elif key not in placed:
             result += [(name, text) for text in values[key]]
             placed.add(key)
-    return (*result, *((key, value) for key, value in pairs if key.upper() not in placed))
+    return (*result, *((key, value) for key, value in pairs if key.upper() not in placed | same))
 
 
 def _with_cover(pictures: tuple[Picture, ...], cover: Picture) -> tuple[Picture, ...]:
