@@ -1,7 +1,7 @@
 """A picture file as what tags hold: its media type and its measures come from its bytes.
 
-Sources: PNG (W3C, third edition, sections 11.2.1 and 11.2.2), JPEG (ITU-T T.81, annex B), GIF89a (sections 17 to 19),
-WebP (RFC 9649, section 2).
+Sources: PNG (W3C, third edition, sections 11.2.1 and 11.2.2), JPEG (ITU-T T.81, annex B), GIF89a (sections
+17 to 19), WebP (RFC 9649, section 2).
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ Measures = tuple[int, int, int, int]
 def read_picture(path: str | os.PathLike, kind: int = FRONT_COVER) -> Picture:
     """The PNG, JPEG, GIF or WebP file at `path`, which is not decoded, as a picture of the type `kind`.
 
-    Raises AudioError where it cannot be read or is none of these, LimitExceeded where it is too large for a tag.
+    Raises AudioError where it cannot be read or is none of these, LimitExceeded where it is too large.
     """
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        reason = f"cannot be read ({error.strerror}); check the path and its permissions"
+        raise AudioError(f"{path}: {reason}") from error
     if len(data) > MAX_BYTES:
-        raise LimitExceeded(f"{path}: is too large for a picture, the limit is {MAX_BYTES} bytes; make it smaller")
+        raise LimitExceeded(f"{path}: is too large, a picture has at most {MAX_BYTES} bytes")
     try:
         mime, measures = _measured(data)
     except UNREADABLE as error:

@@ -28,7 +28,9 @@ class Item(click.ParamType):
 
     name = "KEY=VALUE"
 
-    def convert(self, value: str | tuple, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+    def convert(
+        self, value: str | tuple, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
         key, equals, text = value.partition("=")
@@ -42,13 +44,17 @@ FILE = click.Path(path_type=Path)
 
 @click.command("tag", short_help="Tags and cover art of .nac files.")
 @options.files_argument
-@click.option("--list", "listed", is_flag=True, help="Print tags, after any change.  [default if there is none]")
+@click.option(
+    "--list", "listed", is_flag=True, help="Print tags, after any change.  [default if there is none]"
+)
 @click.option("--clear", is_flag=True, help="Remove all tags.")
-@click.option("--remove", multiple=True, metavar="KEY[=VALUE]", help="Remove all values of KEY, or this one.")
+@click.option(
+    "--remove", multiple=True, metavar="KEY[=VALUE]", help="Remove all values of KEY, or this one."
+)
 @click.option("--set", "items", multiple=True, type=Item(), help="Replace all values of KEY.")
 @click.option("--add", multiple=True, type=Item(), help="Add a value to those of KEY.")
 @click.option(
-    "--import", "lines", type=options.FILE, metavar="TXT", help="Add the tags in a text file as --list prints it."
+    "--import", "lines", type=options.FILE, metavar="TXT", help="Add the tags in a file such as --list prints."
 )
 @click.option("--remove-pictures", is_flag=True, help="Remove all pictures.")
 @click.option("--picture", type=FILE, metavar="IMAGE", help="Replace the front cover (PNG, JPEG, GIF, WebP).")
@@ -67,8 +73,9 @@ def command(
 ) -> None:
     """Print or change tags and cover art of .nac files, in place, without touching the sound.
 
-    Changes are made in the order of the options below, wherever they stand; several --set of one KEY are its
-    values. Keys compare without case. FILE - is standard input; with changes, the result goes to standard output.
+    Changes are made in the order of the options below, wherever they stand; several --set of one KEY are
+    its values. Keys compare without case. FILE - is standard input; with changes, the result goes to
+    standard output.
 
     \b
     nac tag song.nac                                 KEY=VALUE, a line for each
@@ -103,14 +110,21 @@ def command(
 
 
 def _changes(
-    clear: bool, remove: tuple, items: tuple, add: tuple, lines: str | None, remove_pictures: bool, path: Path | None
+    clear: bool,
+    remove: tuple,
+    items: tuple,
+    add: tuple,
+    lines: str | None,
+    remove_pictures: bool,
+    path: Path | None,
 ) -> TagChanges:
     """What the options ask for, found out once for all files."""
     from nac_cli import TagChanges
 
     picture: Picture | None = None
     if path is not None:
-        from nac_cli.audio.picture import read_picture  # brings FFmpeg's libraries, which the rest does without
+        # brings FFmpeg's libraries, which the rest does without
+        from nac_cli.audio.picture import read_picture
 
         picture = read_picture(path)
     added = (*add, *read_lines(lines)) if lines is not None else add

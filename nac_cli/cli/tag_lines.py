@@ -1,5 +1,8 @@
-r"""Tags as lines of text, `KEY=VALUE`, one each: `\\`, `\n`, `\r`, `\t` and `\xNN`, `\uNNNN` stand for characters that
-would break a line or drive a terminal. Lines that begin with `#`, and empty ones, say nothing."""
+r"""Tags as lines of text, `KEY=VALUE`, one each.
+
+`\\`, `\n`, `\r`, `\t` and `\xNN`, `\uNNNN` stand for characters that would break a line or drive a terminal. Lines
+that begin with `#`, and empty ones, say nothing.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +43,12 @@ def from_lines(text: str, where: str) -> Iterator[tuple[str, str]]:
         try:
             yield _ESCAPE.sub(_unescape, key), _ESCAPE.sub(_unescape, value)
         except KeyError as error:
-            raise UsageError(f"{where}, line {number}: {error.args[0]} means nothing; write \\\\ for \\") from error
+            reason = f"{error.args[0]} means nothing; write \\\\ for \\"
+            raise UsageError(f"{where}, line {number}: {reason}") from error
 
 
 def read_lines(path: str) -> Iterator[tuple[str, str]]:
-    """The tags in a text file, UTF-8, or in standard input. Raises `UsageError`, `AudioError`, `LimitExceeded`."""
+    """The tags in a text file or standard input. Raises `UsageError`, `AudioError`, `LimitExceeded`."""
     where = "standard input" if path == PIPE else path
     with open_stream(standard_input() if path == PIPE else path) as file:
         data = file.read(MAX_BYTES + 1)

@@ -20,11 +20,11 @@ _PIECE = 2**20
 
 
 class ContainerEditor:
-    """A stream without any damage: `tags` are its tags, `size` its bytes; `prepare` others, then `write` a copy.
+    """A stream without any damage: `tags`, and `size` in bytes. `prepare` other tags, then `write` a copy.
 
-    Only the blocks before the first chunk change: new ones take the place of the old, and of their padding, or
-    stand behind the header. Tags and pictures between or behind chunks move there too; padding of the same size
-    takes their place, as the index counts the bytes.
+    Only blocks before the first chunk change: new ones take the place of the old and of their padding, or
+    stand behind the header. Tags and pictures between or behind chunks move there too; padding of the same
+    size takes their place, as the index counts the bytes.
 
     `file` can seek, or is a pipe, of which `copy`, a file for reading and writing, takes every byte.
 
@@ -92,7 +92,7 @@ class ContainerEditor:
         while left:
             piece = self._file.read(min(left, _PIECE))
             if not piece:
-                raise CorruptStream(f"the file became shorter while it was read, byte {extent.offset} is gone")
+                raise CorruptStream(f"the file became shorter while it was read, {extent.kind} is gone")
             target.write(piece)
             left -= len(piece)
 

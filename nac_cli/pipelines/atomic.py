@@ -43,9 +43,10 @@ def atomic_path(path: Path, force: bool) -> Iterator[Path]:
 
 @contextmanager
 def open_replacement(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` when all is well, with its owner (if allowed) and its permissions.
+    """A file that takes the place of `path` when all is well, with its permissions and (where allowed) its owner.
 
-    A link stays, what it leads to is replaced. Raises AudioError where `path` is no ordinary file that may be written.
+    A symbolic link stays, what it leads to is replaced. Raises AudioError where that is no ordinary file that may be
+    written.
     """
     path = path.resolve()
     if not path.is_file():
@@ -54,13 +55,18 @@ def open_replacement(path: Path) -> Iterator[BinaryIO]:
         raise AudioError(f"{path}: cannot be changed, it is write-protected")
     with atomic_path(path, force=True) as beside:
         old = path.stat()
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600), "wb") as file:
+        with open(beside, "wb", opener=_private) as file:
             yield file
         if hasattr(os, "chown"):
             with suppress(PermissionError):
                 os.chown(beside, old.st_uid, old.st_gid)
         shutil.copystat(path, beside)
         os.utime(beside)
+
+
+def _private(path: str, flags: int) -> int:
+    """Opens a file that nobody else can read, until it gets the permissions of what it replaces."""
+    return os.open(path, flags, 0o600)
 
 
 @contextmanager

@@ -33,7 +33,8 @@ class TagReport:
     def as_dict(self) -> dict:
         """Plain values for JSON; pictures without their data."""
         return {
-            "file": self.name, "changed": self.changed, "source_bytes": self.source_bytes, "file_bytes": self.file_bytes,
+            "file": self.name, "changed": self.changed,
+            "source_bytes": self.source_bytes, "file_bytes": self.file_bytes,
             "tags": [list(item) for item in self.tags.items],
             "pictures": [
                 {
@@ -108,6 +109,6 @@ def _edited(source: str | os.PathLike | BinaryIO) -> Iterator[tuple[BinaryIO, Co
             try:
                 editor = ContainerEditor(file, copy)
             except CorruptStream as error:
-                reason = f"{name_of(source)}: is damaged, so its tags are not changed; `nac decompress` saves what is intact"
-                raise CorruptStream(f"{reason} ({error})") from error
+                reason = "is damaged, so its tags are not changed; `nac decompress` saves what is intact"
+                raise CorruptStream(f"{name_of(source)}: {reason} ({error})") from error
             yield file, editor

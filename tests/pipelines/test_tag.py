@@ -8,6 +8,7 @@ import shutil
 import stat
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 import nac_cli
 from nac_cli.container import ContainerReader, editor
 from nac_cli.container.tags import pack_picture, pack_tags
-from nac_cli.errors import AudioError, CorruptStream, LimitExceeded, UnsupportedStream, UsageError
+from nac_cli.errors import AudioError, CorruptStream, LimitExceeded, NacError, UnsupportedStream, UsageError
 from nac_cli.values import FRONT_COVER, Picture, Tags
 from tests.container.streams import (
     PICTURE, TAGS, Pipe, block, blocks_of, flip, insert, kind_of, reindex, small_stream,
@@ -27,6 +28,7 @@ from tests.pipelines.sounds import compressed, decoded, tones
 
 COVER = Picture(FRONT_COVER, "image/png", "", 3, 2, 24, 0, b"\x89PNG another")
 BACK = replace(COVER, type=4)
+GOLDEN = Path(__file__).parents[1] / "container" / "golden"
 OWN = (b"tags", b"pict", b"padd")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
 
@@ -326,6 +328,27 @@ def test_damage_is_refused_and_the_file_stays(path):
         with pytest.raises(CorruptStream, match="song.nac.*not changed"):
             nac_cli.tag(path, titled("x"))
         assert path.read_bytes() == damaged and list(path.parent.iterdir()) == [path]
+
+
+def test_every_flip_and_every_cut_is_noticed():
+    data = small_stream(padding=20)
+    minor_version = 9
+    damaged = [flip(data, byte, byte % 8) for byte in range(len(data)) if byte != minor_version]
+    for one in damaged + [data[:size] for size in range(len(data))]:
+        with pytest.raises(NacError):
+            nac_cli.tag(io.BytesIO(one), titled("x"), out := io.BytesIO())
+        assert out.getvalue() == b""
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.nac")), ids=lambda path: path.stem)
+def test_golden_files(path):
+    data, kind = path.read_bytes(), path.name.partition("-")[0]
+    if kind == "good" or path.stem == "bad-tokens":  # whose blocks are sound
+        after = tagged(data, titled("x"))
+        assert rest_of(after) == rest_of(data) and tags_of(after).values("TITLE") == ("x",)
+        return
+    with pytest.raises(UnsupportedStream if kind == "unsupported" else (CorruptStream, LimitExceeded)):
+        tagged(data, titled("x"))
 
 
 def test_tags_of_a_damaged_file_can_be_read(path):
