@@ -54,7 +54,11 @@ FILE = click.Path(path_type=Path)
 @click.option("--set", "items", multiple=True, type=Item(), help="Replace all values of KEY.")
 @click.option("--add", multiple=True, type=Item(), help="Add a value to those of KEY.")
 @click.option(
-    "--import", "lines", type=options.FILE, metavar="TXT", help="Add the tags in a file such as --list prints."
+    "--import",
+    "lines",
+    type=options.FILE,
+    metavar="TXT",
+    help="Add the tags in a file such as --list prints, or in standard input (-).",
 )
 @click.option("--remove-pictures", is_flag=True, help="Remove all pictures.")
 @click.option("--picture", type=FILE, metavar="IMAGE", help="Replace the front cover (PNG, JPEG, GIF, WebP).")

@@ -1,7 +1,7 @@
 r"""Tags as lines of text, `KEY=VALUE`, one each.
 
-`\\`, `\n`, `\r`, `\t` and `\xNN`, `\uNNNN` stand for characters that would break a line or drive a terminal. Lines
-that begin with `#`, and empty ones, say nothing.
+`\\`, `\n`, `\r`, `\t` and `\xNN`, `\uNNNN` stand for characters that would break a line or drive a
+terminal. Lines that begin with `#`, and empty ones, say nothing.
 """
 
 from __future__ import annotations

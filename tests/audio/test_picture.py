@@ -22,8 +22,8 @@ KINDS = [  # Pillow's format, its mode and options; media type, bits of a pixel,
     ("PNG", "LA", {}, "image/png", 16, 0),
     ("PNG", "P", {}, "image/png", 24, 256),
     ("JPEG", "RGB", {}, "image/jpeg", 24, 0),
-    ("JPEG", "RGB", {"progressive": True, "exif": b"Exif\0\0" + bytes(3000), "comment": b"\xff\xc0 no frame"}, "image/jpeg",
-     24, 0),
+    ("JPEG", "RGB", {"progressive": True, "exif": b"Exif\0\0" + bytes(3000), "comment": b"\xff\xc0 no frame"},
+     "image/jpeg", 24, 0),
     ("JPEG", "L", {}, "image/jpeg", 8, 0),
     ("JPEG", "CMYK", {}, "image/jpeg", 32, 0),
     ("GIF", "P", {}, "image/gif", 24, 256),
@@ -64,7 +64,9 @@ def test_the_type_can_be_another(tmp_path):
     assert read_picture(tmp_path / "x", 4) == Picture(4, "image/png", "", 3, 2, 24, 0, PNG)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"text", b"BM" + bytes(100), b"<svg/>", b"RIFF\0\0\0\0WAVEfmt "])
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xd8\xff", b"text", b"BM" + bytes(100), b"<svg/>", b"RIFF\0\0\0\0WAVEfmt "]
+)
 def test_what_is_no_picture_is_refused(tmp_path, data):
     (tmp_path / "x.png").write_bytes(data)
     with pytest.raises(AudioError, match="x.png"):

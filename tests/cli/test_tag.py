@@ -120,8 +120,10 @@ def test_json(nac, nac_file, cover):
     assert record == {
         "file": str(nac_file), "changed": False, "source_bytes": size, "file_bytes": size, "damage": [], "exit_code": 0,
         "tags": [["A", "one\ntwo"]],
-        "pictures": [{"type": 3, "mime": "image/png", "description": "", "width": 3, "height": 2, "depth": 24, "colours": 0,
-                      "bytes": len(PNG)}],
+        "pictures": [
+            {"type": 3, "mime": "image/png", "description": "", "width": 3, "height": 2, "depth": 24, "colours": 0,
+             "bytes": len(PNG)},
+        ],
     }  # fmt: skip
 
 

@@ -31,7 +31,9 @@ def test_comments_and_empty_lines_say_nothing():
     assert list(from_lines("# song.nac\n\nA=1\n#\nB=\n", "x")) == [("A", "1"), ("B", "")]
 
 
-@pytest.mark.parametrize(("line", "reason"), [("no sign", "KEY=VALUE"), (r"A=C:\quit", r"\\q"), ("A=b\\", r"\\"), (r"A=\x4", "x")])
+@pytest.mark.parametrize(
+    ("line", "reason"), [("no sign", "KEY=VALUE"), (r"A=C:\quit", r"\\q"), ("A=b\\", r"\\"), (r"A=\x4", "x")]
+)
 def test_other_lines_are_refused_with_their_number(line, reason):
     with pytest.raises(UsageError, match=rf"tags.txt, line 2.*{reason}"):
         list(from_lines(f"A=1\n{line}\n", "tags.txt"))
