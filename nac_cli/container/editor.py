@@ -8,6 +8,7 @@ from nac_cli.container.blocks import BLOCK_OVERHEAD, pack_block
 from nac_cli.container.limits import MAX_OTHER_BLOCKS, MAX_PAYLOAD
 from nac_cli.container.reader import ContainerReader, Extent
 from nac_cli.container.sizes import TAG_PADDING, tag_blocks
+from nac_cli.container.source import ByteSource
 from nac_cli.errors import CorruptStream, LimitExceeded
 from nac_cli.values import Tags
 
@@ -16,7 +17,6 @@ KEPT_PADDING = 2**14
 
 _SAID = ("tags", "pict")
 _OTHERS = {"signature", "HEAD", "CHNK", "INDX", "trailer"}
-_PIECE = 2**20
 
 
 class ContainerEditor:
@@ -32,8 +32,7 @@ class ContainerEditor:
     """
 
     def __init__(self, file: BinaryIO, copy: BinaryIO | None = None) -> None:
-        self._file = copy or file
-        self._base = self._file.tell()
+        self._source = ByteSource(copy or file)
         reader = ContainerReader(_Kept(file, copy) if copy else file, strict=True)
         self._layout = reader.structure()
         self._blocks: list[bytes] | None = None
@@ -87,14 +86,10 @@ class ContainerEditor:
         return [pack_block("padd", bytes(TAG_PADDING))] if wanted else []
 
     def _copy(self, extent: Extent, target: BinaryIO) -> None:
-        self._file.seek(self._base + extent.offset)
-        left = extent.size
-        while left:
-            piece = self._file.read(min(left, _PIECE))
-            if not piece:
-                raise CorruptStream(f"the file became shorter while it was read, {extent.kind} is gone")
-            target.write(piece)
-            left -= len(piece)
+        data = self._source.read_at(extent.offset, extent.size)
+        if len(data) < extent.size:
+            raise CorruptStream(f"the file became shorter while it was read, byte {extent.offset} is gone")
+        target.write(data)
 
 
 class _Kept:

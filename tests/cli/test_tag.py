@@ -191,9 +191,13 @@ def test_no_model_is_needed(nac, nac_file, monkeypatch, tmp_path):
     assert nac("tag", nac_file, "--set", "A=1", "--list").stdout == "A=1\n"
 
 
-def test_other_pictures_are_described(nac, nac_file):
+def test_other_pictures_are_described_and_the_front_cover_is_the_one_to_save(nac, nac_file, cover):
     picture = Picture(7, "image/jpeg", "on\nstage", 0, 0, 0, 0, b"x" * 2000)
     nac_cli.tag(nac_file, nac_cli.TagChanges(picture=picture))
     assert nac("tag", nac_file).stdout == '# picture of type 7, image/jpeg, 2.0 kB, "on\\nstage"\n'
     assert nac("tag", nac_file, "--save-picture", "-").stdout_bytes == picture.data
     assert nac_cli.tag(io.BytesIO(nac_file.read_bytes())).tags.pictures == (picture,)
+    nac("tag", nac_file, "--remove-pictures", "--picture", cover)
+    nac_cli.tag(nac_file, nac_cli.TagChanges(picture=picture))
+    assert nac_cli.tag(nac_file).tags.pictures[0] == picture
+    assert nac("tag", nac_file, "--save-picture", "-").stdout_bytes == PNG

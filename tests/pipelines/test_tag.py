@@ -311,6 +311,13 @@ def test_a_link_stays_one(path, tmp_path):
 
 
 @posix
+def test_the_longest_of_names(path):
+    long = path.rename(path.with_name("n" * 251 + ".nac"))
+    nac_cli.tag(long, titled("x"))
+    assert tags_of(long.read_bytes()).values("TITLE") == ("x",) and list(path.parent.iterdir()) == [long]
+
+
+@posix
 def test_write_protected_files_and_folders_are_refused(path, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may always write
