@@ -13,8 +13,8 @@ import nac_cli
 
 PACKAGE = Path(nac_cli.__file__).parent
 RANKS = {
-    "errors": 0, "values": 0, "audio": 1, "models": 1, "entropy": 1, "container": 1, "pipelines": 2, "train": 3,
-    "bench": 3, "cli": 4,
+    "errors": 0, "failures": 0, "values": 0, "audio": 1, "models": 1, "entropy": 1, "container": 1, "pipelines": 2, "train": 3,
+    "bench": 3, "archive": 3, "cli": 4,
 }
 APART = ("audio", "models", "entropy", "container")
 
