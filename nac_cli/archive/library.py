@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from nac_cli import __version__
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import now
+from nac_cli.archive.folder import Folder
 from nac_cli.archive.journal import Copied, Crashed, Done, Failed, Ledger, Outcome, Planned, Run
 from nac_cli.archive.place import Found, Place, checked
 from nac_cli.archive.plan import Job, Patterns, Plan, fold_case, make_plan
@@ -162,14 +163,12 @@ def _listed(paths: Iterable[str], source: Place) -> list[Found]:
     return list(found.values())
 
 
-def separate(source: Place, target: Place) -> None:
-    """Raises UsageError if one place lies inside the other: the archive would be archived."""
-    from nac_cli.archive.folder import Folder
-
-    if not isinstance(source, Folder) or not isinstance(target, Folder):
-        names = [place.name.rstrip("/") + "/" for place in (source, target)]
-    else:
-        names = [f"{place.root.resolve()}/" for place in (source, target)]
+def check_places(source: Place, target: Place) -> None:
+    """Raises AudioError if there is no library, UsageError if one place lies inside the other: the archive would be
+    archived."""
+    if isinstance(source, Folder) and not source.root.is_dir():
+        raise AudioError(f"{source.name}: no such folder; name the one that holds the library")
+    both = isinstance(source, Folder) and isinstance(target, Folder)
+    names = [f"{place.root.resolve() if both else place.name.rstrip('/')}/" for place in (source, target)]
     if names[0].startswith(names[1]) or names[1].startswith(names[0]):
         raise UsageError(f"{source.name} and {target.name} lie one inside the other; choose a folder outside of it")
-

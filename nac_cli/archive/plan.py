@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import count
 from typing import Literal
 
 from nac_cli.archive.journal import Copied, Done, Failed, Ledger, is_source
@@ -16,7 +17,7 @@ from nac_cli.audio import SOUND_SUFFIXES
 from nac_cli.errors import OutputExists
 
 SUFFIX = ".nac"
-_SUFFIX = re.compile(r"(?<=.)\.[A-Za-z0-9]{1,5}$", re.DOTALL)
+_SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z0-9]{1,5}\Z")
 
 Reason = Literal["new", "changed", "settings", "lost", "failed", "crashed"]
 """Why a file is to be done: it is new; it has another size or time; other settings are asked for; its output is gone; it
@@ -138,35 +139,31 @@ def _reason(found: Found, ledger: Ledger, output: Found | None, settings_id: str
 
 
 def _targets(files: list[Found], ledger: Ledger, fold: Callable[[str], str]) -> dict[str, str]:
-    """Where each file goes. What the journal says stays; the others get their usual name if it is theirs alone, else
-    their whole name with the suffix behind it, and a number if that is taken too."""
+    """Where each file goes. What the journal says stays; files without sound choose before the others."""
     taken = {fold(target) for target in ledger.targets.values()}
     targets = {found.path: ledger.targets[found.path] for found in files if found.path in ledger.targets}
-    new = [found.path for found in files if found.path not in targets]
+    new = sorted((found.path for found in files if found.path not in targets), key=is_sound)
+    rivals = Counter(fold(_usual(path)) for path in new)
     for path in new:
-        if not is_sound(path):
-            targets[path] = path
-            taken.add(fold(path))
-    rivals: dict[str, list[str]] = defaultdict(list)
-    for path in new:
-        if is_sound(path):
-            rivals[fold(_usual(path))].append(path)
-    alone = {paths[0] for name, paths in rivals.items() if len(paths) == 1 and name not in taken}
-    taken |= {fold(_usual(path)) for path in alone}
-    for path in new:
-        if path in targets:
-            continue
-        target, number = _usual(path) if path in alone else path + SUFFIX, 1
-        while path not in alone and fold(target) in taken:
-            number += 1
-            target = f"{path} ({number}){SUFFIX}"
-        targets[path] = target
-        taken.add(fold(target))
+        names = _names(path, contested=rivals[fold(_usual(path))] > 1)
+        targets[path] = next(name for name in names if fold(name) not in taken)
+        taken.add(fold(targets[path]))
     return targets
 
 
+def _names(path: str, contested: bool) -> Iterator[str]:
+    """Names for an output, the best first: a file whose usual name is `contested` keeps its suffix before the new one,
+    as do all its rivals; then there are numbers."""
+    suffix = SUFFIX if is_sound(path) else ""
+    if not contested:
+        yield _usual(path)
+    yield path + suffix
+    for number in count(2):
+        yield f"{path} ({number}){suffix}"
+
+
 def _usual(path: str) -> str:
-    return _SUFFIX.sub("", path) + SUFFIX
+    return _SUFFIX.sub("", path) + SUFFIX if is_sound(path) else path
 
 
 def _refuse_foreign(jobs: list[Job], ledger: Ledger, outputs: Mapping[str, Found]) -> None:
