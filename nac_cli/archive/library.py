@@ -89,8 +89,8 @@ def survey(
         raise AudioError(f"{where}: cannot be read ({error.strerror or error})") from error
     wanted = [file for file in found if patterns.want(file.path)]
     plan = make_plan(
-        wanted, ledger, outputs, settings.id, copy_others=copy_others, fold=fold, force=force,
-        retry_quarantined=retry_quarantined,
+        wanted, ledger, outputs, settings.id, copy_others=copy_others, fold=fold, times=target.keeps_times,
+        force=force, retry_quarantined=retry_quarantined,
     )
     gone = len(ledger.last.keys() - {file.path for file in found}) if paths is None else 0
     return Survey(plan, ledger, tuple(skipped), gone)

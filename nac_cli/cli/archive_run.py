@@ -29,6 +29,7 @@ LISTED = 10
 """Lines of a list that are shown; the rest is counted."""
 REASONS = {
     "new": "new", "changed": "changed", "settings": "made with other settings", "lost": "gone from the archive",
+    "altered": "altered in the archive",
     "failed": "failed before", "crashed": "ended a process before",
 }
 

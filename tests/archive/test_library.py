@@ -181,6 +181,27 @@ def test_tags_and_pictures_are_kept(run, library, archive):
     assert nac_cli.info(archive / "t.nac").tags.items == (("TITLE", "\u00c9t\u00e9"), ("ARTIST", "A"), ("ARTIST", "B"))
 
 
+def test_tags_that_were_changed_in_the_archive_stay(run, library, archive):
+    run()
+    changes = nac_cli.TagChanges(set=(("TITLE", "Blue"),))
+    nac_cli.tag(archive / "a.nac", changes)
+    tagged = (archive / "a.nac").read_bytes()
+    tally = run()
+    assert tally.done == 1 and (archive / "a.nac").read_bytes() == tagged
+    entry = journal.read(Folder(archive)).last["a.wav"]
+    assert entry.sha256 == hashlib.sha256(tagged).hexdigest() and "stays as it is" in entry.messages[-1]
+    assert run().done == 0, "once is enough"
+
+
+@pytest.mark.parametrize("harm", ["cut", "other"])
+def test_outputs_that_were_harmed_are_made_anew(run, library, archive, harm):
+    run()
+    before = (archive / "a.nac").read_bytes()
+    (archive / "a.nac").write_bytes(before[:-9] if harm == "cut" else (archive / "album" / "b.nac").read_bytes())
+    assert run().done == 1
+    assert (archive / "a.nac").read_bytes() == before
+
+
 def test_a_full_disk_or_no_permission_is_told_of_each_file(run, library, archive):
     if os.geteuid() == 0:
         (archive / "album").parent.mkdir()

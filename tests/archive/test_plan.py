@@ -122,17 +122,26 @@ def test_what_is_not_as_it_should_be_is_done_again(entry, found, reason):
     assert reasons(plan([found], ledger_of(entry))) == {"a.wav": reason}
 
 
-@pytest.mark.parametrize("there", [{}, {"a.nac": Found("a.nac", 49, 7)}])
-def test_a_lost_or_cut_output_is_made_again(there):
-    assert reasons(plan(files("a.wav"), ledger_of(done("a.wav", "a.nac")), there)) == {"a.wav": "lost"}
+@pytest.mark.parametrize(
+    ("there", "times", "reason"),
+    [
+        ({}, True, "lost"), ({"a.nac": Found("a.nac", 49, 7)}, True, "altered"),
+        ({"a.nac": Found("a.nac", 50, 7 + 10**10)}, True, "altered"), ({"a.nac": Found("a.nac", 50, 7 + 10**10)}, False, None),
+        ({"a.nac": Found("a.nac", 50, 7 + 10**9)}, True, None),
+    ],
+)  # fmt: skip
+def test_an_output_that_is_gone_or_altered_is_looked_at(there, times, reason):
+    before = done("a.wav", "a.nac")
+    made = plan(files("a.wav"), ledger_of(before), there, times=times)
+    assert reasons(made) == ({"a.wav": reason} if reason else {})
+    assert [job.before for job in made.jobs if job.reason == "altered"] == [before] * (reason == "altered")
 
 
 def test_quarantine():
     crashes = [Crashed("a.wav", "a.nac", 1000, 7, True, "no", "t")] * 2
     made = plan(files("a.wav", "b.wav"), ledger_of(*crashes))
     assert [found.path for found in made.quarantined] == ["a.wav"] and reasons(made) == {"b.wav": "new"}
-    made = plan(files("a.wav"), ledger_of(*crashes), retry_quarantined=True)
-    assert made.jobs[0].suspect
+    assert reasons(plan(files("a.wav"), ledger_of(*crashes), retry_quarantined=True)) == {"a.wav": "crashed"}
 
 
 def test_foreign_files_in_the_way_are_refused():
