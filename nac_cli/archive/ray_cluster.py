@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +15,7 @@ from nac_cli.errors import UsageError
 
 STORE_BYTES = 1 << 27
 """Of memory for Ray's objects, on a cluster that is started here: batches and results are small."""
+KNOCK_SECONDS = 10.0
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": "^",
@@ -38,8 +41,10 @@ def connect(address: str | None, cpus: int | None) -> bool:
         }
     else:
         options["address"] = address
-    with _signals_kept():
+    with _signals_kept(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
+            _knock(os.environ.get("RAY_ADDRESS", "") if address == "auto" else address or "")
             ray.init(**options)
         except Exception as error:
             said = " ".join(str(error).split()) or type(error).__name__
@@ -58,6 +63,13 @@ def disconnect() -> None:
 
     with _signals_kept():
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError if nobody answers at "host:port", which Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
 
 
 @contextmanager

@@ -147,6 +147,7 @@ def test_a_library_while_a_node_is_lost(cluster, hire, run, library, settings, t
     assert all(isinstance(entry, Done) and not isinstance(entry, Crashed) for entry in there.values())
 
 
-def test_no_cluster_there(monkeypatch):
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:9", "127.0.0.1:9", "no such place"])
+def test_no_cluster_there(address):
     with pytest.raises(UsageError, match="ray start --head"):
-        RayPool(Doubling(), address="ray://127.0.0.1:9")
+        RayPool(Doubling(), address=address)
