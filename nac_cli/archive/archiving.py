@@ -49,7 +49,7 @@ class Archiving:
 
         device = choose_device(self.device, self.threads)
         compressor = Compressor.open(
-            self.settings.model, bitrate=self.settings.bitrate, planes=self.settings.planes,
+            self.settings.model, bitrate=self.settings.bitrate, planes=self.settings.planes, exact=False,
             entropy=self.settings.entropy, tags=self.settings.tags, digest=True, device=device, threads=self.threads,
         )
         shared = SharedEncoder(compressor.codec, together=device == "cuda")

@@ -39,7 +39,8 @@ REASONS = {
 @click.argument("target", metavar="DST")
 @click.option(
     "-b", "--bitrate", type=Bitrate(),
-    help=f"Bitrate of each file, tags aside, {options.bitrate_help}.  [default: as nac compress]",
+    help=f"Bitrate of each file, tags aside, {options.bitrate_help}; a sound of a second or so takes somewhat more.  "
+    "[default: as nac compress]",
 )  # fmt: skip
 @click.option("-q", "--planes", type=click.IntRange(1, 64), metavar="N", help="Constant depth instead of a bitrate.")
 @click.option("--model", default="nac-44k", show_default=True, metavar="MODEL", help="Name, id or weight file of a model.")
