@@ -13,7 +13,7 @@ from nac_cli.archive.journal import Crashed, Failed, Outcome
 from nac_cli.archive.pool import Moved, Refused
 from nac_cli.cli import archive_options, options
 from nac_cli.cli.errors import MEANINGS
-from nac_cli.cli.output import Output
+from nac_cli.cli.output import Output, with_name
 from nac_cli.cli.text import clock, counted, size
 from nac_cli.cli.units import Bitrate
 from nac_cli.errors import BatchFailed
@@ -168,7 +168,7 @@ def _tell(event: Outcome | Moved, out: Output) -> None:
         out.warn(f"{event.path}: a worker ended ({event.reason}) while it had this file")
     else:
         for message in getattr(event, "messages", ()):
-            out.warn(f"{event.path}: {message}")
+            out.warn(with_name(message, event.path))
         out.record({**record, "exit_code": 0})
 
 
