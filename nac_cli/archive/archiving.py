@@ -47,6 +47,7 @@ class Archiving:
         from nac_cli.pipelines.runtime import choose_device
         from nac_cli.pipelines.sharing import SharedEncoder
 
+        self.settings.require_here()
         device = choose_device(self.device, self.threads)
         compressor = Compressor.open(
             self.settings.model, bitrate=self.settings.bitrate, planes=self.settings.planes, exact=False,

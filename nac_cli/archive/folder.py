@@ -29,6 +29,10 @@ class Folder:
     def name(self) -> str:
         return str(self.root)
 
+    def __reduce__(self) -> tuple:
+        """Other processes may be in other folders."""
+        return Folder, (self.root.absolute(),)
+
     def walk(self, skip: Skip, follow_links: bool = False) -> Iterator[Found]:
         return self._walk(self.root, "", skip, follow_links, frozenset())
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from nac_cli.errors import UsageError
+from nac_cli.errors import ModelError, UsageError
 from nac_cli.models import zoo
 from nac_cli.pipelines.runtime import coders_to_pack
 
@@ -40,7 +42,7 @@ class Settings:
             coders_to_pack(file, entropy)  # which says what is missing
         lm = zoo.lm_beside(file) if entropy in ("auto", "lm") else None
         return cls(
-            str(model), file.spec.model_id.hex(), lm and lm.model_id.hex(), bitrate, planes, entropy, tags
+            str(file.path.absolute() if Path(model).suffix == zoo.SUFFIX else model), file.spec.model_id.hex(), lm and lm.model_id.hex(), bitrate, planes, entropy, tags
         )
 
     @property
@@ -49,3 +51,13 @@ class Settings:
         values = asdict(self)
         del values["model"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode("ascii")).hexdigest()[:16]
+
+    def require_here(self) -> None:
+        """Raises ModelError if the model's name stands for another one on this machine, or another language model lies
+        beside it, and as `of`."""
+        here = Settings.of(self.model, self.bitrate, self.planes, self.entropy, self.tags)
+        if here.id != self.id:
+            raise ModelError(
+                f"the model {self.model} of {platform.node()}, or the language model beside it, is not the one that this run "
+                "began with; put the same weight files on every machine"
+            )
