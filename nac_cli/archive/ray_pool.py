@@ -33,11 +33,12 @@ class RayPool:
     then the others go on without it."""
 
     def __init__(
-        self, work: Work, size: int | None = None, *, address: str | None = None, device: str = "auto", threads: int = 1
+        self, work: Work, size: int | None = None, *, most: int | None = None, address: str | None = None,
+        device: str = "auto", threads: int = 1,
     ):
         """`address` is "auto" (a cluster that this machine belongs to), "host:port", or "ray://host:port" from anywhere;
         None starts one on this machine. `size` workers with `threads` CPUs each; by default as many as there are GPUs
-        in the cluster, or CPUs for. `device` as for `work`.
+        in the cluster, or CPUs for, and `most` at most. `device` as for `work`.
 
         Raises UsageError if there is no such cluster, or no GPU in it for the device "cuda".
         """
@@ -51,6 +52,7 @@ class RayPool:
             if device == "cuda" and not gpus:
                 raise UsageError("device cuda was asked for, but the Ray cluster has no GPU; use --device cpu or auto")
             self.size = size or gpus or max(1, int(resources.get("CPU", 1)) // threads)
+            self.size = min(self.size, most or self.size)
             self._needs = f"{threads} CPUs and a GPU" if gpus else f"{threads} CPUs"
             self._kind = ray.remote(
                 num_cpus=threads, num_gpus=min(1, gpus), max_restarts=0, scheduling_strategy="SPREAD"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from nac_cli.archive.place import Found, Place
     from nac_cli.archive.pool import Pool, Work
 
 GPU = Path("/dev/nvidia0")
@@ -23,10 +24,11 @@ include_option = click.option(
 exclude_option = click.option("--exclude", multiple=True, metavar="PATTERN", help="No files that match.")
 workers_option = click.option(
     "--workers", type=click.IntRange(min=1), metavar="N",
-    help="Processes that work at a time.  [default: one for each processor, or one for a GPU]",
+    help="Processes that work at a time.  [default: one for each processor, or one for a GPU; on Ray those of all "
+    "machines]",
 )  # fmt: skip
 threads_option = click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads of each worker.  [default: an equal share]"
+    "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads of each worker.  [default: an equal share; 1 on Ray]"
 )
 engine_option = click.option(
     "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
@@ -39,10 +41,11 @@ address_option = click.option(
 
 @dataclass(frozen=True)
 class Workers:
-    """How many, with how many threads each, and where."""
+    """How many (None: as many as a Ray cluster has room for), with how many threads each, on what, and where."""
 
-    count: int
+    count: int | None
     threads: int
+    device: str
     engine: str
     address: str | None
 
@@ -53,16 +56,30 @@ class Workers:
         """What the options come to, None standing for those that were not given."""
         from nac_cli.pipelines.runtime import processors
 
+        if engine == "ray":
+            return cls(count, threads or 1, device, engine, address)
+        if address is not None:
+            raise click.UsageError("--address is that of a Ray cluster: give --engine ray too.")
         if count is None:
             count = 1 if device == "cuda" or (device == "auto" and GPU.exists()) else processors()
-        return cls(count, threads or max(1, processors() // count), engine, address)
+        return cls(count, threads or max(1, processors() // count), device, engine, address)
 
     @contextmanager
-    def at(self, work: Work, tasks: int) -> Iterator[Pool]:
-        """The workers at their work, no more than there are tasks; they end with the context."""
+    def at(self, work: Work, tasks: int, sights: Sequence[tuple[Place, Found]] = ()) -> Iterator[Pool]:
+        """The workers at their work, no more than there are tasks; they end with the context. They must see the files
+        `sights` (see `Sighted`)."""
         from nac_cli.archive.processes import ProcessPool
+        from nac_cli.archive.ray_pool import RayPool
+        from nac_cli.archive.sight import Sighted
 
-        pool = ProcessPool(work, max(1, min(self.count, tasks)))
+        work, most = Sighted(work, tuple(sights)), max(1, tasks)
+        pool: Pool
+        if self.engine == "ray":
+            pool = RayPool(
+                work, self.count, most=most, address=self.address, device=self.device, threads=self.threads
+            )
+        else:
+            pool = ProcessPool(work, min(self.count, most))
         try:
             yield pool
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -83,7 +83,7 @@ def run(
     """
     from nac_cli.archive.archiving import Archiving
     from nac_cli.archive.library import Tally, archive, check_places, survey
-    from nac_cli.archive.place import open_place
+    from nac_cli.archive.place import LOCK, open_place
     from nac_cli.archive.plan import Patterns
     from nac_cli.archive.settings import Settings
     from nac_cli.cli.archive_progress import Board, Progress
@@ -115,7 +115,8 @@ def run(
         tally, elapsed = Tally(), 0.0
         if found.plan.jobs:
             progress = Progress(len(found.plan.jobs), found.plan.bytes)
-            with hands.at(work, len(found.plan.jobs)) as pool, Board(progress, pool.size, out) as board:
+            sights = (library, replace(found.plan.jobs[0].found, mtime_ns=0)), (place, place.stat(LOCK))
+            with hands.at(work, len(found.plan.jobs), sights) as pool, Board(progress, pool.size, out) as board:
 
                 def watch(job: Job, event: Outcome | Moved) -> None:
                     board.watch(job, event)
