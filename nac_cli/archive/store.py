@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from nac_cli.archive.place import LOCK, PRIVATE, Found, Skip, checked, joined_parts, part_name, parts_of
 from nac_cli.errors import AudioError, CorruptStream, NacError, UsageError
@@ -37,6 +38,8 @@ class Store:
     """See `Place`. Files being read or written lie in this machine's temporary folder (TMPDIR says which) for as long as
     that takes. Times of change are the store's own, in whole seconds: some tell more in lists than of single files.
     A put is taken for atomic, which it is in object stores."""
+
+    keeps_times: ClassVar[bool] = False
 
     def __init__(self, name: str):
         """Raises UsageError for a URL that fsspec cannot use, ModuleNotFoundError if a package is missing."""
@@ -275,7 +278,9 @@ def _runs(process: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        pass
+        return True
+    with suppress(OSError):  # Linux tells of those that have ended, and nobody has asked how
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     return True
 
 

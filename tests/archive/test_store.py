@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,7 @@ def test_only_one_may_claim_it(name):
 
 def test_a_lock_left_behind(name):
     ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
+    ended.wait() if name.startswith("s3") else time.sleep(1)  # one of whom the system still knows
     place = open_place(name)
     who = json.loads(store._Holder.me())
     write(place, LOCK, json.dumps({**who, "pid": ended.pid}).encode())
@@ -190,6 +191,7 @@ def test_a_lock_left_behind(name):
         with pytest.raises(UsageError, match="works on this archive"), place.claim():
             pass
         assert place.records(LOCK).rstrip() == lock
+    ended.wait()
 
 
 def test_names_that_no_path_can_have_are_skipped(s3):
