@@ -10,8 +10,9 @@ from nac_cli import __version__
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import now
 from nac_cli.archive.journal import Copied, Crashed, Done, Failed, Ledger, Outcome, Planned, Run
+from nac_cli.archive.naming import fold_case
 from nac_cli.archive.place import Found, Place, checked
-from nac_cli.archive.plan import Job, Patterns, Plan, fold_case, make_plan
+from nac_cli.archive.plan import Job, Patterns, Plan, make_plan
 from nac_cli.archive.pool import Moved, Pool
 from nac_cli.archive.schedule import Crash, Task, perform_all
 from nac_cli.archive.settings import Settings

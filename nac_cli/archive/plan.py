@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from nac_cli.archive.journal import Copied, Done, Failed, Ledger, is_source
+from nac_cli.archive.naming import give_names, suffix_of, usual
 from nac_cli.archive.place import Found
 from nac_cli.audio import SOUND_SUFFIXES
 from nac_cli.errors import OutputExists
 
 SUFFIX = ".nac"
-_SUFFIX = re.compile(r"(?<=.)\.[A-Za-z0-9]{1,5}$", re.DOTALL)
 
 Reason = Literal["new", "changed", "settings", "lost", "failed", "crashed"]
 """Why a file is to be done: it is new; it has another size or time; other settings are asked for; its output is gone; it
@@ -103,19 +100,13 @@ def make_plan(
     return Plan(
         tuple(sorted(jobs, key=lambda job: job.path)), len(wanted) - len(jobs) - len(quarantined), tuple(quarantined),
         () if copy_others else tuple(others),
-        tuple((found.path, targets[found.path]) for found in sounds if targets[found.path] != _usual(found.path)),
+        tuple((found.path, targets[found.path]) for found in sounds if targets[found.path] != usual(found.path, SUFFIX)),
     )
 
 
 def is_sound(path: str) -> bool:
     """Whether a file is taken for sound, which its name says."""
-    match = _SUFFIX.search(path)
-    return match is not None and match[0].lower() in SOUND_SUFFIXES
-
-
-def fold_case(name: str) -> str:
-    """The same for names that file systems without case take for the same."""
-    return unicodedata.normalize("NFC", name).casefold()
+    return suffix_of(path) in SOUND_SUFFIXES
 
 
 def _reason(found: Found, ledger: Ledger, output: Found | None, settings_id: str | None) -> Reason | None:
@@ -138,35 +129,10 @@ def _reason(found: Found, ledger: Ledger, output: Found | None, settings_id: str
 
 
 def _targets(files: list[Found], ledger: Ledger, fold: Callable[[str], str]) -> dict[str, str]:
-    """Where each file goes. What the journal says stays; the others get their usual name if it is theirs alone, else
-    their whole name with the suffix behind it, and a number if that is taken too."""
-    taken = {fold(target) for target in ledger.targets.values()}
-    targets = {found.path: ledger.targets[found.path] for found in files if found.path in ledger.targets}
-    new = [found.path for found in files if found.path not in targets]
-    for path in new:
-        if not is_sound(path):
-            targets[path] = path
-            taken.add(fold(path))
-    rivals: dict[str, list[str]] = defaultdict(list)
-    for path in new:
-        if is_sound(path):
-            rivals[fold(_usual(path))].append(path)
-    alone = {paths[0] for name, paths in rivals.items() if len(paths) == 1 and name not in taken}
-    taken |= {fold(_usual(path)) for path in alone}
-    for path in new:
-        if path in targets:
-            continue
-        target, number = _usual(path) if path in alone else path + SUFFIX, 1
-        while path not in alone and fold(target) in taken:
-            number += 1
-            target = f"{path} ({number}){SUFFIX}"
-        targets[path] = target
-        taken.add(fold(target))
-    return targets
-
-
-def _usual(path: str) -> str:
-    return _SUFFIX.sub("", path) + SUFFIX
+    """Where each file goes: what the journal says stays, others that are no sound keep their names."""
+    others = {found.path: found.path for found in files if not is_sound(found.path)}
+    settled = {found.path: ledger.targets[found.path] for found in files if found.path in ledger.targets}
+    return give_names([found.path for found in files], others | settled, ledger.targets.values(), SUFFIX, fold)
 
 
 def _refuse_foreign(jobs: list[Job], ledger: Ledger, outputs: Mapping[str, Found]) -> None:
