@@ -82,7 +82,7 @@ def survey(
         else:
             found = _listed(paths, source)
         ledger = journal.read(target)
-        outputs = {file.path: file for file in target.walk(lambda path, reason: None)}
+        outputs = _outputs(target)
         fold = fold_case if target.folds_case() else str
     except OSError as error:
         where = error.filename or f"{source.name} or {target.name}"
@@ -130,6 +130,13 @@ def archive(
             tally.add(entry)
             watch(job, entry)
     return tally
+
+
+def _outputs(target: Place) -> dict[str, Found]:
+    try:
+        return {file.path: file for file in target.walk(lambda path, reason: None)}
+    except FileNotFoundError:
+        return {}
 
 
 def _failed(job: Job, failure: Failure, settings: Settings) -> Failed:
