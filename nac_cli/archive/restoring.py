@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from nac_cli.archive.archiving import hash_of
 from nac_cli.archive.inventory import Inventory, Kept, at_hand, files_of, results
 from nac_cli.archive.journal import JOURNAL, Copied, Done
 from nac_cli.archive.naming import fold_case, give_names, suffix_of, usual
-from nac_cli.archive.place import Found, Place
+from nac_cli.archive.place import PRIVATE, Found, Place
 from nac_cli.archive.plan import Patterns
 from nac_cli.archive.pool import Labour, Moved, Pool, Tell
 from nac_cli.archive.schedule import Task
@@ -235,3 +237,16 @@ def restore(plan: RestorePlan, pool: Pool, watch: Watch = lambda piece, event: N
             sums.seconds += value.seconds
         watch(piece, value)
     return sums
+
+
+def tidy(target: Place) -> None:
+    """Remove what claiming and writing left in a folder that is no archive. Only for who has claimed it."""
+    from nac_cli.archive.folder import LOCK, UNFINISHED, Folder
+
+    if isinstance(target, Folder):
+        with suppress(OSError):  # something else is in it, then it stays
+            (target.root / UNFINISHED).rmdir()
+        left = os.listdir(target.root / PRIVATE)
+        with suppress(OSError):
+            if left == [os.path.basename(LOCK)]:
+                shutil.rmtree(target.root / PRIVATE)
