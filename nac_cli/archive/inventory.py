@@ -78,6 +78,12 @@ def at_hand(archive: Place, entries: Sequence[Kept]) -> Iterator[list[Path | Fai
         yield [fetch(entry) for entry in entries]
 
 
+def named(entry: Kept, file: Path, failure: Failure) -> Failure:
+    """A failure that calls the file, which is at hand, what the archive calls it."""
+    text = failure.message.replace(str(file), entry.target)
+    return Failure(text if text.startswith(entry.target) else f"{entry.target}: {text}", failure.exit_code)
+
+
 def results(tasks: Sequence[Task], pool: Pool) -> Iterator[tuple[int, Any]]:
     """What came of each task, a `Failure` where workers die over it; and `Moved` now and then."""
     for event in perform_all(tasks, pool):

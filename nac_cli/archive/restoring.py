@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nac_cli.archive.archiving import hash_of
-from nac_cli.archive.inventory import Inventory, Kept, at_hand, files_of, results
+from nac_cli.archive.inventory import Inventory, Kept, at_hand, files_of, named, results
 from nac_cli.archive.journal import JOURNAL, Copied, Done
 from nac_cli.archive.naming import fold_case, give_names, suffix_of, usual
 from nac_cli.archive.place import PRIVATE, Found, Place
@@ -160,8 +160,7 @@ class Restoring:
             except FormatError:
                 return self._written(piece, file, time.time_ns(), False, progress)
         except Exception as error:  # whatever one file did, the others still have their turn
-            failure = explain(error)
-            return Failure(failure.message.replace(str(file), piece.entry.target), failure.exit_code)
+            return named(piece.entry, file, explain(error))
 
     def _written(
         self, piece: Piece, file: Path, mtime_ns: int, strict: bool, progress: Callable[[float, float | None], None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nac_cli.archive.archiving import hash_of
-from nac_cli.archive.inventory import Inventory, Kept, at_hand, results
+from nac_cli.archive.inventory import Inventory, Kept, at_hand, named, results
 from nac_cli.archive.journal import Done
 from nac_cli.archive.place import Place
 from nac_cli.archive.plan import Patterns
@@ -61,11 +61,11 @@ class Verifying:
         try:
             wrong = self._wrong(entry, file, lambda done, whole: tell(index, done, whole))
         except Exception as error:  # whatever one file did, the others still have their turn
-            return explain(error)
+            return named(entry, file, explain(error))
         if not wrong:
             return entry.samples / entry.sample_rate if isinstance(entry, Done) else 0.0
         reasons = "; ".join(str(error).removeprefix(f"{file}: ") for error in wrong)
-        return Failure(f"{entry.target}: {reasons}", wrong[0].exit_code)
+        return named(entry, file, Failure(reasons, wrong[0].exit_code))
 
     def _wrong(self, entry: Kept, file: Path, progress: Callable[[float, float | None], None]) -> list[NacError]:
         wrong: list[NacError] = []

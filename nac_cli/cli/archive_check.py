@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nac_cli.archive.pool import Moved, Refused
+from nac_cli.archive.pool import Moved
 from nac_cli.cli import archive_options, options
 from nac_cli.cli.archive_steps import steps
 from nac_cli.cli.errors import MEANINGS
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from nac_cli.archive.status import Status
 
 LISTED = 10
-LEVELS = ("files", "structure", "tokens", "full")
+"""Lines of a list that are shown; the rest is counted."""
 archive_argument = click.argument("archive", metavar="DST")
 
 
 @click.command("verify", short_help="Whether an archive is as its journal says.")
 @archive_argument
 @click.option(
-    "--level", type=click.Choice(LEVELS), default="structure", show_default=True,
+    "--level", type=click.Choice(["files", "structure", "tokens", "full"]), default="structure", show_default=True,
     help="How deep: sizes and hashes; structure and checksums too; the codes too; or a decode to sound.",
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="The same as --level full.")

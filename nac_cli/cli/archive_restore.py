@@ -79,8 +79,7 @@ def restore(
             with hands.at(work, len(entries)) as pool, steps("restoring", entries, out) as counter:
 
                 def watch(piece: Piece, event: Restored | Failure | Moved) -> None:
-                    bad = not isinstance(event, Moved) and bool(_exit_code(event))
-                    counter.add(piece.entry, event, bad)
+                    counter.add(piece.entry, event, not isinstance(event, Moved) and event.exit_code != 0)
                     _tell(piece, event, out, messages)
 
                 done = restore_all(plan, pool, watch)
@@ -97,10 +96,6 @@ def _announce(plan: RestorePlan, out: Output) -> None:
     for piece in plan.in_the_way:
         error = OutputExists(f"{piece.output}: already exists, with another time or length; use --force to replace it")
         out.failed(error, file=piece.output, archived=piece.entry.target)
-
-
-def _exit_code(event: Restored | Failure) -> int:
-    return event.exit_code
 
 
 def _tell(piece: Piece, event: Restored | Failure | Moved, out: Output, messages: Counter) -> None:

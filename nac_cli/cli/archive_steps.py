@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ LINE_SECONDS = 10.0
 class Steps:
     """Counts files of an archive as they are done, by their bytes."""
 
-    def __init__(self, files: int, size: int, show, out: Output):
+    def __init__(self, files: int, size: int, show: Callable[[float, float], None], out: Output):
         self.bad = self.done = 0
         self._files, self._bytes, self._show, self._out = files, size, show, out
         self._bytes_done = 0

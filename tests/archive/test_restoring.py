@@ -1,0 +1,212 @@
+"""What was archived comes back, where it was and as it was; nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+import soundfile
+
+from nac_cli.archive.folder import Folder
+from nac_cli.archive.inventory import take_inventory
+from nac_cli.archive.journal import JOURNAL
+from nac_cli.archive.plan import Patterns
+from nac_cli.archive.restoring import Restoration, RestorePlan, Restoring, plan_restore, restore, tidy
+from nac_cli.audio import read_tags
+from nac_cli.errors import CorruptStream, UsageError
+from tests.archive.conftest import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS
+from tests.archive.pools import HerePool
+from tests.cli.sounds import damage_middle
+
+FLAC = {
+    "song.flac": "song.flac", "song.wav": "song.wav.flac", "SONG2.WAV": "SONG2.flac", "a/take 1.mp3": "a/take 1.flac",
+    "a/loud.ogg": "a/loud.flac", BAD_UTF8: BAD_UTF8.replace(".wav", ".flac"), "b/new\nline.wav": "b/new\nline.flac",
+    "b/50% ü.wav": "b/50% ü.flac",
+}  # fmt: skip
+"""What sounds are called when they are restored as FLAC."""
+
+
+def plan_of(place, back, format="flac", **options) -> RestorePlan:
+    with back.claim():
+        back.discard_unfinished()
+        return plan_restore(take_inventory(place), back, format, **options)
+
+
+def restored(place, back, format="flac", force=False, bits=None, **options) -> tuple[RestorePlan, Restoration]:
+    plan = plan_of(place, back, format, force=force, **options)
+    return plan, restore(plan, HerePool(Restoring(place, back, format, bits, force=force, device="cpu", threads=1)))
+
+
+def paths(place) -> set[str]:
+    return {found.path for found in place.walk(lambda path, reason: None)}
+
+
+def test_everything_is_back_with_length_rate_channels_tags_and_times(place, back, library):
+    plan, done = restored(place, back)
+    assert (done.whole, done.damaged, done.failed) == (len(SOUNDS) + len(SIDECARS), [], [])
+    assert paths(back) == {*FLAC.values(), *SIDECARS}
+    for path, output in FLAC.items():
+        sound = soundfile.info(os.fsencode(back.root / output))
+        seconds, channels = SOUNDS[path]
+        assert (sound.frames, sound.channels, sound.samplerate, sound.format) == (round(seconds * RATE), channels, RATE, "FLAC")
+    for path, output in {**FLAC, **{path: path for path in SIDECARS}}.items():
+        assert (back.root / output).stat().st_mtime_ns == (library / path).stat().st_mtime_ns
+    for path, data in SIDECARS.items():
+        assert (back.root / path).read_bytes() == data
+    tags = read_tags(back.root / "song.flac")
+    assert set(TAGS.items) <= set(tags.items) and [(p.type, p.data) for p in tags.pictures] == [(3, COVER.data)]
+    assert [(piece.entry.path, piece.output) for piece in plan.renamed] == [("song.wav", "song.wav.flac")]
+
+
+def test_names_that_fit_the_format_stay_as_they_are(place, back):
+    restored(place, back, "wav", bits=32)
+    assert paths(back) == {
+        "song.wav", "song.flac.wav", "SONG2.WAV", "a/take 1.wav", "a/loud.wav", BAD_UTF8, "b/new\nline.wav", "b/50% ü.wav",
+        *SIDECARS,
+    }  # fmt: skip
+    assert soundfile.info(back.root / "song.wav").subtype == "FLOAT"
+
+
+def test_a_second_time_leaves_all_alone(place, back):
+    restored(place, back)
+    before = {path: (back.root / path).stat().st_ino for path in paths(back)}
+    plan, _ = restored(place, back)
+    assert (plan.pieces, plan.in_the_way) == ((), ()) and len(plan.present) == len(before)
+    assert {path: (back.root / path).stat().st_ino for path in paths(back)} == before
+
+
+def test_what_a_kill_left_undone_is_done_the_next_time(place, back):
+    restored(place, back)
+    (back.root / "song.flac").unlink()
+    (back.root / "a/cover.jpg").unlink()
+    (back.root / ".nac/unfinished").mkdir(exist_ok=True)
+    (back.root / ".nac/unfinished/0123").write_bytes(b"half a file")
+    plan, done = restored(place, back)
+    assert {piece.output for piece in plan.pieces} == {"song.flac", "a/cover.jpg"} and done.whole == 2
+    tidy(back)
+    assert paths(back) == {*FLAC.values(), *SIDECARS} and not (back.root / ".nac").exists()
+
+
+def test_other_files_are_replaced_only_by_force(place, back):
+    for path in ("song.flac", "a/cover.jpg"):
+        (back.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (back.root / path).write_bytes(b"mine")
+    plan, done = restored(place, back)
+    assert {piece.output for piece in plan.in_the_way} == {"song.flac", "a/cover.jpg"}
+    assert (back.root / "song.flac").read_bytes() == (back.root / "a/cover.jpg").read_bytes() == b"mine"
+    assert done.whole == len(SOUNDS) + len(SIDECARS) - 2
+    plan, done = restored(place, back, force=True)
+    assert not plan.in_the_way and done.whole == 2
+    assert soundfile.info(back.root / "song.flac").frames == round(SOUNDS["song.flac"][0] * RATE)
+
+
+def test_a_file_that_comes_meanwhile_is_not_replaced(place, back):
+    plan = plan_of(place, back, patterns=Patterns(("song.flac",)))
+    back.root.mkdir(exist_ok=True)
+    (back.root / "song.flac").write_bytes(b"mine")
+    ((_, failure),) = restore(plan, HerePool(Restoring(place, back, device="cpu"))).failed
+    assert failure.exit_code == 9 and (back.root / "song.flac").read_bytes() == b"mine"
+
+
+def test_of_a_damaged_file_the_rest_is_back_and_it_is_not_taken_for_whole(place, back):
+    file = place.root / "a/take 1.nac"
+    sound = file.read_bytes()
+    file.write_bytes(damage_middle(sound))
+    _, done = restored(place, back)
+    ((piece, result),) = done.damaged
+    assert (piece.output, result.exit_code) == ("a/take 1.flac", 4)
+    assert result.damage[0].startswith("0.00 s to 0.40 s is lost") and done.whole == len(SOUNDS) + len(SIDECARS) - 1
+    status = (back.root / "a/take 1.flac").stat()
+    assert soundfile.info(back.root / "a/take 1.flac").frames == round(0.4 * RATE) and time.time() - status.st_mtime < 600
+    plan, _ = restored(place, back)
+    assert [piece.output for piece in plan.in_the_way] == ["a/take 1.flac"]
+    file.write_bytes(sound)
+    plan, done = restored(place, back, force=True)
+    assert len(plan.pieces) == done.whole == 1
+
+
+def test_a_damaged_sidecar_is_back_and_told(place, back):
+    (place.root / "a/cover.jpg").write_bytes(b"PICTURE")
+    _, done = restored(place, back)
+    assert [piece.output for piece, _ in done.damaged] == ["a/cover.jpg"]
+    assert (back.root / "a/cover.jpg").read_bytes() == b"PICTURE"
+
+
+def test_another_sound_in_the_place_of_a_file_is_not_taken_for_it(place, back):
+    (place.root / "song.flac.nac").write_bytes((place.root / "song.wav.nac").read_bytes())
+    ((piece, result),) = restored(place, back)[1].damaged
+    assert piece.output == "song.flac" and "the journal says 11025, 2 and 22050" in result.damage[0]
+
+
+def test_files_that_cannot_be_restored_fail_alone(place, back):
+    (place.root / "song.wav.nac").unlink()
+    (place.root / "SONG2.nac").write_bytes(b"no nac file at all")
+    back.root.mkdir()
+    (back.root / "b").write_bytes(b"a file where a folder should be")
+    _, done = restored(place, back)
+    failed = {piece.output: failure for piece, failure in done.failed}
+    assert failed.keys() == {"song.wav.flac", "SONG2.flac", "b/100%.txt", *(x for x in FLAC.values() if x[0] == "b")}
+    assert (failed["song.wav.flac"].exit_code, failed["SONG2.flac"].exit_code, failed["b/100%.txt"].exit_code) == (3, 5, 3)
+    assert failed["SONG2.flac"].message.startswith("SONG2.nac: ") and "song.flac" in paths(back)
+
+
+def test_tags_that_were_changed_in_the_archive_are_no_damage(place, back):
+    """The bytes are others than the journal knows, but all of them are sound."""
+    record = place.root / JOURNAL
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    for line in lines:
+        if line.get("path") == "song.flac" and line["event"] == "done":
+            line["sha256"] = "0" * 64
+    record.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert restored(place, back)[1].whole == len(SOUNDS) + len(SIDECARS)
+
+
+def test_names_do_not_depend_on_which_files_are_wanted(place, back):
+    plan, _ = restored(place, back, patterns=Patterns(("song.wav",)))
+    assert [piece.output for piece in plan.pieces] == ["song.wav.flac"] and paths(back) == {"song.wav.flac"}
+
+
+def test_the_last_sound_version_is_restored_even_if_a_later_one_failed(place, back):
+    done = [json.loads(line) for line in place.records(JOURNAL).splitlines()]
+    done = next(line for line in done if line.get("path") == "song.wav" and line["event"] == "done")
+    later = {name: done[name] for name in ("path", "target", "source_bytes", "source_mtime_ns", "settings_id", "time")}
+    line = {"event": "failed", **later, "error": "broken by now", "exit_code": 3}
+    place.append(JOURNAL, json.dumps(line).encode() + b"\n")
+    assert restored(place, back)[1].whole == len(SOUNDS) + len(SIDECARS)
+
+
+HOSTILE = ["../out.txt", "/tmp/out.txt", "a/../../out.txt", "a//b", "", ".", "a/\0b", "\ud800", ".nac/journal.jsonl", ".NAC/lock"]
+
+
+@pytest.mark.parametrize("name", ["path", "target"])
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_journal_with_a_path_that_leads_out_is_refused(place, back, name, hostile):
+    lines = place.records(JOURNAL).splitlines()
+    line = next(line for line in map(json.loads, lines) if line["event"] == "copied")
+    place.append(JOURNAL, json.dumps({**line, name: hostile}).encode() + b"\n")
+    with pytest.raises(CorruptStream):
+        restored(place, back)
+    assert not paths(back)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"samples": -1}, {"sample_rate": 0}, {"bytes": "many"}, {"sha256": None}, {"source_mtime_ns": 10**30}, {"path": 7},
+     {"messages": [1]}, {"channels": True}],
+)  # fmt: skip
+def test_lines_that_make_no_sense_are_left_out(place, values):
+    line = next(line for line in map(json.loads, place.records(JOURNAL).splitlines()) if line["event"] == "done")
+    place.append(JOURNAL, json.dumps({**line, **values}).encode() + b"\n")
+    ledger = take_inventory(place).ledger
+    assert ledger.unreadable == 1 and len(ledger.files) == len(SOUNDS) + len(SIDECARS)
+
+
+def test_what_cannot_be_asked_is_refused_before_anything_is_written(place, back):
+    with pytest.raises(UsageError, match="nac does not write 'mp3'"):
+        plan_of(place, back, "mp3")
+    with pytest.raises(UsageError, match="itself an archive"):
+        plan_of(place, Folder(place.root))
+    with pytest.raises(UsageError, match="FLAC is written with 16 or 24 bits"):
+        Restoring(place, back, "flac", bits=32).open()
