@@ -53,9 +53,7 @@ def plan_restore(
 ) -> RestorePlan:
     """What is to be done to have an archive's library at `target`, which must have been claimed. With `force`, files that
     are in the way are replaced. Names do not depend on the patterns. Raises UsageError if the target is itself an
-    archive, or for a format that there is not, AudioError if it cannot be read."""
-    if format not in WRITES:
-        raise UsageError(f"nac does not write {format!r}: choose one of {', '.join(WRITES)}")
+    archive, AudioError if it cannot be read."""
     if target.records(JOURNAL):
         raise UsageError(f"{target.name}: is itself an archive; restore to another folder")
     fold = fold_case if target.folds_case() else str
@@ -113,7 +111,8 @@ class Restored:
 
 @dataclass(frozen=True)
 class Restoring:
-    """Work for a `Pool` whose tasks are `Piece`s: yields `Restored` or a `Failure`. `bits` as in `decompress`."""
+    """Work for a `Pool` whose tasks are `Piece`s: yields `Restored` or a `Failure`. `bits` as in `decompress`. Raises
+    UsageError for a format that there is not, or that is not written with so many bits."""
 
     archive: Place
     target: Place
@@ -124,13 +123,17 @@ class Restoring:
     device: str = "auto"
     threads: int | None = None
 
-    def open(self) -> Labour:
-        """Raises UsageError for a device that is not there, or a width that the format does not have."""
-        from nac_cli.pipelines.runtime import choose_device
-
+    def __post_init__(self) -> None:
+        if self.format not in WRITES:
+            raise UsageError(f"nac does not write {self.format!r}: choose one of {', '.join(WRITES)}")
         if self.bits is not None and WRITES[self.format] and self.bits not in WRITES[self.format]:
             widths = " or ".join(map(str, WRITES[self.format]))
             raise UsageError(f"{self.format.upper()} is written with {widths} bits, not {self.bits}")
+
+    def open(self) -> Labour:
+        """Raises UsageError for a device that is not there."""
+        from nac_cli.pipelines.runtime import choose_device
+
         choose_device(self.device, self.threads)
         return self._batch
 

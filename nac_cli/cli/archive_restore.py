@@ -67,12 +67,12 @@ def restore(
     place, target = open_place(archive), open_place(out_name)
     separate(place, target)
     inventory = take_inventory(place)
+    hands = archive_options.Workers.wanted(workers, threads, device)
+    work = Restoring(place, target, format, bits and int(bits), not no_tags, force, device, hands.threads)
     with target.claim():
         target.discard_unfinished()
         plan = plan_restore(inventory, target, format, patterns=Patterns(include, exclude), force=force)
         _announce(plan, out)
-        hands = archive_options.Workers.wanted(workers, threads, device)
-        work = Restoring(place, target, format, bits and int(bits), not no_tags, force, device, hands.threads)
         done, messages = Restoration(), Counter()
         if plan.pieces:
             entries = [piece.entry for piece in plan.pieces]

@@ -16,7 +16,7 @@ from nac_cli.archive.plan import Patterns
 from nac_cli.archive.restoring import Restoration, RestorePlan, Restoring, plan_restore, restore, tidy
 from nac_cli.audio import read_tags
 from nac_cli.errors import CorruptStream, UsageError
-from tests.archive.conftest import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS
+from tests.archive.mixed import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS
 from tests.archive.pools import HerePool
 from tests.cli.sounds import damage_middle
 
@@ -43,7 +43,7 @@ def paths(place) -> set[str]:
     return {found.path for found in place.walk(lambda path, reason: None)}
 
 
-def test_everything_is_back_with_length_rate_channels_tags_and_times(place, back, library):
+def test_everything_is_back_with_length_rate_channels_tags_and_times(place, back, mixed):
     plan, done = restored(place, back)
     assert (done.whole, done.damaged, done.failed) == (len(SOUNDS) + len(SIDECARS), [], [])
     assert paths(back) == {*FLAC.values(), *SIDECARS}
@@ -52,7 +52,7 @@ def test_everything_is_back_with_length_rate_channels_tags_and_times(place, back
         seconds, channels = SOUNDS[path]
         assert (sound.frames, sound.channels, sound.samplerate, sound.format) == (round(seconds * RATE), channels, RATE, "FLAC")
     for path, output in {**FLAC, **{path: path for path in SIDECARS}}.items():
-        assert (back.root / output).stat().st_mtime_ns == (library / path).stat().st_mtime_ns
+        assert (back.root / output).stat().st_mtime_ns == (mixed / path).stat().st_mtime_ns
     for path, data in SIDECARS.items():
         assert (back.root / path).read_bytes() == data
     tags = read_tags(back.root / "song.flac")
@@ -205,8 +205,8 @@ def test_lines_that_make_no_sense_are_left_out(place, values):
 
 def test_what_cannot_be_asked_is_refused_before_anything_is_written(place, back):
     with pytest.raises(UsageError, match="nac does not write 'mp3'"):
-        plan_of(place, back, "mp3")
+        Restoring(place, back, "mp3")
     with pytest.raises(UsageError, match="itself an archive"):
         plan_of(place, Folder(place.root))
     with pytest.raises(UsageError, match="FLAC is written with 16 or 24 bits"):
-        Restoring(place, back, "flac", bits=32).open()
+        Restoring(place, back, "flac", bits=32)

@@ -11,7 +11,7 @@ from nac_cli.archive.inventory import take_inventory
 from nac_cli.archive.plan import Patterns
 from nac_cli.archive.verifying import LEVELS, Verification, Verifying, verify_archive
 from nac_cli.errors import UsageError
-from tests.archive.conftest import RATE, SIDECARS, SOUNDS
+from tests.archive.mixed import RATE, SIDECARS, SOUNDS
 from tests.archive.pools import DeadlyPool, HerePool
 from tests.cli.sounds import damage_middle
 
