@@ -62,6 +62,7 @@ def modules_after(code: str) -> set[str]:
         "import nac_cli", "import nac_cli.cli.main", "import nac_cli.audio", "import nac_cli.container", "import nac_cli.entropy",
         "import nac_cli.entropy.lm",
         "import nac_cli; nac_cli.info", "import nac_cli; nac_cli.verify", "import nac_cli; nac_cli.recode",
+        "import nac_cli; nac_cli.tag", "import nac_cli; nac_cli.TagChanges", "import nac_cli.audio.picture",
         "from nac_cli.models import zoo; zoo.available()",
     ],
 )

@@ -17,8 +17,9 @@ from nac_cli.archive.place import Found, Place
 from nac_cli.archive.plan import Job
 from nac_cli.archive.pool import Tell
 from nac_cli.archive.settings import Settings
-from nac_cli.errors import AudioError
+from nac_cli.errors import AudioError, NacError
 from nac_cli.failures import Failure, explain
+from nac_cli.pipelines.verify import verify
 
 if TYPE_CHECKING:
     from nac_cli.pipelines.compress import Compressor
@@ -70,6 +71,8 @@ class Archiver:
     def _one(self, job: Job, index: int, tell: Tell) -> Done | Copied | Failure:
         try:
             found = self._unchanged(job.path, None)
+            if (kept := self._kept(job)) is not None:
+                return kept
             with self._work.source.reading(job.path) as source:
                 if job.sound:
                     done = self._compressed(job, found, source, index, tell)
@@ -105,6 +108,23 @@ class Archiver:
             job.path, job.target, found.size, found.mtime_ns, sha256 if self._work.hashed else None, size, sha256, now()
         )
 
+    def _kept(self, job: Job) -> Done | Copied | None:
+        """What is to be said of an output that is not as it was left, and yet holds the same: a sound file with other
+        tags, say. It gets its time of change back. None if it has to be made anew."""
+        before, target = job.before, self._work.target
+        if before is None:
+            return None
+        with target.reading(job.target) as path:
+            now_is = {"bytes": path.stat().st_size, "sha256": hash_of(path), "time": now()}
+            if not _holds_the_same(path, now_is["sha256"], before):
+                return None
+            with target.writing(job.target, before.source_mtime_ns) as place:
+                shutil.copyfile(path, place)
+        if isinstance(before, Copied):
+            return replace(before, **now_is)
+        kept = "it was changed in the archive (its tags, say) and is sound: it stays as it is"
+        return replace(before, messages=(*before.messages, kept), **now_is)
+
     def _unchanged(self, path: str, before: Found | None) -> Found:
         """The source file as it is now, which is as it was `before` if that is given."""
         found = self._work.source.stat(path)
@@ -113,6 +133,21 @@ class Archiver:
         if before not in (None, found):
             raise AudioError(f"{path}: changed while it was read; run the command again")
         return found
+
+
+def _holds_the_same(path: Path, sha256: str, before: Done | Copied) -> bool:
+    """Whether a file of the archive still holds what was put there: the bytes, or the sound, undamaged."""
+    if sha256 == before.sha256:
+        return True
+    if isinstance(before, Copied):
+        return False
+    try:
+        report = verify(path, "structure")
+    except NacError:
+        return False
+    stream = report.stream
+    shape = stream.num_samples, stream.sample_rate, stream.channels
+    return report.sound and shape == (before.samples, before.sample_rate, before.channels)
 
 
 def hash_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from nac_cli.archive.place import PRIVATE, Found, Skip
 from nac_cli.errors import UsageError
@@ -22,6 +23,7 @@ class Folder:
     """See `Place`. Files being written lie in the private folder, on the same file system as their place."""
 
     root: Path
+    keeps_times: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

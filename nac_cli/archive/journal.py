@@ -207,14 +207,14 @@ def _entry(line: bytes) -> Entry | None:
         entry = kind(**{name: value for name, value in values.items() if name in known})
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    if not _makes_sense(entry):
-        return None
     if isinstance(entry, Run):
-        if entry.journal > VERSION:
+        if isinstance(entry.journal, int) and entry.journal > VERSION:
             raise UnsupportedStream(f"the journal has version {entry.journal}; this nac knows up to {VERSION}: update nac")
-        return entry
+        return entry if _makes_sense(entry) else None
+    if not isinstance(entry.path, str) or not isinstance(entry.target, str):
+        raise CorruptStream(f"the journal has a path that is no text: {entry.path!r}")
     checked(entry.path), checked(entry.target)
-    return entry
+    return entry if _makes_sense(entry) else None
 
 
 def _makes_sense(entry: Entry) -> bool:

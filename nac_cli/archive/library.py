@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from nac_cli import __version__
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import now
+from nac_cli.archive.folder import Folder
 from nac_cli.archive.journal import Copied, Crashed, Done, Failed, Ledger, Outcome, Planned, Run
 from nac_cli.archive.naming import fold_case
 from nac_cli.archive.place import Found, Place, checked
@@ -89,8 +90,8 @@ def survey(
         raise AudioError(f"{where}: cannot be read ({error.strerror or error})") from error
     wanted = [file for file in found if patterns.want(file.path)]
     plan = make_plan(
-        wanted, ledger, outputs, settings.id, copy_others=copy_others, fold=fold, force=force,
-        retry_quarantined=retry_quarantined,
+        wanted, ledger, outputs, settings.id, copy_others=copy_others, fold=fold, times=target.keeps_times,
+        force=force, retry_quarantined=retry_quarantined,
     )
     gone = len(ledger.last.keys() - {file.path for file in found}) if paths is None else 0
     return Survey(plan, ledger, tuple(skipped), gone)
@@ -163,14 +164,12 @@ def _listed(paths: Iterable[str], source: Place) -> list[Found]:
     return list(found.values())
 
 
-def separate(source: Place, target: Place) -> None:
-    """Raises UsageError if one place lies inside the other: the archive would be archived."""
-    from nac_cli.archive.folder import Folder
-
-    if not isinstance(source, Folder) or not isinstance(target, Folder):
-        names = [place.name.rstrip("/") + "/" for place in (source, target)]
-    else:
-        names = [f"{place.root.resolve()}/" for place in (source, target)]
+def check_places(source: Place, target: Place) -> None:
+    """Raises AudioError if there is no library, UsageError if one place lies inside the other: the archive would be
+    archived."""
+    if isinstance(source, Folder) and not source.root.is_dir():
+        raise AudioError(f"{source.name}: no such folder; name the one that holds the library")
+    both = isinstance(source, Folder) and isinstance(target, Folder)
+    names = [f"{place.root.resolve() if both else place.name.rstrip('/')}/" for place in (source, target)]
     if names[0].startswith(names[1]) or names[1].startswith(names[0]):
         raise UsageError(f"{source.name} and {target.name} lie one inside the other; choose a folder outside of it")
-

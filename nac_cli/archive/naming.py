@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
 
 _SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z0-9]{1,5}\Z")
 
@@ -17,8 +18,8 @@ def suffix_of(path: str) -> str:
 
 
 def usual(path: str, suffix: str) -> str:
-    """What the file at `path` is called in the format of `suffix`, if nothing else is."""
-    return _SUFFIX.sub("", path) + suffix
+    """What a file is called in the format of `suffix`, which is empty if it keeps its own."""
+    return _SUFFIX.sub("", path) + suffix if suffix else path
 
 
 def fold_case(name: str) -> str:
@@ -27,28 +28,27 @@ def fold_case(name: str) -> str:
 
 
 def give_names(
-    paths: Sequence[str], settled: Mapping[str, str], taken: Iterable[str], suffix: str, fold: Callable[[str], str]
+    suffixes: Mapping[str, str], settled: Mapping[str, str], fold: Callable[[str], str], taken: Iterable[str] = ()
 ) -> dict[str, str]:
-    """A name for each path: the `settled` one; else the usual one, if it is nobody else's and not `taken`; else the
-    whole path with the suffix behind it, and a number if that is taken too. `fold` makes names equal that a file system
-    takes for the same."""
+    """A name for each path of `suffixes`, which says what its new format ends in (nothing: it keeps its own), that no
+    other has and that is not `taken`. `settled` names stay; files that keep their format choose before the others. `fold`
+    makes names equal that a file system takes for the same."""
     used = {fold(name) for name in (*taken, *settled.values())}
-    names = {path: settled[path] for path in paths if path in settled}
-    rivals: dict[str, list[str]] = defaultdict(list)
-    for path in paths:
-        if path not in names:
-            rivals[fold(usual(path, suffix))].append(path)
-    for name, claimants in rivals.items():
-        if len(claimants) == 1 and name not in used:
-            names[claimants[0]] = usual(claimants[0], suffix)
-    used |= {fold(name) for name in names.values()}
-    for path in paths:
-        if path in names:
-            continue
-        name, number = path + suffix, 1
-        while fold(name) in used:
-            number += 1
-            name = f"{path} ({number}){suffix}"
-        names[path] = name
-        used.add(fold(name))
+    names = {path: settled[path] for path in suffixes if path in settled}
+    new = sorted((path for path in suffixes if path not in names), key=lambda path: bool(suffixes[path]))
+    rivals = Counter(fold(usual(path, suffixes[path])) for path in new)
+    for path in new:
+        contested = rivals[fold(usual(path, suffixes[path]))] > 1
+        names[path] = next(name for name in _choices(path, suffixes[path], contested) if fold(name) not in used)
+        used.add(fold(names[path]))
     return names
+
+
+def _choices(path: str, suffix: str, contested: bool) -> Iterator[str]:
+    """Names for an output, the best first: a file whose usual name is `contested` keeps its suffix before the new one,
+    as do all its rivals; then there are numbers."""
+    if not contested:
+        yield usual(path, suffix)
+    yield path + suffix
+    for number in count(2):
+        yield f"{path} ({number}){suffix}"

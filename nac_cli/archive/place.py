@@ -35,6 +35,8 @@ class Place(Protocol):
 
     name: str
     """As a person would write it."""
+    keeps_times: bool
+    """Whether files keep the times of change that `writing` is told."""
 
     def walk(self, skip: Skip, follow_links: bool = False) -> Iterator[Found]:
         """Every file, in no order; the private folder at the root left out."""

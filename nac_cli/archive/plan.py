@@ -15,20 +15,23 @@ from nac_cli.errors import OutputExists
 
 SUFFIX = ".nac"
 
-Reason = Literal["new", "changed", "settings", "lost", "failed", "crashed"]
-"""Why a file is to be done: it is new; it has another size or time; other settings are asked for; its output is gone; it
-failed before; a process ended while it worked on it."""
+Reason = Literal["new", "changed", "settings", "lost", "altered", "failed", "crashed"]
+"""Why a file is to be done: it is new; it has another size or time; other settings are asked for; its output is gone, or
+is not as it was left; it failed before; a process ended while it worked on it."""
+TIMES_NS = 2 * 10**9
+"""How far apart times of change may be that are the same: some file systems count in two seconds."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A file to be done: compressed if it has `sound`, else copied. `suspect`: it has ended a process before."""
+    """A file to be done: compressed if it has `sound`, else copied. `before` is what the journal says of an output that is
+    `altered`."""
 
     found: Found
     target: str
     sound: bool
     reason: Reason
-    suspect: bool = False
+    before: Done | Copied | None = None
 
     @property
     def path(self) -> str:
@@ -74,10 +77,10 @@ class Patterns:
 
 def make_plan(
     files: Iterable[Found], ledger: Ledger, outputs: Mapping[str, Found], settings_id: str, *, copy_others: bool = False,
-    fold: Callable[[str], str] = lambda name: name, force: bool = False, retry_quarantined: bool = False,
+    fold: Callable[[str], str] = lambda name: name, times: bool = True, force: bool = False, retry_quarantined: bool = False,
 ) -> Plan:
-    """`outputs` are the files that lie in the archive, by path. `fold` makes names equal that the archive's file system
-    takes for the same.
+    """`outputs` are the files that lie in the archive, by path; if `times`, with the times of change that they were given.
+    `fold` makes names equal that the archive's file system takes for the same.
 
     Raises OutputExists if a file that the journal does not know is in the way, unless `force` lets it be replaced.
     """
@@ -92,9 +95,10 @@ def make_plan(
             quarantined.append(found)
             continue
         sound, target = is_sound(found.path), targets[found.path]
-        reason = _reason(found, ledger, outputs.get(target), settings_id if sound else None)
+        reason = _reason(found, ledger, outputs.get(target), settings_id if sound else None, times)
         if reason is not None:
-            jobs.append(Job(found, target, sound, reason, bool(ledger.suspicion(found))))
+            before = ledger.last[found.path] if reason == "altered" else None
+            jobs.append(Job(found, target, sound, reason, before))
     if not force:
         _refuse_foreign(jobs, ledger, outputs)
     return Plan(
@@ -109,7 +113,9 @@ def is_sound(path: str) -> bool:
     return suffix_of(path) in SOUND_SUFFIXES
 
 
-def _reason(found: Found, ledger: Ledger, output: Found | None, settings_id: str | None) -> Reason | None:
+def _reason(
+    found: Found, ledger: Ledger, output: Found | None, settings_id: str | None, times: bool
+) -> Reason | None:
     last = ledger.last.get(found.path)
     if ledger.suspicion(found):
         return "crashed"
@@ -123,16 +129,20 @@ def _reason(found: Found, ledger: Ledger, output: Found | None, settings_id: str
         return "settings"  # what was a sidecar is taken for sound now, or the other way round
     if isinstance(last, Done) and last.settings_id != settings_id:
         return "settings"
-    if output is None or output.size != last.bytes:
+    if output is None:
         return "lost"
-    return None
+    touched = times and abs(output.mtime_ns - last.source_mtime_ns) > TIMES_NS
+    return "altered" if touched or output.size != last.bytes else None
 
 
 def _targets(files: list[Found], ledger: Ledger, fold: Callable[[str], str]) -> dict[str, str]:
-    """Where each file goes: what the journal says stays, others that are no sound keep their names."""
-    others = {found.path: found.path for found in files if not is_sound(found.path)}
-    settled = {found.path: ledger.targets[found.path] for found in files if found.path in ledger.targets}
-    return give_names([found.path for found in files], others | settled, ledger.targets.values(), SUFFIX, fold)
+    """Where each file goes. What the journal says stays."""
+    suffixes = {found.path: _suffix(found.path) for found in files}
+    return give_names(suffixes, ledger.targets, fold)
+
+
+def _suffix(path: str) -> str:
+    return SUFFIX if is_sound(path) else ""
 
 
 def _refuse_foreign(jobs: list[Job], ledger: Ledger, outputs: Mapping[str, Found]) -> None:

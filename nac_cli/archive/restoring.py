@@ -15,7 +15,7 @@ from nac_cli.archive.inventory import Inventory, Kept, at_hand, files_of, named,
 from nac_cli.archive.journal import JOURNAL, Copied, Done
 from nac_cli.archive.naming import fold_case, give_names, suffix_of, usual
 from nac_cli.archive.place import PRIVATE, Found, Place
-from nac_cli.archive.plan import Patterns
+from nac_cli.archive.plan import TIMES_NS, Patterns
 from nac_cli.archive.pool import Labour, Moved, Pool, Tell
 from nac_cli.archive.schedule import Task
 from nac_cli.audio import EXTENSIONS, WRITES
@@ -24,8 +24,6 @@ from nac_cli.failures import Failure, explain
 
 DEFAULT_FORMAT = "flac"
 """Loses nothing, holds all tags and pictures in the one way that all players know, and is half as large as WAV."""
-MTIME_TOLERANCE_NS = 2_000_000_000
-"""File systems keep times to two seconds at worst (FAT)."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +74,16 @@ def plan_restore(
 
 def _names(kept: Sequence[Kept], format: str, fold: Callable[[str], str]) -> dict[str, str]:
     """Sidecars, and sounds whose name fits the format, get their own names back."""
-    own = [entry.path for entry in kept if isinstance(entry, Copied) or EXTENSIONS.get(suffix_of(entry.path)) == format]
-    return give_names([entry.path for entry in kept], {path: path for path in own}, (), f".{format}", fold)
+    def suffix(entry: Kept) -> str:
+        fits = isinstance(entry, Copied) or EXTENSIONS.get(suffix_of(entry.path)) == format
+        return "" if fits else f".{format}"
+
+    return give_names({entry.path: suffix(entry) for entry in kept}, {}, fold)
 
 
 def _is_restored(entry: Kept, found: Found, target: Place) -> bool:
-    """Whether a file is, by time and length, what restoring makes of an entry."""
-    if abs(found.mtime_ns - entry.source_mtime_ns) > MTIME_TOLERANCE_NS:
+    """Whether a file is, by time (where that is kept) and length, what restoring makes of an entry."""
+    if target.keeps_times and abs(found.mtime_ns - entry.source_mtime_ns) > TIMES_NS:
         return False
     if isinstance(entry, Copied):
         return found.size == entry.bytes

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from nac_cli.errors import UsageError
 from nac_cli.models import zoo
+from nac_cli.pipelines.runtime import coders_to_pack
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,15 @@ class Settings:
         cls, model: str = zoo.DEFAULT, bitrate: int | None = None, planes: int | None = None, entropy: str = "auto",
         tags: bool = True,
     ) -> Settings:
-        """Raises ModelError for a model that is not here, UsageError for what it cannot do."""
+        """Raises ModelError for a model that is not here, UsageError for what it cannot do, TokenMismatch for a language
+        model that is not exact on this machine."""
         file = zoo.find(model)
         if bitrate is not None and planes is not None:
             raise UsageError("give a bitrate or a number of planes, not both")
         if planes is not None and not 1 <= planes <= file.spec.num_codebooks:
             raise UsageError(f"{file.spec.name} has 1 to {file.spec.num_codebooks} planes, not {planes}")
+        if entropy != "auto":
+            coders_to_pack(file, entropy)  # which says what is missing
         lm = zoo.lm_beside(file) if entropy in ("auto", "lm") else None
         return cls(
             str(model), file.spec.model_id.hex(), lm and lm.model_id.hex(), bitrate, planes, entropy, tags

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LINE_SECONDS = 10.0
 SETTLED = 0.02
 """Share of the work after which a guess at the time left is worth showing."""
+READING = 0.5
+"""Share of a file's work that is done when it has been read and encoded; packing takes about as long."""
 
 
 @dataclass
@@ -39,8 +41,8 @@ class Progress:
 
     def add(self, job: Job, event: Outcome | Moved) -> None:
         if isinstance(event, Moved):
-            share = min(event.done / event.whole, 1.0) if event.whole else 0.0
-            self.under_way[job.path] = (share * job.found.size, event.done)
+            read = min(event.done / event.whole, 1.0) if event.whole else 1.0
+            self.under_way[job.path] = (READING * read * job.found.size, READING * event.done)
             return
         self.under_way.pop(job.path, None)
         if isinstance(event, Crashed):
@@ -98,7 +100,7 @@ class Board:
 
     def __enter__(self) -> Board:
         if not (self._out.quiet or self._out.json) and sys.stderr.isatty():
-            self._bars = self._open.enter_context(bars_on_stderr())
+            self._bars = self._open.enter_context(bars_on_stderr(time_left=False))
             self._whole = self._bars.add_task(self.progress.words(), total=self.progress.bytes)
             self._lines = [(self._bars.add_task("", total=None, visible=False), None) for _ in range(self._workers)]
         return self
@@ -119,9 +121,9 @@ class Board:
         if isinstance(event, Moved):
             line, _ = self._lines[event.worker]
             self._lines[event.worker] = (line, job.path)
-            self._bars.update(
-                line, description=printable(job.path)[-60:], completed=event.done, total=event.whole, visible=True
-            )
+            packing = "" if event.whole else ", packing"
+            text = f"{printable(job.path)[-60:]}  {clock(event.done)}{packing}"
+            self._bars.update(line, description=text, completed=event.done, total=event.whole or event.done, visible=True)
             return
         for worker, (line, path) in enumerate(self._lines):
             if path == job.path:

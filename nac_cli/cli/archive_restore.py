@@ -57,7 +57,7 @@ def restore(
     nac archive restore small/ music2/ --format wav --include 'Bach/*'
     """
     from nac_cli.archive.inventory import take_inventory
-    from nac_cli.archive.library import separate
+    from nac_cli.archive.library import check_places
     from nac_cli.archive.place import open_place
     from nac_cli.archive.plan import Patterns
     from nac_cli.archive.restoring import Restoration, Restoring, plan_restore, tidy
@@ -65,8 +65,8 @@ def restore(
 
     out = Output(as_json, quiet)
     place, target = open_place(archive), open_place(out_name)
-    separate(place, target)
     inventory = take_inventory(place)
+    check_places(place, target)
     hands = archive_options.Workers.wanted(workers, threads, device)
     work = Restoring(place, target, format, bits and int(bits), not no_tags, force, device, hands.threads)
     with target.claim():

@@ -29,6 +29,7 @@ LISTED = 10
 """Lines of a list that are shown; the rest is counted."""
 REASONS = {
     "new": "new", "changed": "changed", "settings": "made with other settings", "lost": "gone from the archive",
+    "altered": "altered in the archive",
     "failed": "failed before", "crashed": "ended a process before",
 }
 
@@ -80,7 +81,7 @@ def run(
     nac archive s3://recordings/2026 s3://small/2026 -b 3k --engine ray --address auto
     """
     from nac_cli.archive.archiving import Archiving
-    from nac_cli.archive.library import Tally, archive, separate, survey
+    from nac_cli.archive.library import Tally, archive, check_places, survey
     from nac_cli.archive.place import open_place
     from nac_cli.archive.plan import Patterns
     from nac_cli.archive.settings import Settings
@@ -91,7 +92,7 @@ def run(
     out = Output(as_json, quiet)
     settings = Settings.of(model, bitrate, planes, entropy, not no_tags)
     library, place = open_place(source), open_place(target)
-    separate(library, place)
+    check_places(library, place)
 
     def look() -> Survey:
         return survey(
@@ -160,7 +161,8 @@ def _tell(event: Outcome | Moved, out: Output) -> None:
     record = {"file": event.path, **asdict(event)}
     del record["path"]
     if isinstance(event, Failed):
-        out.failed(Refused(Failure(event.error, event.exit_code)), **record)
+        failure = Failure(record.pop("error"), record.pop("exit_code"))
+        out.failed(Refused(failure), **record)
     elif isinstance(event, Crashed):
         out.warn(f"{event.path}: a worker ended ({event.reason}) while it had this file")
     else:

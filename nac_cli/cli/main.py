@@ -14,7 +14,8 @@ from nac_cli.cli.interrupt import interruptible
 from nac_cli.cli.output import Output
 
 COMMANDS = (
-    "compress", "decompress", "recode", "info", "verify", "archive", "models", "train", "bench", "completion",
+    "compress", "decompress", "recode", "tag", "info", "verify", "archive", "models", "train", "bench",
+    "completion",
 )  # fmt: skip
 """Each is the function `command` of its module in this package."""
 

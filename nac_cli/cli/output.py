@@ -104,16 +104,13 @@ class Output:
             click.echo(text if console.is_terminal else text.rstrip())
 
 
-def bars_on_stderr():
+def bars_on_stderr(time_left: bool = True):
     """rich's `Progress` on stderr, gone when it is done."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()]
+    if time_left:
+        columns.append(TimeRemainingColumn())
     return Progress(*columns, console=_console(stderr=True), transient=True, redirect_stdout=False)
 
 

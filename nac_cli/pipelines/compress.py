@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from nac_cli.audio import SampleDigest, Sanitizer, open_audio, open_source, read_tags
-from nac_cli.container import ChunkRecord, ContainerWriter
+from nac_cli.container import TAG_PADDING, ChunkRecord, ContainerWriter
 from nac_cli.entropy import Coders, Mode
 from nac_cli.errors import UsageError
 from nac_cli.models import zoo
@@ -34,8 +34,6 @@ DEFAULT_BITRATE = 6000
 """bit/s of each stereo pair or single channel when nothing is asked for."""
 LEAST_SHARE = 0.95
 """Of a bitrate that is asked for, what a file takes at least unless it has all planes."""
-TAG_PADDING = 512
-"""Zero bytes after the tags of a file that has any, so that they can be edited in place."""
 
 
 @dataclass(frozen=True)

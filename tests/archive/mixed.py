@@ -14,7 +14,7 @@ from nac_cli.archive.library import archive, survey
 from nac_cli.archive.settings import Settings
 from nac_cli.audio import write_tags
 from nac_cli.values import Picture, Tags
-from tests.archive.pools import HerePool
+from tests.archive.pools import LocalPool
 
 RATE = 22_050
 COVER = Picture(3, "image/png", "front", 0, 0, 0, 0, b"\x89PNG\r\n\x1a\nno more")
@@ -49,5 +49,5 @@ def make_archive(folder: Path, library: Path, model: Path) -> Path:
     settings = Settings.of(str(model), planes=2)
     with place.claim():
         found = survey(source, place, settings, copy_others=True)
-        archive(source, place, settings, found, HerePool(Archiving(source, place, settings, device="cpu", threads=1)))
+        archive(source, place, settings, found, LocalPool(Archiving(source, place, settings, device="cpu", threads=1)))
     return folder

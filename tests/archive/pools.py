@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,35 +9,34 @@ from nac_cli.archive.pool import Died, Event, Work
 from nac_cli.archive.processes import perform
 
 
-class HerePool:
-    """See `Pool`: one worker, which is this process."""
+class LocalPool:
+    """A `Pool` of one worker that does its batches in this process, when it is asked what happened."""
 
     size = 1
 
     def __init__(self, work: Work):
         self._labour = work.open()
-        self._events: deque[Event] = deque()
+        self._batch: Mapping[int, Any] = {}
 
     def send(self, worker: int, batch: Mapping[int, Any]) -> None:
-        self._events.extend(list(perform(worker, self._labour, batch, self._events.append)))
+        self._batch = batch
 
     def events(self) -> Iterator[Event]:
-        while self._events:
-            yield self._events.popleft()
+        yield from perform(0, self._labour, self._batch, lambda moved: None)
 
     def close(self) -> None:
         pass
 
 
-class DeadlyPool(HerePool):
+class DeadlyPool(LocalPool):
     """The same, but a batch with a task that `deadly` holds for one ends the worker before it has done anything."""
 
     def __init__(self, work: Work, deadly: Callable[[Any], bool]):
         super().__init__(work)
         self._deadly = deadly
 
-    def send(self, worker: int, batch: Mapping[int, Any]) -> None:
-        if any(map(self._deadly, batch.values())):
-            self._events.append(Died(worker, "killed by SIGSEGV", True))
+    def events(self) -> Iterator[Event]:
+        if any(map(self._deadly, self._batch.values())):
+            yield Died(0, "killed by SIGSEGV", True)
         else:
-            super().send(worker, batch)
+            yield from super().events()

@@ -18,7 +18,7 @@ from nac_cli.archive.status import status
 from nac_cli.archive.verifying import Verifying, verify_archive
 from nac_cli.errors import AudioError, CorruptStream, OutputExists, UsageError
 from tests.archive.mixed import BAD_UTF8, SIDECARS, SOUNDS
-from tests.archive.pools import HerePool
+from tests.archive.pools import LocalPool
 from tests.archive.test_restoring import FLAC, paths, restored
 
 
@@ -53,7 +53,7 @@ def test_names_that_tools_read_differently_are_others_in_the_bag(place, target, 
     assert paths(inside) == (paths(place) - awkward.keys()) | set(awkward.values())
     _, done = restored(inside, back)
     assert not done.failed and paths(back) == {*FLAC.values(), *SIDECARS}
-    assert verify_archive(take_inventory(inside), HerePool(Verifying(inside))).bad == []
+    assert verify_archive(take_inventory(inside), LocalPool(Verifying(inside))).bad == []
     assert (status(inside).done, len(status(inside).failed)) == (status(place).done, len(status(place).failed))
 
 

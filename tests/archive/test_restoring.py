@@ -17,7 +17,7 @@ from nac_cli.archive.restoring import Restoration, RestorePlan, Restoring, plan_
 from nac_cli.audio import read_tags
 from nac_cli.errors import CorruptStream, UsageError
 from tests.archive.mixed import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS
-from tests.archive.pools import HerePool
+from tests.archive.pools import LocalPool
 from tests.cli.sounds import damage_middle
 
 FLAC = {
@@ -36,7 +36,7 @@ def plan_of(place, back, format="flac", **options) -> RestorePlan:
 
 def restored(place, back, format="flac", force=False, bits=None, **options) -> tuple[RestorePlan, Restoration]:
     plan = plan_of(place, back, format, force=force, **options)
-    return plan, restore(plan, HerePool(Restoring(place, back, format, bits, force=force, device="cpu", threads=1)))
+    return plan, restore(plan, LocalPool(Restoring(place, back, format, bits, force=force, device="cpu", threads=1)))
 
 
 def paths(place) -> set[str]:
@@ -106,7 +106,7 @@ def test_a_file_that_comes_meanwhile_is_not_replaced(place, back):
     plan = plan_of(place, back, patterns=Patterns(("song.flac",)))
     back.root.mkdir(exist_ok=True)
     (back.root / "song.flac").write_bytes(b"mine")
-    ((_, failure),) = restore(plan, HerePool(Restoring(place, back, device="cpu"))).failed
+    ((_, failure),) = restore(plan, LocalPool(Restoring(place, back, device="cpu"))).failed
     assert failure.exit_code == 9 and (back.root / "song.flac").read_bytes() == b"mine"
 
 
@@ -193,7 +193,7 @@ def test_a_journal_with_a_path_that_leads_out_is_refused(place, back, name, host
 
 @pytest.mark.parametrize(
     "values",
-    [{"samples": -1}, {"sample_rate": 0}, {"bytes": "many"}, {"sha256": None}, {"source_mtime_ns": 10**30}, {"path": 7},
+    [{"samples": -1}, {"sample_rate": 0}, {"bytes": "many"}, {"sha256": None}, {"source_mtime_ns": 10**30},
      {"messages": [1]}, {"channels": True}],
 )  # fmt: skip
 def test_lines_that_make_no_sense_are_left_out(place, values):

@@ -12,11 +12,11 @@ from nac_cli.archive.plan import Patterns
 from nac_cli.archive.verifying import LEVELS, Verification, Verifying, verify_archive
 from nac_cli.errors import UsageError
 from tests.archive.mixed import RATE, SIDECARS, SOUNDS
-from tests.archive.pools import DeadlyPool, HerePool
+from tests.archive.pools import DeadlyPool, LocalPool
 from tests.cli.sounds import damage_middle
 
 
-def verified(place, level="full", patterns=Patterns(), pool=HerePool) -> Verification:
+def verified(place, level="full", patterns=Patterns(), pool=LocalPool) -> Verification:
     return verify_archive(take_inventory(place), pool(Verifying(place, level, "cpu", 1)), patterns)
 
 
@@ -95,7 +95,7 @@ def test_a_file_that_ends_workers_is_bad_and_the_others_are_checked(place):
 def test_progress_of_each_file_is_told(place):
     told = []
     work = Verifying(place, "full", "cpu", 1)
-    verify_archive(take_inventory(place), HerePool(work), watch=lambda entry, event: told.append(entry.path))
+    verify_archive(take_inventory(place), LocalPool(work), watch=lambda entry, event: told.append(entry.path))
     assert set(told) == SOUNDS.keys() | SIDECARS.keys()
 
 
@@ -110,8 +110,8 @@ def test_a_folder_that_is_no_archive_is_refused(tmp_path):
 def test_checking_structure_needs_no_torch(place):
     code = (
         "import sys; from nac_cli.archive.place import open_place; from nac_cli.archive.verifying import *\n"
-        "from nac_cli.archive.inventory import take_inventory; from tests.archive.pools import HerePool\n"
-        "place = open_place(sys.argv[1]); found = verify_archive(take_inventory(place), HerePool(Verifying(place)))\n"
+        "from nac_cli.archive.inventory import take_inventory; from tests.archive.pools import LocalPool\n"
+        "place = open_place(sys.argv[1]); found = verify_archive(take_inventory(place), LocalPool(Verifying(place)))\n"
         "print(found.sound, 'torch' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code, place.root], capture_output=True, text=True, check=True).stdout

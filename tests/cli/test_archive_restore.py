@@ -12,7 +12,7 @@ import pytest
 
 from nac_cli.cli.archive_options import Workers
 from tests.archive.mixed import SIDECARS, SOUNDS, make_archive, make_library
-from tests.archive.pools import HerePool
+from tests.archive.pools import LocalPool
 from tests.archive.test_restoring import FLAC
 from tests.cli.conftest import PATIENCE, lines
 from tests.cli.sounds import damage_middle
@@ -39,7 +39,7 @@ def restore(nac, archive, tmp_path, monkeypatch):
 
     @contextmanager
     def at(self, work, tasks):
-        yield HerePool(work)
+        yield LocalPool(work)
 
     monkeypatch.setattr(Workers, "at", at)
     return lambda *args: nac("archive", "restore", archive, tmp_path / "back", "--device", "cpu", *args)
