@@ -115,6 +115,8 @@ _KINDS = {
     "dict": ("dict",), "tuple[str, ...]": ("tuple",),
 }  # fmt: skip
 """What values of an entry's fields are, by how the fields are declared."""
+_LEAST = {"sample_rate": 1, "source_mtime_ns": -1 << 63}
+"""Of numbers that cannot be 0, or can be less."""
 
 
 @dataclass
@@ -205,7 +207,7 @@ def _entry(line: bytes) -> Entry | None:
         if "messages" in values:
             values["messages"] = tuple(values["messages"])
         entry = kind(**{name: value for name, value in values.items() if name in known})
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if isinstance(entry, Run):
         if isinstance(entry.journal, int) and entry.journal > VERSION:
@@ -218,13 +220,13 @@ def _entry(line: bytes) -> Entry | None:
 
 
 def _makes_sense(entry: Entry) -> bool:
-    """Whether all values are of their kind, and numbers in reach of any file system."""
+    """Whether all values are of their kind, and numbers in reach of file systems."""
     for name in fields(entry):
         value = getattr(entry, name.name)
         if type(value).__name__ not in _KINDS[name.type]:
             return False
-        if isinstance(value, int) and not (name.name == "sample_rate") <= value < 1 << 63:
-            return name.name == "source_mtime_ns" and -1 << 63 <= value < 0  # before 1970
+        if type(value) is int and not _LEAST.get(name.name, 0) <= value < 1 << 63:
+            return False
     return all(isinstance(text, str) for text in getattr(entry, "messages", ()))
 
 

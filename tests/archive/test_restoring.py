@@ -193,7 +193,7 @@ def test_a_journal_with_a_path_that_leads_out_is_refused(place, back, name, host
 
 @pytest.mark.parametrize(
     "values",
-    [{"samples": -1}, {"sample_rate": 0}, {"bytes": "many"}, {"sha256": None}, {"source_mtime_ns": 10**30},
+    [{"samples": -1}, {"source_mtime_ns": -1, "bytes": -1}, {"sample_rate": 0}, {"bytes": "many"}, {"sha256": None}, {"source_mtime_ns": 10**30},
      {"messages": [1]}, {"channels": True}],
 )  # fmt: skip
 def test_lines_that_make_no_sense_are_left_out(place, values):
