@@ -34,7 +34,7 @@ from nac_cli.errors import AudioError, CorruptStream, NacError, OutputExists, Us
 BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 MANIFEST = "manifest-sha256.txt"
 _AWKWARD = re.compile("[%\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|\\s\\Z")
-"""What tools read differently in a list of names: percent signs, ends of lines, what is no UTF-8, a space at the end."""
+"""What tools read differently in a list of names: percent signs, ends of lines, no UTF-8, a space at the end."""
 _LABEL = re.compile(r"[^\s:](?:[^:\r\n]*[^\s:])?")
 
 Progress = Callable[[int, int], None]
@@ -83,7 +83,8 @@ def export_bag(
         if archive.records(JOURNAL) != records:
             raise AudioError(f"{archive.name}: has changed meanwhile; run again when nothing works on it")
         _flush()
-    return Bag(len(hashes), size, linked, tuple((path, name) for path, name in sorted(names.items()) if path != name))
+    renamed = tuple((path, name) for path, name in sorted(names.items()) if path != name)
+    return Bag(len(hashes), size, linked, renamed)
 
 
 def _names(inventory: Inventory) -> dict[str, str]:
@@ -105,8 +106,8 @@ def _require_all(inventory: Inventory) -> None:
     if inventory.missing:
         more = f" and {len(inventory.missing) - 1} more" if len(inventory.missing) > 1 else ""
         raise CorruptStream(
-            f"{inventory.missing[0].target}{more}: gone, or of another size than the journal says; nac archive verify lists "
-            "all that is wrong"
+            f"{inventory.missing[0].target}{more}: gone, or of another size than the journal says; nac archive verify "
+            "lists all that is wrong"
         )
 
 
@@ -128,8 +129,8 @@ def _checked_hash(file: Path, path: str, entry: Kept | None) -> str:
     sha256 = hash_of(file)
     if entry is not None and entry.sha256 != sha256:
         raise CorruptStream(
-            f"{path}: has changed since it was archived (another SHA-256 than in the journal); nac archive verify lists all "
-            "that is wrong"
+            f"{path}: has changed since it was archived (another SHA-256 than in the journal); nac archive verify lists "
+            "all that is wrong"
         )
     return sha256
 
@@ -144,7 +145,9 @@ def _write_journal(data: Path, records: bytes, ledger: Ledger, names: Mapping[st
         name = names[entry.target]
         if name != entry.target:
             last = ledger.last[entry.path]
-            renamed += [replace(entry, target=name), *([replace(last, target=name)] if isinstance(last, Failed) else [])]
+            renamed.append(replace(entry, target=name))
+            if isinstance(last, Failed):
+                renamed.append(replace(last, target=name))
     journal.append(Folder(data), renamed)
     return hash_of(file)
 
@@ -169,7 +172,7 @@ def _write_tags(folder: Path, hashes: Mapping[str, str], size: int, info: Mappin
 def _check_info(info: Mapping[str, str]) -> None:
     for label, value in info.items():
         if not _LABEL.fullmatch(label) or "\n" in value or "\r" in value:
-            raise UsageError(f"{label!r}: {value!r} is no line of bag-info.txt; write it like Contact-Name=Ada Lovelace")
+            raise UsageError(f"{label!r}: {value!r} is no line of bag-info.txt; write it like Contact-Name=Ada")
 
 
 @contextmanager

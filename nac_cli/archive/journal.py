@@ -211,7 +211,9 @@ def _entry(line: bytes) -> Entry | None:
         return None
     if isinstance(entry, Run):
         if isinstance(entry.journal, int) and entry.journal > VERSION:
-            raise UnsupportedStream(f"the journal has version {entry.journal}; this nac knows up to {VERSION}: update nac")
+            raise UnsupportedStream(
+                f"the journal has version {entry.journal}; this nac knows up to {VERSION}: update nac"
+            )
         return entry if _makes_sense(entry) else None
     if not isinstance(entry.path, str) or not isinstance(entry.target, str):
         raise CorruptStream(f"the journal has a path that is no text: {entry.path!r}")

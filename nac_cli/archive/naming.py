@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 
 _SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z0-9]{1,5}\Z")
@@ -28,12 +28,12 @@ def fold_case(name: str) -> str:
 
 
 def give_names(
-    suffixes: Mapping[str, str], settled: Mapping[str, str], fold: Callable[[str], str], taken: Iterable[str] = ()
+    suffixes: Mapping[str, str], settled: Mapping[str, str], fold: Callable[[str], str]
 ) -> dict[str, str]:
     """A name for each path of `suffixes`, which says what its new format ends in (nothing: it keeps its own), that no
-    other has and that is not `taken`. `settled` names stay; files that keep their format choose before the others. `fold`
-    makes names equal that a file system takes for the same."""
-    used = {fold(name) for name in (*taken, *settled.values())}
+    other has. `settled` names stay, whether or not their files are among `suffixes`; files that keep their format
+    choose before the others. `fold` makes names equal that a file system takes for the same."""
+    used = {fold(name) for name in settled.values()}
     names = {path: settled[path] for path in suffixes if path in settled}
     new = sorted((path for path in suffixes if path not in names), key=lambda path: bool(suffixes[path]))
     rivals = Counter(fold(usual(path, suffixes[path])) for path in new)

@@ -18,6 +18,7 @@ from nac_cli.archive.place import PRIVATE, Found, Place
 from nac_cli.archive.plan import TIMES_NS, Patterns
 from nac_cli.archive.pool import Labour, Moved, Pool, Tell
 from nac_cli.archive.schedule import Task
+from nac_cli.archive.verifying import other_shape
 from nac_cli.audio import EXTENSIONS, WRITES
 from nac_cli.errors import CorruptStream, FormatError, NacError, OutputExists, PartlyDecoded, TokenMismatch, UsageError
 from nac_cli.failures import Failure, explain
@@ -49,8 +50,8 @@ def plan_restore(
     inventory: Inventory, target: Place, format: str = DEFAULT_FORMAT, *, patterns: Patterns = Patterns(),
     force: bool = False,
 ) -> RestorePlan:
-    """What is to be done to have an archive's library at `target`, which must have been claimed. With `force`, files that
-    are in the way are replaced. Names do not depend on the patterns. Raises UsageError if the target is itself an
+    """What is to be done to have an archive's library at `target`, which must have been claimed. With `force`, files
+    that are in the way are replaced. Names do not depend on the patterns. Raises UsageError if the target is itself an
     archive, AudioError if it cannot be read."""
     if target.records(JOURNAL):
         raise UsageError(f"{target.name}: is itself an archive; restore to another folder")
@@ -91,17 +92,15 @@ def _is_restored(entry: Kept, found: Found, target: Place) -> bool:
 
     try:
         with target.reading(found.path) as file, open_audio(file, warn=lambda text: None) as sound:
-            return (sound.num_samples, sound.channels, sound.sample_rate) == (
-                entry.samples, entry.channels, entry.sample_rate
-            )  # fmt: skip
+            return other_shape(entry, sound.num_samples, sound.channels, sound.sample_rate) is None
     except (OSError, NacError):
         return False
 
 
 @dataclass(frozen=True)
 class Restored:
-    """A file is in its place: its size in bytes, seconds of sound. `damage` is what was lost of it, and `exit_code` what
-    decoding it alone would give."""
+    """A file is in its place: its size in bytes, seconds of sound. `damage` is what was lost of it, and `exit_code`
+    what decoding it alone would give."""
 
     bytes: int
     seconds: float
@@ -189,10 +188,8 @@ class Restoring:
         )
         damage = [*map(str, report.losses), *report.damage]
         mismatch = damage and not report.damage and all(isinstance(loss.error, TokenMismatch) for loss in report.losses)
-        found, told = (report.num_samples, report.channels, report.sample_rate), (entry.samples, entry.channels, entry.sample_rate)
-        if found != told:
-            damage.append("holds {} samples of {} channels at {} Hz".format(*found)
-                          + ", the journal says {}, {} and {}".format(*told))  # fmt: skip
+        if text := other_shape(entry, report.num_samples, report.channels, report.sample_rate):
+            damage.append(text)
         kind = NacError if not damage else TokenMismatch if mismatch else PartlyDecoded
         return Restored(
             place.stat().st_size, report.seconds, report.messages, tuple(damage), kind.exit_code if damage else 0

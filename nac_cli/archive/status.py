@@ -13,10 +13,11 @@ from nac_cli.archive.place import Found, Place
 
 @dataclass(frozen=True)
 class Status:
-    """`done` sound files and `copied` others lie in the archive; paths in the library of those that `failed`, that are in
-    quarantine, and that are `pending` (planned and never tried to the end); of the archive those that are `missing` or
-    have another size than the journal says, and those that are `unknown` to it. `source_bytes` and `bytes` are those of
-    all files in it, `sound_bytes` and `seconds` of the sound in it."""
+    """`done` sound files and `copied` others lie in the archive. Paths in the library: of those that `failed`, that are
+    in quarantine, and that are `pending` (planned and never tried to the end). Paths in the archive: of those that are
+    `missing` or have another size than the journal says, and those that are `unknown` to it. `source_bytes` and `bytes`
+    are those of all files in it, `sound_bytes` and `seconds` of the sound in it; `unreadable` counts lines of the
+    journal."""
 
     runs: tuple[Run, ...]
     done: int
@@ -49,10 +50,11 @@ def status(archive: Place) -> Status:
     inventory = take_inventory(archive)
     ledger, kept = inventory.ledger, inventory.kept()
     sounds = [entry for entry in kept if isinstance(entry, Done)]
+    crashed = [_found(crashes[-1]) for crashes in ledger.crashes.values()]
     return Status(
         runs=tuple(ledger.runs), done=len(sounds), copied=len(kept) - len(sounds),
         failed=tuple(entry for path, entry in sorted(ledger.last.items()) if isinstance(entry, Failed)),
-        quarantined=tuple(sorted(path for path, crashes in ledger.crashes.items() if ledger.quarantined(_found(crashes[-1])))),
+        quarantined=tuple(sorted(found.path for found in crashed if ledger.quarantined(found))),
         pending=tuple(sorted(ledger.targets.keys() - ledger.last.keys())),
         missing=tuple(entry.target for entry in inventory.missing), unknown=tuple(inventory.unknown),
         source_bytes=sum(entry.source_bytes for entry in kept), bytes=sum(entry.bytes for entry in kept),

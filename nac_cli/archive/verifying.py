@@ -21,8 +21,8 @@ LEVELS = ("files", "structure", "tokens", "full")
 
 @dataclass(frozen=True)
 class Verifying:
-    """Work for a `Pool` whose tasks are `Kept` files: yields the seconds of sound that were checked, or a `Failure` with
-    all that is wrong. Levels, each with what the ones before it check:
+    """Work for a `Pool` whose tasks are `Kept` files: yields the seconds of sound that were checked, or a `Failure`
+    with all that is wrong. Levels, each with what the ones before it check:
 
     - "files": every file is there, with the size and the SHA-256 that the journal has for it;
     - "structure", "tokens", "full": as `nac_cli.verify`, and the length, rate and channels are the journal's.
@@ -81,14 +81,22 @@ class Verifying:
         try:
             report = verify(file, self.level, device=self.device, threads=self.threads, progress=progress)
             info = report.stream
-            found, told = (info.num_samples, info.channels, info.sample_rate), (entry.samples, entry.channels, entry.sample_rate)
-            if found != told:
-                wrong.append(CorruptStream("holds {} samples of {} channels at {} Hz".format(*found)
-                                           + ", the journal says {}, {} and {}".format(*told)))  # fmt: skip
+            if text := other_shape(entry, info.num_samples, info.channels, info.sample_rate):
+                wrong.append(CorruptStream(text))
             report.require_sound()
         except NacError as error:
             wrong.append(error)
         return wrong
+
+
+def other_shape(entry: Done, samples: int | None, channels: int, sample_rate: int) -> str | None:
+    """What to say of a file whose sound has not the shape that the journal says, None if it has."""
+    if (samples, channels, sample_rate) == (entry.samples, entry.channels, entry.sample_rate):
+        return None
+    return (
+        f"holds {samples} samples of {channels} channels at {sample_rate} Hz, the journal says {entry.samples}, "
+        f"{entry.channels} and {entry.sample_rate}"
+    )
 
 
 @dataclass
@@ -109,8 +117,8 @@ Watch = Callable[[Kept, "float | Failure | Moved"], None]
 def verify_archive(
     inventory: Inventory, pool: Pool, patterns: Patterns = Patterns(), watch: Watch = lambda entry, event: None
 ) -> Verification:
-    """Check all files that should be in an archive with the workers of `pool` (see `Verifying`), who stay for the caller
-    to close. Files that the journal does not know are `inventory.unknown`. Raises `Refused`."""
+    """Check all files that should be in an archive with the workers of `pool` (see `Verifying`), who stay for the
+    caller to close. Files that the journal does not know are `inventory.unknown`. Raises `Refused`."""
     kept, sum_ = inventory.kept(patterns), Verification()
     for number, value in results([Task(entry, entry.bytes) for entry in kept], pool):
         entry = kept[number]

@@ -33,5 +33,7 @@ def command() -> None:
     """
 
 
-for other in (archive_run.run, archive_check.verify, archive_check.status, archive_restore.restore, archive_restore.export):
+for other in (
+    archive_run.run, archive_check.verify, archive_check.status, archive_restore.restore, archive_restore.export,
+):  # fmt: skip
     command.add_command(other)

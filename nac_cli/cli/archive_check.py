@@ -95,8 +95,8 @@ def verify(archive, level, full, include, exclude, workers, device, threads, as_
 
 @click.command("status", short_help="What is in an archive, and what failed.")
 @archive_argument
-@click.option("--failed", "list_failed", is_flag=True, help="Only list the paths, in the library, of files that failed.")
-@click.option("-0", "zero", is_flag=True, help="With --failed: end each with a zero byte, for --files-from and xargs -0.")
+@click.option("--failed", "list_failed", is_flag=True, help="Only list the files that failed, by path in the library.")
+@click.option("-0", "zero", is_flag=True, help="With --failed: end each with a zero byte, as --files-from takes them.")
 @options.json_option
 def status(archive, list_failed, zero, as_json) -> None:
     """Say how an archive stands, by its journal and the list of its files.
@@ -151,13 +151,14 @@ def _rows(found: Status) -> list[tuple[str, str]]:
 
 
 def _record(found: Status) -> dict:
-    runs = [{"time": r.time, "source": r.source, "host": r.host, "nac": r.nac, "settings": r.settings} for r in found.runs]
+    fields = ("time", "source", "host", "nac", "settings")
+    runs = [{name: getattr(run, name) for name in fields} for run in found.runs]
+    failures = [{"file": f.path, "exit_code": f.exit_code, "error": f.error, "time": f.time} for f in found.failed]
     return {
         "done": found.done, "copied": found.copied, "failed": len(found.failed), "quarantined": list(found.quarantined),
         "pending": list(found.pending), "missing": list(found.missing), "unknown": list(found.unknown),
         "source_bytes": found.source_bytes, "bytes": found.bytes, "seconds": round(found.seconds, 3),
-        "bitrate": found.bitrate and round(found.bitrate, 1), "runs": runs,
-        "failures": [{"file": f.path, "exit_code": f.exit_code, "error": f.error, "time": f.time} for f in found.failed],
+        "bitrate": found.bitrate and round(found.bitrate, 1), "runs": runs, "failures": failures,
     }  # fmt: skip
 
 

@@ -147,8 +147,8 @@ def _conclude(plan: RestorePlan, done: Restoration, messages: Counter, out: Outp
 def export(archive, out_name, bagit, copy, info, as_json, quiet) -> None:
     """Make a bag of an archive: a new folder OUT with its files and a list of their hashes.
 
-    Every hash is compared with the journal's. sha256sum -c manifest-sha256.txt checks a bag without nac, and OUT/data is
-    an archive, which nac archive restore takes. Files are hard links to those of DST where the system has them.
+    Every hash is compared with the journal's. sha256sum -c manifest-sha256.txt checks a bag without nac, and OUT/data
+    is an archive, which nac archive restore takes. Files are hard links to those of DST where the system has them.
 
     \b
     nac archive export small/ bag/ --bagit --info 'Source-Organization=City Archive'
@@ -163,9 +163,11 @@ def export(archive, out_name, bagit, copy, info, as_json, quiet) -> None:
     with out.progress("exporting") as progress:
         bag = export_bag(open_place(archive), out_name, copy=copy, info=lines, progress=progress)
     for path, name in bag.renamed[:LISTED]:
-        out.warn(f"{path}: is {name} in the bag, since tools read such names in different ways; its journal knows the name")
+        out.warn(f"{path}: is {name} in the bag, since tools read such names in different ways")
     if len(bag.renamed) > LISTED:
         out.warn(f"{len(bag.renamed) - LISTED} more files have other names in the bag")
+    if bag.renamed:
+        out.say("nac archive restore gives back the names of the library")
     out.say(f"{out_name}: {counted(bag.files, 'file')}, {size(bag.bytes)}, {bag.linked} of them links")
     out.record({
         "bag": str(out_name), "files": bag.files, "bytes": bag.bytes, "linked": bag.linked,

@@ -21,8 +21,8 @@ COVER = Picture(3, "image/png", "front", 0, 0, 0, 0, b"\x89PNG\r\n\x1a\nno more"
 TAGS = Tags((("TITLE", "Grüße"), ("ARTIST", "Nobody")), (COVER,))
 BAD_UTF8 = os.fsdecode(b"b/bad\xff.wav")
 SOUNDS = {
-    "song.flac": (0.5, 2), "song.wav": (0.7, 2), "SONG2.WAV": (0.3, 1), "a/take 1.mp3": (0.4, 2), "a/loud.ogg": (0.4, 1),
-    BAD_UTF8: (0.2, 1), "b/new\nline.wav": (0.25, 1), "b/50% ü.wav": (0.35, 1),
+    "song.flac": (0.5, 2), "song.wav": (0.7, 2), "SONG2.WAV": (0.3, 1), "a/take 1.mp3": (0.4, 2),
+    "a/loud.ogg": (0.4, 1), BAD_UTF8: (0.2, 1), "b/new\nline.wav": (0.25, 1), "b/50% ü.wav": (0.35, 1),
 }  # fmt: skip
 """Seconds and channels by path."""
 SIDECARS = {"a/cover.jpg": b"picture", "b/100%.txt": b"notes"}
@@ -34,7 +34,8 @@ def make_library(folder: Path) -> Path:
     for number, (path, (seconds, channels)) in enumerate(SOUNDS.items()):
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(made := folder / f"made{file.suffix}", rng.normal(0, 0.1, (round(seconds * RATE), channels)), RATE)
+        made = folder / f"made{file.suffix}"
+        soundfile.write(made, rng.normal(0, 0.1, (round(seconds * RATE), channels)), RATE)
         if path == "song.flac":
             write_tags(made, TAGS)
         made.rename(file)

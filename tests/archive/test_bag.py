@@ -46,8 +46,10 @@ def test_it_is_valid_for_other_tools(place, target):
 
 def test_names_that_tools_read_differently_are_others_in_the_bag(place, target, back):
     made = export_bag(place, target)
-    awkward = {BAD_UTF8.replace(".wav", ".nac"): "b/bad_.nac", "b/new\nline.nac": "b/new_line.nac", "b/50% ü.nac": "b/50_ ü.nac",
-               "b/100%.txt": "b/100_.txt"}  # fmt: skip
+    awkward = {
+        BAD_UTF8.replace(".wav", ".nac"): "b/bad_.nac", "b/new\nline.nac": "b/new_line.nac",
+        "b/50% ü.nac": "b/50_ ü.nac", "b/100%.txt": "b/100_.txt",
+    }  # fmt: skip
     assert dict(made.renamed) == awkward
     inside = Folder(target / "data")
     assert paths(inside) == (paths(place) - awkward.keys()) | set(awkward.values())

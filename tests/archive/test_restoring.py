@@ -50,7 +50,8 @@ def test_everything_is_back_with_length_rate_channels_tags_and_times(place, back
     for path, output in FLAC.items():
         sound = soundfile.info(os.fsencode(back.root / output))
         seconds, channels = SOUNDS[path]
-        assert (sound.frames, sound.channels, sound.samplerate, sound.format) == (round(seconds * RATE), channels, RATE, "FLAC")
+        assert (sound.frames, sound.channels, sound.samplerate) == (round(seconds * RATE), channels, RATE)
+        assert sound.format == "FLAC"
     for path, output in {**FLAC, **{path: path for path in SIDECARS}}.items():
         assert (back.root / output).stat().st_mtime_ns == (mixed / path).stat().st_mtime_ns
     for path, data in SIDECARS.items():
@@ -63,8 +64,8 @@ def test_everything_is_back_with_length_rate_channels_tags_and_times(place, back
 def test_names_that_fit_the_format_stay_as_they_are(place, back):
     restored(place, back, "wav", bits=32)
     assert paths(back) == {
-        "song.wav", "song.flac.wav", "SONG2.WAV", "a/take 1.wav", "a/loud.wav", BAD_UTF8, "b/new\nline.wav", "b/50% ü.wav",
-        *SIDECARS,
+        "song.wav", "song.flac.wav", "SONG2.WAV", "a/take 1.wav", "a/loud.wav", BAD_UTF8, "b/new\nline.wav",
+        "b/50% ü.wav", *SIDECARS,
     }  # fmt: skip
     assert soundfile.info(back.root / "song.wav").subtype == "FLOAT"
 
@@ -118,8 +119,8 @@ def test_of_a_damaged_file_the_rest_is_back_and_it_is_not_taken_for_whole(place,
     ((piece, result),) = done.damaged
     assert (piece.output, result.exit_code) == ("a/take 1.flac", 4)
     assert result.damage[0].startswith("0.00 s to 0.40 s is lost") and done.whole == len(SOUNDS) + len(SIDECARS) - 1
-    status = (back.root / "a/take 1.flac").stat()
-    assert soundfile.info(back.root / "a/take 1.flac").frames == round(0.4 * RATE) and time.time() - status.st_mtime < 600
+    assert soundfile.info(back.root / "a/take 1.flac").frames == round(0.4 * RATE)
+    assert time.time() - (back.root / "a/take 1.flac").stat().st_mtime < 600
     plan, _ = restored(place, back)
     assert [piece.output for piece in plan.in_the_way] == ["a/take 1.flac"]
     file.write_bytes(sound)
@@ -148,7 +149,8 @@ def test_files_that_cannot_be_restored_fail_alone(place, back):
     _, done = restored(place, back)
     failed = {piece.output: failure for piece, failure in done.failed}
     assert failed.keys() == {"song.wav.flac", "SONG2.flac", "b/100%.txt", *(x for x in FLAC.values() if x[0] == "b")}
-    assert (failed["song.wav.flac"].exit_code, failed["SONG2.flac"].exit_code, failed["b/100%.txt"].exit_code) == (3, 5, 3)
+    codes = [failed[output].exit_code for output in ("song.wav.flac", "SONG2.flac", "b/100%.txt")]
+    assert codes == [3, 5, 3]
     assert failed["SONG2.flac"].message.startswith("SONG2.nac: ") and "song.flac" in paths(back)
 
 
@@ -171,13 +173,14 @@ def test_names_do_not_depend_on_which_files_are_wanted(place, back):
 def test_the_last_sound_version_is_restored_even_if_a_later_one_failed(place, back):
     done = [json.loads(line) for line in place.records(JOURNAL).splitlines()]
     done = next(line for line in done if line.get("path") == "song.wav" and line["event"] == "done")
-    later = {name: done[name] for name in ("path", "target", "source_bytes", "source_mtime_ns", "settings_id", "time")}
-    line = {"event": "failed", **later, "error": "broken by now", "exit_code": 3}
+    line = {**done, "event": "failed", "error": "broken by now", "exit_code": 3}
     place.append(JOURNAL, json.dumps(line).encode() + b"\n")
     assert restored(place, back)[1].whole == len(SOUNDS) + len(SIDECARS)
 
 
-HOSTILE = ["../out.txt", "/tmp/out.txt", "a/../../out.txt", "a//b", "", ".", "a/\0b", "\ud800", ".nac/journal.jsonl", ".NAC/lock"]
+HOSTILE = [
+    "../out.txt", "/tmp/out.txt", "a/../../out.txt", "a//b", "", ".", "a/\0b", "\ud800", ".nac/journal.jsonl", ".NAC/lock",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["path", "target"])
