@@ -45,9 +45,9 @@ def make_library(folder: Path) -> Path:
     return folder
 
 
-def make_archive(folder: Path, library: Path, model: Path) -> Path:
+def make_archive(folder: Path, library: Path, model: Path, entropy: str = "packed") -> Path:
     place, source = Folder(folder), Folder(library)
-    settings = Settings.of(str(model), planes=2)
+    settings = Settings.of(str(model), planes=2, entropy=entropy)
     with place.claim():
         found = survey(source, place, settings, copy_others=True)
         archive(source, place, settings, found, LocalPool(Archiving(source, place, settings, device="cpu", threads=1)))

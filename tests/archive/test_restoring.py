@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -13,12 +15,15 @@ from nac_cli.archive.folder import Folder
 from nac_cli.archive.inventory import take_inventory
 from nac_cli.archive.journal import JOURNAL
 from nac_cli.archive.plan import Patterns
-from nac_cli.archive.restoring import Restoration, RestorePlan, Restoring, plan_restore, restore, tidy
+from nac_cli.archive.restoring import (
+    Restoration, Restored, RestorePlan, Restoring, plan_restore, restore, tidy,
+)  # fmt: skip
 from nac_cli.audio import read_tags
 from nac_cli.errors import CorruptStream, UsageError
-from tests.archive.mixed import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS
+from tests.archive.mixed import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS, make_archive
 from tests.archive.pools import LocalPool
 from tests.cli.sounds import damage_middle
+from tests.models import TINY, write_tiny_lm
 
 FLAC = {
     "song.flac": "song.flac", "song.wav": "song.wav.flac", "SONG2.WAV": "SONG2.flac", "a/take 1.mp3": "a/take 1.flac",
@@ -213,3 +218,40 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_written(place, back)
         plan_of(place, Folder(place.root))
     with pytest.raises(UsageError, match="FLAC is written with 16 or 24 bits"):
         Restoring(place, back, "flac", bits=32)
+
+
+def test_where_times_are_not_kept_length_decides(place, tmp_path):
+    class Timeless(Folder):
+        keeps_times = False
+
+        def writing(self, path, mtime_ns):
+            return super().writing(path, 0)
+
+    back = Timeless(tmp_path / "store")
+    restored(place, back)
+    (back.root / "song.flac").write_bytes(b"mine")
+    plan, _ = restored(place, back)
+    assert len(plan.present) == len(SOUNDS) + len(SIDECARS) - 1
+    assert [piece.output for piece in plan.in_the_way] == ["song.flac"]
+
+
+def test_short_files_decode_their_codes_together(mixed, models, tmp_path, monkeypatch, back):
+    """A batch asks its language model once for all of them."""
+    from nac_cli.entropy.lm import LanguageModel
+
+    folder = tmp_path / "lm"
+    model = Path(shutil.copytree(models, folder)) / f"{TINY}.safetensors"
+    write_tiny_lm(folder)
+    monkeypatch.setenv("NAC_MODELS", str(folder))
+    place = Folder(make_archive(tmp_path / "lm-archive", mixed, model, entropy="lm"))
+    asked, decode = [], LanguageModel.decode_ahead
+
+    def count(self, streams, shapes):
+        asked.append(len(streams))
+        return decode(self, streams, shapes)
+
+    monkeypatch.setattr(LanguageModel, "decode_ahead", count)
+    pieces = plan_of(place, back).pieces
+    done = dict(Restoring(place, back, device="cpu", threads=1).open()(pieces, lambda index, done, whole: None))
+    assert all(isinstance(value, Restored) and not value.damage for value in done.values())
+    assert asked == [sum(channels for _, channels in SOUNDS.values())]
