@@ -83,7 +83,8 @@ def _names(kept: Sequence[Kept], format: str, fold: Callable[[str], str]) -> dic
 
 
 def _is_restored(entry: Kept, found: Found, target: Place) -> bool:
-    """Whether a file is, by time (where that is kept) and length, what restoring makes of an entry."""
+    """Whether a file is, by time (where that is kept) and length, what restoring makes of an entry. The length of sound
+    is what the header says: files take their place whole, so it is not worth decoding all of them."""
     if target.keeps_times and abs(found.mtime_ns - entry.source_mtime_ns) > TIMES_NS:
         return False
     if isinstance(entry, Copied):

@@ -18,6 +18,7 @@ from nac_cli.archive.plan import Patterns
 from nac_cli.archive.restoring import (
     Restoration, Restored, RestorePlan, Restoring, plan_restore, restore, tidy,
 )  # fmt: skip
+from nac_cli.archive.verifying import Verifying
 from nac_cli.audio import read_tags
 from nac_cli.errors import CorruptStream, UsageError
 from tests.archive.mixed import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS, make_archive
@@ -106,6 +107,19 @@ def test_other_files_are_replaced_only_by_force(place, back):
     plan, done = restored(place, back, force=True)
     assert not plan.in_the_way and done.whole == 2
     assert soundfile.info(back.root / "song.flac").frames == round(SOUNDS["song.flac"][0] * RATE)
+
+
+@pytest.mark.parametrize("path", ["song.flac", "a/cover.jpg"])
+def test_a_file_of_another_length_is_not_taken_for_the_whole(place, back, path):
+    restored(place, back)
+    file, status = back.root / path, (back.root / path).stat()
+    if path == "song.flac":
+        soundfile.write(file, soundfile.read(file)[0][1:], RATE)
+    else:
+        file.write_bytes(file.read_bytes()[1:])
+    os.utime(file, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    plan, _ = restored(place, back, force=True)
+    assert [piece.output for piece in plan.pieces] == [path] and file.stat().st_size == status.st_size
 
 
 def test_a_file_that_comes_meanwhile_is_not_replaced(place, back):
@@ -251,7 +265,9 @@ def test_short_files_decode_their_codes_together(mixed, models, tmp_path, monkey
         return decode(self, streams, shapes)
 
     monkeypatch.setattr(LanguageModel, "decode_ahead", count)
-    pieces = plan_of(place, back).pieces
+    kept, pieces = take_inventory(place).kept(), plan_of(place, back).pieces
+    checked = dict(Verifying(place, "tokens", threads=1).open()(kept, lambda index, done, whole: None))
+    assert all(isinstance(value, float) for value in checked.values())
     done = dict(Restoring(place, back, device="cpu", threads=1).open()(pieces, lambda index, done, whole: None))
     assert all(isinstance(value, Restored) and not value.damage for value in done.values())
-    assert asked == [sum(channels for _, channels in SOUNDS.values())]
+    assert asked == 2 * [sum(channels for _, channels in SOUNDS.values())]
