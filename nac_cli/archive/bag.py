@@ -5,8 +5,9 @@ process's working directory, declares the older version 0.97, and reads all file
 
 Names need care. The RFC (section 2.1.3) writes a percent sign in a manifest as %25, yet `sha256sum -c` and `bagit`
 (https://github.com/LibraryOfCongress/bagit-python/issues/157) take it literally, and bytes that are no UTF-8 cannot be
-written at all. So a bag has no such names: a file that has one gets another in the bag, and the bag's journal tells it,
-so that what is restored from the bag has the names of the library.
+written at all. Nor can all tools and systems tell names that differ in case or Unicode form alone. So a bag has no such
+names: a file that has one gets another in the bag, and the bag's journal tells it, so that what is restored from the bag
+has the names of the library.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +28,7 @@ from nac_cli.archive.archiving import hash_of
 from nac_cli.archive.folder import Folder
 from nac_cli.archive.inventory import Inventory, Kept, take_inventory
 from nac_cli.archive.journal import JOURNAL, Failed, Ledger
+from nac_cli.archive.naming import fold_case
 from nac_cli.archive.place import Place
 from nac_cli.errors import AudioError, CorruptStream, NacError, OutputExists, UsageError
 
@@ -88,17 +89,17 @@ def export_bag(
 
 
 def _names(inventory: Inventory) -> dict[str, str]:
-    """What each file of the archive is called in the bag."""
-    names = {path: path for path in sorted(inventory.found) if not _AWKWARD.search(path)}
-    taken = {unicodedata.normalize("NFC", path) for path in names}
-    for path in sorted(inventory.found.keys() - names.keys()):
+    """What each file of the archive is called in the bag. No two names differ in case or Unicode form alone."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for path in sorted(inventory.found, key=lambda path: (bool(_AWKWARD.search(path)), path)):
         name, number = _AWKWARD.sub("_", path), 1
         stem, suffix = os.path.splitext(name)
-        while unicodedata.normalize("NFC", name) in taken:
+        while fold_case(name) in taken:
             number += 1
             name = f"{stem} ({number}){suffix}"
         names[path] = name
-        taken.add(unicodedata.normalize("NFC", name))
+        taken.add(fold_case(name))
     return names
 
 

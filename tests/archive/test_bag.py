@@ -73,6 +73,16 @@ def test_other_names_do_not_collide(place, target):
     assert bagit.Bag(str(target)).validate()
 
 
+def test_names_that_differ_in_case_or_unicode_form_alone_are_told_apart(place, target):
+    for name in ("\u00e9.txt", "e\u0301.txt", "E\u0301.TXT", " lead", "back\\slash", "*star", "#hash ~", "end "):
+        (place.root / name).write_bytes(name.encode())
+    made = export_bag(place, target)
+    renamed = {path: name for path, name in made.renamed if "/" not in path}
+    assert renamed == {"e\u0301.txt": "e\u0301 (2).txt", "\u00e9.txt": "\u00e9 (3).txt", "end ": "end_"}
+    assert bagit.Bag(str(target)).validate()
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "manifest-sha256.txt"], cwd=target, check=True)
+
+
 def test_files_are_links_where_that_can_be(place, target, monkeypatch):
     linked = export_bag(place, target)
     assert linked.linked == linked.files - 1 and (target / "data/SONG2.nac").samefile(place.root / "SONG2.nac")
