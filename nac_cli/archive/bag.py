@@ -6,8 +6,8 @@ process's working directory, declares the older version 0.97, and reads all file
 Names need care. The RFC (section 2.1.3) writes a percent sign in a manifest as %25, yet `sha256sum -c` and `bagit`
 (https://github.com/LibraryOfCongress/bagit-python/issues/157) take it literally, and bytes that are no UTF-8 cannot be
 written at all. Nor can all tools and systems tell names that differ in case or Unicode form alone. So a bag has no such
-names: a file that has one gets another in the bag, and the bag's journal tells it, so that what is restored from the bag
-has the names of the library.
+names: a file that has one gets another in the bag, and the bag's journal tells it, so that what is restored from the
+bag has the names of the library.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from nac_cli.archive.inventory import Inventory, Kept, take_inventory
 from nac_cli.archive.journal import JOURNAL, Failed, Ledger
 from nac_cli.archive.naming import fold_case
 from nac_cli.archive.place import Place
-from nac_cli.errors import AudioError, CorruptStream, NacError, OutputExists, UsageError
+from nac_cli.errors import AudioError, CorruptStream, OutputExists, UsageError
 
 BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 MANIFEST = "manifest-sha256.txt"
@@ -130,8 +130,8 @@ def _checked_hash(file: Path, path: str, entry: Kept | None) -> str:
     sha256 = hash_of(file)
     if entry is not None and entry.sha256 != sha256:
         raise CorruptStream(
-            f"{path}: has changed since it was archived (another SHA-256 than in the journal); nac archive verify lists "
-            "all that is wrong"
+            f"{path}: has changed since it was archived (another SHA-256 than in the journal); nac archive verify "
+            "lists all that is wrong"
         )
     return sha256
 

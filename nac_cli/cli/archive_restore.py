@@ -127,8 +127,8 @@ def _conclude(plan: RestorePlan, done: Restoration, messages: Counter, out: Outp
     for text, count in messages.most_common(LISTED):
         out.say(f"{counted(count, 'file')}: {text}")
     out.say(
-        f"{counted(done.whole, 'file')} restored ({size(done.bytes)}, {clock(done.seconds)}), {len(plan.present)} there "
-        f"before, {len(done.damaged)} in part, {len(done.failed)} failed, {len(plan.in_the_way)} in the way"
+        f"{counted(done.whole, 'file')} restored ({size(done.bytes)}, {clock(done.seconds)}), {len(plan.present)} "
+        f"there before, {len(done.damaged)} in part, {len(done.failed)} failed, {len(plan.in_the_way)} in the way"
     )
     if bad:
         out.record(summary)

@@ -198,7 +198,8 @@ def test_the_last_sound_version_is_restored_even_if_a_later_one_failed(place, ba
 
 
 HOSTILE = [
-    "../out.txt", "/tmp/out.txt", "a/../../out.txt", "a//b", "", ".", "a/\0b", "\ud800", ".nac/journal.jsonl", ".NAC/lock",
+    "../out.txt", "/tmp/out.txt", "a/../../out.txt", "a//b", "", ".", "a/\0b", "\ud800", ".nac/journal.jsonl",
+    ".NAC/lock",
 ]  # fmt: skip
 
 
@@ -215,8 +216,8 @@ def test_a_journal_with_a_path_that_leads_out_is_refused(place, back, name, host
 
 @pytest.mark.parametrize(
     "values",
-    [{"samples": -1}, {"source_mtime_ns": -1, "bytes": -1}, {"sample_rate": 0}, {"bytes": "many"}, {"sha256": None}, {"source_mtime_ns": 10**30},
-     {"messages": [1]}, {"channels": True}],
+    [{"samples": -1}, {"source_mtime_ns": -1, "bytes": -1}, {"sample_rate": 0}, {"bytes": "many"},
+     {"sha256": None}, {"source_mtime_ns": 10**30}, {"messages": [1]}, {"channels": True}],
 )  # fmt: skip
 def test_lines_that_make_no_sense_are_left_out(place, values):
     line = next(line for line in map(json.loads, place.records(JOURNAL).splitlines()) if line["event"] == "done")

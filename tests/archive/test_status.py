@@ -40,7 +40,8 @@ def test_what_is_not_as_it_should_be(place):
 
 def test_failures_are_grouped_by_what_is_not_the_files_own(place):
     errors = {
-        "a/1.wav": "music/a/1.wav: cut off at byte 17", "2.wav": "/x/2.wav: cut off at byte 4", "3.wav": "3.wav: is empty",
+        "a/1.wav": "music/a/1.wav: cut off at byte 17", "2.wav": "/x/2.wav: cut off at byte 4",
+        "3.wav": "3.wav: is empty",
     }  # fmt: skip
     journal.append(place, [Failed(path, path, 1, 1, "s", error, 3, "now") for path, error in errors.items()])
     assert [(reason, count) for _, reason, count in status(place).reasons][0] == ("cut off at byte N", 2)
