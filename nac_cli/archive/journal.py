@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 
 from nac_cli.archive.place import PRIVATE, Found, Place, checked
-from nac_cli.errors import CorruptStream, UnsupportedStream
+from nac_cli.errors import AudioError, CorruptStream, UnsupportedStream, UsageError
 
 JOURNAL = f"{PRIVATE}/journal.jsonl"
 VERSION = 1
@@ -110,15 +110,24 @@ Outcome = Done | Copied | Failed | Crashed
 Entry = Run | Planned | Outcome
 EVENTS = {"run": Run, "planned": Planned, "done": Done, "copied": Copied, "failed": Failed, "crashed": Crashed}
 _NAMES = {kind: name for name, kind in EVENTS.items()}
+_KINDS = {
+    "str": ("str",), "str | None": ("str", "NoneType"), "int": ("int",), "float": ("float", "int"), "bool": ("bool",),
+    "dict": ("dict",), "tuple[str, ...]": ("tuple",),
+}  # fmt: skip
+"""What values of an entry's fields are, by how the fields are declared."""
+_LEAST = {"sample_rate": 1, "source_mtime_ns": -1 << 63}
+"""Of numbers that cannot be 0, or can be less."""
 
 
 @dataclass
 class Ledger:
-    """The sum of a journal: what each path's target is, how it stands, and how often processes ended over it as it is
-    now. `unreadable` counts lines that say nothing (one a crash, where it hit a line being written)."""
+    """The sum of a journal: what each path's target is, how it stands, which file of it lies in the archive (the last
+    that was finished, even if a later one failed), and how often processes ended over it as it is now. `unreadable`
+    counts lines that say nothing (one a crash, where it hit a line being written)."""
 
     targets: dict[str, str] = field(default_factory=dict)
     last: dict[str, Done | Copied | Failed] = field(default_factory=dict)
+    files: dict[str, Done | Copied] = field(default_factory=dict)
     crashes: dict[str, list[Crashed]] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     unreadable: int = 0
@@ -135,6 +144,7 @@ class Ledger:
         elif not isinstance(entry, Planned):
             self.last[entry.path] = entry
             if not isinstance(entry, Failed):
+                self.files[entry.path] = entry
                 self.crashes.pop(entry.path, None)
 
     def suspicion(self, found: Found) -> list[Crashed]:
@@ -171,6 +181,17 @@ def read(place: Place) -> Ledger:
     return ledger
 
 
+def read_existing(place: Place) -> Ledger:
+    """As `read`. Raises UsageError where there is no archive, AudioError where it cannot be read."""
+    try:
+        ledger = read(place)
+    except OSError as error:
+        raise AudioError(f"{error.filename or place.name}: cannot be read ({error.strerror or error})") from error
+    if not ledger.runs and not ledger.targets:
+        raise UsageError(f"{place.name}: is no archive, since it has no journal ({JOURNAL}); name the folder of one")
+    return ledger
+
+
 def _entries(data: bytes) -> Iterator[Entry | None]:
     for line in data.splitlines():
         if line:
@@ -186,16 +207,29 @@ def _entry(line: bytes) -> Entry | None:
         if "messages" in values:
             values["messages"] = tuple(values["messages"])
         entry = kind(**{name: value for name, value in values.items() if name in known})
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if isinstance(entry, Run):
-        if entry.journal > VERSION:
-            raise UnsupportedStream(f"the journal has version {entry.journal}; this nac knows up to {VERSION}: update nac")
-        return entry
+        if isinstance(entry.journal, int) and entry.journal > VERSION:
+            raise UnsupportedStream(
+                f"the journal has version {entry.journal}; this nac knows up to {VERSION}: update nac"
+            )
+        return entry if _makes_sense(entry) else None
     if not isinstance(entry.path, str) or not isinstance(entry.target, str):
         raise CorruptStream(f"the journal has a path that is no text: {entry.path!r}")
     checked(entry.path), checked(entry.target)
-    return entry
+    return entry if _makes_sense(entry) else None
+
+
+def _makes_sense(entry: Entry) -> bool:
+    """Whether all values are of their kind, and numbers in reach of file systems."""
+    for name in fields(entry):
+        value = getattr(entry, name.name)
+        if type(value).__name__ not in _KINDS[name.type]:
+            return False
+        if type(value) is int and not _LEAST.get(name.name, 0) <= value < 1 << 63:
+            return False
+    return all(isinstance(text, str) for text in getattr(entry, "messages", ()))
 
 
 def _found(entry: Outcome) -> Found:

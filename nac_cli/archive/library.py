@@ -11,8 +11,9 @@ from nac_cli.archive import journal
 from nac_cli.archive.archiving import now
 from nac_cli.archive.folder import Folder
 from nac_cli.archive.journal import Copied, Crashed, Done, Failed, Ledger, Outcome, Planned, Run
+from nac_cli.archive.naming import fold_case
 from nac_cli.archive.place import Found, Place, checked
-from nac_cli.archive.plan import Job, Patterns, Plan, fold_case, make_plan
+from nac_cli.archive.plan import Job, Patterns, Plan, make_plan
 from nac_cli.archive.pool import Finished, Moved, Pool
 from nac_cli.archive.schedule import Crash, Task, perform_rounds
 from nac_cli.archive.settings import Settings

@@ -90,10 +90,17 @@ def open_place(name: str) -> Place:
 
 
 def checked(path: str) -> str:
-    """`path` as a journal or a list has it. Raises CorruptStream for one that could lead out of its tree."""
+    """`path` as a journal or a list has it. Raises CorruptStream for one that could lead out of its tree, or into the
+    private folder."""
     parts = path.split("/")
+    try:
+        path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise CorruptStream(f"{path!r} has characters that no path has") from None
     if not path or "\0" in path or path.startswith("/") or any(part in ("", ".", "..") for part in parts):
         raise CorruptStream(f"{path!r} is not the path of a file inside a library")
+    if parts[0].casefold() == PRIVATE:
+        raise CorruptStream(f"{path!r} lies in the folder that nac keeps for itself")
     if os.sep != "/" and (os.sep in path or ":" in parts[0]):
         raise CorruptStream(f"{path!r} cannot be a path on this system")
     return path

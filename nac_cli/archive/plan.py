@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import count
 from typing import Literal
 
 from nac_cli.archive.journal import Copied, Done, Failed, Ledger, is_source
+from nac_cli.archive.naming import give_names, suffix_of, usual
 from nac_cli.archive.place import Found
 from nac_cli.audio import SOUND_SUFFIXES
 from nac_cli.errors import OutputExists
 
 SUFFIX = ".nac"
-_SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z0-9]{1,5}\Z")
 
 Reason = Literal["new", "changed", "settings", "lost", "altered", "failed", "crashed"]
 """Why a file is to be done: it is new; it has another size or time; other settings are asked for; its output is gone, or
@@ -108,19 +104,13 @@ def make_plan(
     return Plan(
         tuple(sorted(jobs, key=lambda job: job.path)), len(wanted) - len(jobs) - len(quarantined), tuple(quarantined),
         () if copy_others else tuple(others),
-        tuple((found.path, targets[found.path]) for found in sounds if targets[found.path] != _usual(found.path)),
+        tuple((found.path, targets[found.path]) for found in sounds if targets[found.path] != usual(found.path, SUFFIX)),
     )
 
 
 def is_sound(path: str) -> bool:
     """Whether a file is taken for sound, which its name says."""
-    match = _SUFFIX.search(path)
-    return match is not None and match[0].lower() in SOUND_SUFFIXES
-
-
-def fold_case(name: str) -> str:
-    """The same for names that file systems without case take for the same."""
-    return unicodedata.normalize("NFC", name).casefold()
+    return suffix_of(path) in SOUND_SUFFIXES
 
 
 def _reason(
@@ -146,31 +136,13 @@ def _reason(
 
 
 def _targets(files: list[Found], ledger: Ledger, fold: Callable[[str], str]) -> dict[str, str]:
-    """Where each file goes. What the journal says stays; files without sound choose before the others."""
-    taken = {fold(target) for target in ledger.targets.values()}
-    targets = {found.path: ledger.targets[found.path] for found in files if found.path in ledger.targets}
-    new = sorted((found.path for found in files if found.path not in targets), key=is_sound)
-    rivals = Counter(fold(_usual(path)) for path in new)
-    for path in new:
-        names = _names(path, contested=rivals[fold(_usual(path))] > 1)
-        targets[path] = next(name for name in names if fold(name) not in taken)
-        taken.add(fold(targets[path]))
-    return targets
+    """Where each file goes. What the journal says stays."""
+    suffixes = {found.path: _suffix(found.path) for found in files}
+    return give_names(suffixes, ledger.targets, fold)
 
 
-def _names(path: str, contested: bool) -> Iterator[str]:
-    """Names for an output, the best first: a file whose usual name is `contested` keeps its suffix before the new one,
-    as do all its rivals; then there are numbers."""
-    suffix = SUFFIX if is_sound(path) else ""
-    if not contested:
-        yield _usual(path)
-    yield path + suffix
-    for number in count(2):
-        yield f"{path} ({number}){suffix}"
-
-
-def _usual(path: str) -> str:
-    return _SUFFIX.sub("", path) + SUFFIX if is_sound(path) else path
+def _suffix(path: str) -> str:
+    return SUFFIX if is_sound(path) else ""
 
 
 def _refuse_foreign(jobs: list[Job], ledger: Ledger, outputs: Mapping[str, Found]) -> None:

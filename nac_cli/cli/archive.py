@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nac_cli.cli import archive_run
+from nac_cli.cli import archive_check, archive_restore, archive_run
 
 RUN = "run"
 
@@ -26,11 +26,14 @@ def command() -> None:
     nac archive verify small/              sizes, hashes, structure
     nac archive restore small/ music2/     sound files again, with tags and times
     nac archive status small/              what is in it, what failed
+    nac archive export small/ bag/ --bagit a bag for other tools
 
     SRC and DST are folders, or URLs of object stores (s3://bucket/folder). nac archive SRC DST is short for nac archive
     run SRC DST, whose help lists the options.
     """
 
 
-for other in (archive_run.run,):
+for other in (
+    archive_run.run, archive_check.verify, archive_check.status, archive_restore.restore, archive_restore.export,
+):  # fmt: skip
     command.add_command(other)

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nac_cli.archive.folder import Folder
 from nac_cli.archive.library import Tally, archive, survey
-from nac_cli.archive.pool import Event, Work
-from nac_cli.archive.processes import perform
 from nac_cli.archive.settings import Settings
+from tests.archive.mixed import make_archive, make_library
+from tests.archive.pools import LocalPool
 from tests.cli.sounds import write_sound
 from tests.models import TINY, write_tiny_model
-
-
-class LocalPool:
-    """A `Pool` of one worker that does its batches in this process, when it is asked what happened."""
-
-    size = 1
-
-    def __init__(self, work: Work):
-        self._labour = work.open()
-        self._batch: Mapping[int, Any] = {}
-
-    def send(self, worker: int, batch: Mapping[int, Any]) -> None:
-        self._batch = batch
-
-    def events(self) -> Iterator[Event]:
-        yield from perform(0, self._labour, self._batch, lambda moved: None)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +57,27 @@ def run(tmp_path, library, settings):
             return archive(source, place, settings, found, LocalPool(Archiving(source, place, settings, threads=1)))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def mixed(tmp_path_factory) -> Path:
+    """A library of many formats and awkward names; not to be changed."""
+    return make_library(tmp_path_factory.mktemp("mixed"))
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory, mixed, models) -> Path:
+    """The archive of `mixed`; not to be changed."""
+    return make_archive(tmp_path_factory.mktemp("made"), mixed, models / f"{TINY}.safetensors")
+
+
+@pytest.fixture
+def place(made, tmp_path) -> Folder:
+    """A copy of the archive of `mixed`."""
+    return Folder(shutil.copytree(made, tmp_path / "mixed-archive"))
+
+
+@pytest.fixture
+def back(tmp_path) -> Folder:
+    """Where a library may be restored to."""
+    return Folder(tmp_path / "back")

@@ -162,7 +162,7 @@ def test_a_file_that_changes_while_it_is_read_fails(run, library, archive, monke
 
 
 def test_hashes_of_sources_on_request(library, archive, settings, run):
-    from tests.archive.conftest import LocalPool
+    from tests.archive.pools import LocalPool
 
     source, place = Folder(library), Folder(archive)
     from nac_cli.archive.library import archive as archive_library

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nac_cli.archive.journal import Copied, Crashed, Done, Failed, Ledger, Planned
+from nac_cli.archive.naming import fold_case
 from nac_cli.archive.place import Found
-from nac_cli.archive.plan import Patterns, Plan, fold_case, make_plan
+from nac_cli.archive.plan import Patterns, Plan, make_plan
 from nac_cli.errors import OutputExists
 
 SETTINGS = "s1"
