@@ -58,7 +58,7 @@ def restore(
     """
     from nac_cli.archive.inventory import take_inventory
     from nac_cli.archive.library import check_places
-    from nac_cli.archive.place import open_place
+    from nac_cli.archive.place import LOCK, open_place
     from nac_cli.archive.plan import Patterns
     from nac_cli.archive.restoring import Restoration, Restoring, plan_restore, tidy
     from nac_cli.archive.restoring import restore as restore_all
@@ -76,7 +76,8 @@ def restore(
         done, messages = Restoration(), Counter()
         if plan.pieces:
             entries = [piece.entry for piece in plan.pieces]
-            with hands.at(work, len(entries)) as pool, steps("restoring", entries, out) as counter:
+            sights = [(target, target.stat(LOCK))]
+            with hands.at(work, len(entries), sights) as pool, steps("restoring", entries, out) as counter:
 
                 def watch(piece: Piece, event: Restored | Failure | Moved) -> None:
                     counter.add(piece.entry, event, not isinstance(event, Moved) and event.exit_code != 0)
