@@ -20,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from nac_cli.errors import ModelError
+from nac_cli.errors import AudioError, ModelError
 from nac_cli.values import CodecSpec
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def save(
     path: Path, model: Codec, config: dict, tables: np.ndarray | None, training: dict, dtype: str = "float16"
 ) -> WeightFile:
     """Write `model` in `dtype` (one of DTYPES) with its config, tables and a summary of where it comes from; the
-    description of the result. Weight norm is multiplied out. Raises ModelError if it cannot be written."""
+    description of the result. Weight norm is multiplied out. Raises AudioError if it cannot be written."""
     import torch
 
     from nac_cli.models.layers.weight_norm import fold_state
@@ -101,7 +101,7 @@ def save(
 
 def save_with_tables(path: Path, file: WeightFile, name: str, tables: np.ndarray, training: dict) -> WeightFile:
     """Write the network of `file` once more, under another `name` and with these tables; the description of the
-    result, which is another model as files have it. Raises ModelError."""
+    result, which is another model as files have it. Raises AudioError if it cannot be written."""
     with safe_open(file.path, framework="numpy") as source:
         tensors = {key: source.get_tensor(key) for key in source.keys() if key != TABLES}
     return _write(path, tensors, replace(file.spec, name=name), file.config, tables, training)
@@ -130,13 +130,13 @@ def _write(
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A file that takes the place of `path` once it is complete. Raises ModelError if it cannot be written."""
+    """A file that takes the place of `path` once it is complete. Raises AudioError if it cannot be written."""
     beside = path.with_name(path.name + ".part")
     try:
         yield beside
         beside.replace(path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
+        raise AudioError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
     finally:
         beside.unlink(missing_ok=True)
 

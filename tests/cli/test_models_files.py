@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import sys
 import types
 from pathlib import Path
@@ -53,6 +55,13 @@ def write_snac(folder: Path) -> Path:
     return folder
 
 
+class RunsCode:
+    """What an ordinary reader of pickles would run."""
+
+    def __reduce__(self):
+        return os.mkdir, ("code has run",)
+
+
 def test_an_import_is_installed_named_and_as_precise_as_it_was(nac, folder, checkpoint):
     result = nac("models", "import", checkpoint)
     assert result.exit_code == 0, result.stderr
@@ -96,22 +105,38 @@ def test_json_and_refusal_to_replace(nac, folder, checkpoint):
         (("snac", "--name", "../x"), 2, "cannot be called"),
         (("snac", "--config", "snac/config.json"), 2, "give no config"),
         (("snac", "--family", "dac"), 7, "model_type"),
-        (("junk.pth",), 7, "not a readable checkpoint"),
-        (("junk/model.safetensors",), 7, "not a readable checkpoint"),
+        (("junk.pth",), 7, "not a checkpoint"),
+        (("short.pth",), 7, "damaged, or not a checkpoint"),
+        (("code.pth",), 7, "could be any code"),
+        (("pipe.pth",), 7, "no such checkpoint"),
+        (("short.safetensors",), 7, "neither a whole weight file"),
+        (("junk/model.safetensors",), 7, "damaged, or not a checkpoint"),
+        (("junk.pth", "--family", "snac"), 7, "config.json: is not there"),
         (("strange",), 7, "'mimi'"),
     ],
 )
-def test_what_cannot_be_imported(nac, folder, checkpoint, tmp_path, monkeypatch, args, code, said):
+def test_what_cannot_be_imported(nac, folder, checkpoint, lm_models, tmp_path, monkeypatch, args, code, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "junk.pth").write_bytes(b"junk")
+    (tmp_path / "short.pth").write_bytes((checkpoint / "pytorch_model.bin").read_bytes()[:5000])
+    (tmp_path / "code.pth").write_bytes(pickle.dumps({"state_dict": RunsCode(), "metadata": {}}, protocol=2))
+    (tmp_path / "short.safetensors").write_bytes((lm_models / f"{TINY}.safetensors").read_bytes()[:5000])
+    os.mkfifo(tmp_path / "pipe.pth")
     for name, kind in (("junk", "dac"), ("strange", "mimi")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(json.dumps({"model_type": kind}))
         (tmp_path / name / "model.safetensors").write_bytes(b"junk")
     result = nac("models", "import", *args)
     assert result.exit_code == code and said in result.stderr
-    assert not list(folder.glob("*"))
+    assert not list(folder.glob("*")) and not (tmp_path / "code has run").exists()
+
+
+def test_a_folder_that_takes_no_model(nac, folder, checkpoint, tmp_path, monkeypatch):
+    (folder / "snac-tiny.safetensors.part").mkdir(parents=True)  # where the file would be written first
+    assert nac("models", "import", checkpoint).exit_code == 3
+    monkeypatch.setenv("NAC_MODELS", str(checkpoint / "config.json" / "models"))
+    assert nac("models", "import", checkpoint).exit_code == 3
 
 
 def test_weight_files_of_nac_go_out_and_come_in_unchanged_with_their_language_model(nac, lm_models, folder, tmp_path):

@@ -73,10 +73,11 @@ def import_checkpoint(path: Path, family: str | None = None, config: dict | None
     """The model in an official checkpoint, a file or a folder, ready for inference.
 
     `family` is found by the checkpoint's layout if not given. `config` describes the network where the
-    checkpoint does not and fits no preset (EnCodec's own files), or has the `levels` of a TAAE's planes. Raises ModelError for what cannot be read,
-    UsageError for a family that has no importer, or a config where there has to be none.
+    checkpoint does not and fits no preset (EnCodec's own files), or has the `levels` of a TAAE's planes.
+    Raises ModelError for what cannot be read, UsageError for a family that has no importer, or a config where
+    there has to be none.
     """
-    if not path.exists():
+    if not (path.is_file() or path.is_dir()):
         raise ModelError(f"{path}: no such checkpoint")
     family = family or _family_of(path)
     if family not in IMPORTERS:
@@ -96,7 +97,7 @@ def _family_of(path: Path) -> str:
         return "taae"
     known = f"the families are {', '.join(IMPORTERS)} (--family)"
     if not description.is_file():
-        message = "not recognised as an official checkpoint, as it has no config.json"
+        message = "neither a whole weight file of nac's nor an official checkpoint, as it has no config.json"
         raise ModelError(f"{path}: {message}; {known}")
     values = read_config(description)
     kind = values.get("model_type")
