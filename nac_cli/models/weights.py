@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,12 +99,13 @@ def save(
     return _write(path, tensors, model.spec, config, tables, training)
 
 
-def save_with_tables(path: Path, file: WeightFile, name: str, tables: np.ndarray, training: dict) -> WeightFile:
-    """Write the network of `file` once more, under another `name` and with these tables; the description of the
-    result, which is another model as files have it. Raises AudioError if it cannot be written."""
+def save_again(path: Path, file: WeightFile, tables: np.ndarray | None) -> WeightFile:
+    """Write the parameters of `file.path` once more, with what `file` says now of name, network and training, and with
+    these tables; the description of the result, which is another model as files have it. Raises AudioError if it
+    cannot be written."""
     with safe_open(file.path, framework="numpy") as source:
         tensors = {key: source.get_tensor(key) for key in source.keys() if key != TABLES}
-    return _write(path, tensors, replace(file.spec, name=name), file.config, tables, training)
+    return _write(path, tensors, file.spec, file.config, tables, file.training)
 
 
 def _write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +72,8 @@ def count(
         raise UsageError("there is nothing to count: no recording could be read that is not silent")
     tables = np.stack([from_counts(plane + 1) for plane in counts])
     origin = {"model": file.spec.model_id.hex(), "recordings": used, "seconds": round(heard, 1)}
-    training = {**file.training, "tables_counted": origin}
-    return Counted(weights.save_with_tables(target, file, name, tables, training), used, heard, int(counts.sum()))
+    named = replace(file, spec=replace(file.spec, name=name), training={**file.training, "tables_counted": origin})
+    return Counted(weights.save_again(target, named, tables), used, heard, int(counts.sum()))
 
 
 def _counts(recording: Path, codec: Codec, seconds: float) -> tuple[np.ndarray, float]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from nac_cli.models import weights
+from nac_cli.models import weights, zoo
 from tests.cli.conftest import lines
 from tests.cli.sounds import write_sound
-from tests.models import TINY, TINY_LM, family_model
+from tests.models import TINY, TINY_LM, family_model, write_family_model
 
 
 @pytest.fixture
@@ -245,6 +245,26 @@ def test_a_shape_of_no_preset_for_encodec(nac, folder, tmp_path):
     (tmp_path / "shape.json").write_text(json.dumps(shape))
     result = nac("models", "import", tmp_path / "mine.th", "--config", tmp_path / "shape.json", "--name", "mine")
     assert result.exit_code == 0, result.stderr
+
+
+def test_a_taae_is_divided_into_other_planes_after_training(nac, folder, tmp_path):
+    trained, levels = write_family_model(tmp_path, "taae-tiny"), tmp_path / "levels.json"
+    levels.write_text('{"levels": [6]}')
+    result = nac("models", "import", trained, "--config", levels, "--name", "taae-400")
+    assert result.exit_code == 0, result.stderr
+    file = zoo.find("taae-400")
+    assert file.spec.codebook_sizes == (6**6,) and weights.load_state(trained).keys() == weights.load_state(file.path).keys()
+    sound = write_sound(tmp_path / "a.wav", seconds=3.0)
+    assert nac("compress", sound, "--model", "taae-400").exit_code == 0
+    assert nac("decompress", tmp_path / "a.nac", "-o", tmp_path / "b.wav").exit_code == 0
+    for args, said in (
+        (("compress", sound, "-f", "--model", "taae-400", "--entropy", "static"), "too large"),
+        (("models", "count", "taae-400", sound), "32768"),
+        (("models", "import", trained, "--family", "dac"), "not dac"),
+        (("models", "import", write_family_model(tmp_path, "dac-tiny"), "--config", levels), "give no config"),
+    ):
+        refused = nac(*args)
+        assert refused.exit_code == 2 and said in refused.stderr
 
 
 def is_transposed(model, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from nac_cli.errors import ModelError, UsageError
 if TYPE_CHECKING:
     from nac_cli.models.codec import Codec
     from nac_cli.models.importers.state import Checkpoint
+    from nac_cli.models.weights import WeightFile
 
 Imported = tuple["Codec", str]
 """The model of a checkpoint, and a note on its licence."""
@@ -42,10 +44,31 @@ def _snac(path: Path, config: dict | None) -> Imported:
 def _taae(path: Path, config: dict | None) -> Imported:
     from nac_cli.models.importers.taae import import_taae
 
-    levels = (config or {}).get("levels")
-    if config is not None and (set(config) != {"levels"} or not isinstance(levels, list) or not levels):
+    return import_taae(path, config and _levels(config))
+
+
+def divided(file: WeightFile, config: dict) -> WeightFile:
+    """What the weight file of a TAAE says of itself with the `levels` of `config` for its planes, into which its latents
+    can be divided after training (section 3.2.1): its parameters stay. Raises ModelError, and UsageError for
+    models of other families or another config."""
+    from nac_cli.models.taae_config import TaaeConfig
+
+    if file.spec.family != "taae":
+        _refuse(config, file.spec.family)
+    levels = _levels(config)
+    try:
+        sizes = TaaeConfig(**file.config | {"levels": levels}).codebook_sizes
+    except TypeError as error:
+        raise ModelError(f"{file.path}: its config is none of a TAAE ({error})") from error
+    spec = replace(file.spec, codebook_sizes=sizes, strides=(1,) * len(sizes))
+    return replace(file, spec=spec, config=file.config | {"levels": levels})
+
+
+def _levels(config: dict) -> tuple[int, ...]:
+    levels = config.get("levels")
+    if set(config) != {"levels"} or not isinstance(levels, list) or not levels:
         raise UsageError('a checkpoint of TAAE says itself what its network is like, but for {"levels": [6]}')
-    return import_taae(path, levels and tuple(levels))
+    return tuple(levels)
 
 
 IMPORTERS = {"encodec": _encodec, "dac": _dac, "snac": _snac, "taae": _taae}
