@@ -28,7 +28,7 @@ def export(
 ) -> weights.WeightFile:
     """Write the run's averaged weights to `target`, with `static` tables counted on excerpts of `corpus`.
 
-    A light checkpoint is enough. The model is called `name`, or as the run's config says. In float16 up to 1 % of codes
+    A light checkpoint is enough. The model is called `name`, or as the run's config says. In float16 about 1 % of codes
     are others than in float32, and sound is as near to the recording: of small models of all families, trained for 500
     steps, the mel distance changed by 0.0003 (EnCodec, TAAE) to 0.004 (DAC).
     """
