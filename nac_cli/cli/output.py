@@ -73,15 +73,7 @@ class Output:
         if self.quiet or not sys.stderr.isatty():
             yield lambda done, whole: None
             return
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=_console(stderr=True), transient=True, redirect_stdout=False) as bars:
+        with bars_on_stderr() as bars:
             task = bars.add_task(printable(title), total=None)
             yield lambda done, whole: bars.update(task, completed=done, total=whole)
 
@@ -110,6 +102,16 @@ class Output:
             console.print(table)
         for text in shown.get().splitlines():
             click.echo(text if console.is_terminal else text.rstrip())
+
+
+def bars_on_stderr(time_left: bool = True):
+    """rich's `Progress` on stderr, gone when it is done."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()]
+    if time_left:
+        columns.append(TimeRemainingColumn())
+    return Progress(*columns, console=_console(stderr=True), transient=True, redirect_stdout=False)
 
 
 def _with_name(message: str, name: str | None) -> str:

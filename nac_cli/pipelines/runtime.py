@@ -101,7 +101,7 @@ def open_lm(lm_file: zoo.LmFile, file: WeightFile, threads: int | None = None) -
     UsageError for less than one thread.
     """
     _check_threads(threads)
-    return require_fit(_lm(lm_file.path, lm_file.model_id, threads or _processors()), file.spec)
+    return require_fit(_lm(lm_file.path, lm_file.model_id, threads or processors()), file.spec)
 
 
 def _check_threads(threads: int | None) -> None:
@@ -109,7 +109,7 @@ def _check_threads(threads: int | None) -> None:
         raise UsageError(f"threads must be at least 1, not {threads}")
 
 
-def _processors() -> int:
+def processors() -> int:
     """Those that this process may run on, where the system tells."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
