@@ -27,7 +27,8 @@ MAX_CONFIG_BYTES = 1 << 20
     "config_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="JSON with the network's shape (as `nac models show --json` has it), for EnCodec files of no preset; for TAAE its planes, such as {\"levels\": [6]}.",
+    help="JSON with the network's shape (as `nac models show --json` has it), for EnCodec files of no preset; "
+    'for TAAE its planes, such as {"levels": [6]}.',
 )
 @click.option("--name", metavar="N", help="What to call the model.  [default: the name of its preset]")
 @options.force_option

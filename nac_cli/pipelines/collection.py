@@ -93,9 +93,8 @@ def _import_own(own: WeightFile, family: str | None, config: dict | None, name: 
     if family not in (None, own.spec.family):
         raise UsageError(f"{own.path}: is a model of nac's of the family {own.spec.family}, not {family}")
     if config is not None:
-        other, name = divided(own, config), name or own.spec.name
-        spec = dataclasses.replace(other.spec, name=name)
-        return weights.save_again(place_for(name, force), dataclasses.replace(other, spec=spec), None)
+        other = divided(own, config, name or own.spec.name)
+        return weights.save_again(place_for(other.spec.name, force), other, None)
     if name not in (None, own.spec.name):
         raise UsageError(f"{own.path}: is a model of nac's called {own.spec.name!r}; it has its name in it and keeps it")
     return _copy(own, place_for(own.spec.name, force), force)

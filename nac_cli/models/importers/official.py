@@ -44,13 +44,13 @@ def _snac(path: Path, config: dict | None) -> Imported:
 def _taae(path: Path, config: dict | None) -> Imported:
     from nac_cli.models.importers.taae import import_taae
 
-    return import_taae(path, config and _levels(config))
+    return import_taae(path, None if config is None else _levels(config))
 
 
-def divided(file: WeightFile, config: dict) -> WeightFile:
-    """What the weight file of a TAAE says of itself with the `levels` of `config` for its planes, into which its latents
-    can be divided after training (section 3.2.1): its parameters stay. Raises ModelError, and UsageError for
-    models of other families or another config."""
+def divided(file: WeightFile, config: dict, name: str) -> WeightFile:
+    """What the weight file of a TAAE would say of itself, as `name`, with the `levels` of `config` for its
+    planes, into which latents can be divided after training (section 3.2.1); its parameters stay. Raises
+    ModelError, and UsageError for models of other families or another config."""
     from nac_cli.models.taae_config import TaaeConfig
 
     if file.spec.family != "taae":
@@ -60,7 +60,7 @@ def divided(file: WeightFile, config: dict) -> WeightFile:
         sizes = TaaeConfig(**file.config | {"levels": levels}).codebook_sizes
     except TypeError as error:
         raise ModelError(f"{file.path}: its config is none of a TAAE ({error})") from error
-    spec = replace(file.spec, codebook_sizes=sizes, strides=(1,) * len(sizes))
+    spec = replace(file.spec, name=name, codebook_sizes=sizes, strides=(1,) * len(sizes))
     return replace(file, spec=spec, config=file.config | {"levels": levels})
 
 

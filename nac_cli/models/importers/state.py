@@ -50,8 +50,8 @@ def read_pickle(path: Path) -> object:
     except PermissionError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
     except UnpicklingError as error:  # its own message advises to unpickle everything after all
-        raise ModelError(f"{path}: not a checkpoint, or one with more in it than tensors and plain values, which nac "
-                         "does not load, as it could be any code") from error
+        message = "not a checkpoint, or one with more in it than tensors, which could be any code: nac reads none"
+        raise ModelError(f"{path}: {message}") from error
     except Exception as error:  # whatever the first wrong byte leads to
         raise ModelError(f"{path}: damaged, or not a checkpoint ({type(error).__name__})") from error
 
@@ -81,7 +81,8 @@ def read_config(path: Path) -> dict:
         with path.open("rb") as file:
             config = json.loads(file.read(MAX_JSON))
     except FileNotFoundError:
-        raise ModelError(f"{path}: is not there; it describes the network, and belongs beside the weights") from None
+        message = "is not there; it describes the network, and belongs beside the weights"
+        raise ModelError(f"{path}: {message}") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
