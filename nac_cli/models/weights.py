@@ -88,7 +88,8 @@ def save(
     path: Path, model: Codec, config: dict, tables: np.ndarray | None, training: dict, dtype: str = "float16"
 ) -> WeightFile:
     """Write `model` in `dtype` (one of DTYPES) with its config, tables and a summary of where it comes from; the
-    description of the result. Weight norm is multiplied out. Raises AudioError if it cannot be written."""
+    description of the result. Weight norm is multiplied out. Raises ModelError for weights that are not finite there,
+    AudioError if the file cannot be written."""
     import torch
 
     from nac_cli.models.layers.weight_norm import fold_state
@@ -96,6 +97,9 @@ def save(
     kind = {"float16": torch.float16, "float32": torch.float32}[dtype]
     state = fold_state(model.state_dict())
     tensors = {name: value.detach().to("cpu", kind).contiguous().numpy() for name, value in state.items()}
+    for name, value in tensors.items():
+        if not np.isfinite(value).all():
+            raise ModelError(f"{path}: not written, as {name} has no finite values in {dtype}; has the training diverged?")
     return _write(path, tensors, model.spec, config, tables, training)
 
 

@@ -44,6 +44,15 @@ def test_imported_models_stay_as_precise_as_they_are(tmp_path):
     assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize("value, dtype", [(float("nan"), "float32"), (70_000.0, "float16")])
+def test_what_is_not_finite_is_not_written(tmp_path, value, dtype):
+    model = family_model("dac-tiny")
+    model.decoder.layers[0].bias[3] = value
+    with pytest.raises(ModelError, match=r"decoder\.layers\.0\.bias"):
+        weights.save(tmp_path / "a.safetensors", model, dataclasses.asdict(model.config), None, {}, dtype=dtype)
+    assert not list(tmp_path.iterdir())
+
+
 def test_weight_norm_stays_behind(tmp_path):
     model = family_model("dac-tiny")
     plain = {name: value.clone() for name, value in model.state_dict().items()}
