@@ -49,7 +49,7 @@ class Archiving:
 
         device = choose_device(self.device, self.threads)
         compressor = Compressor.open(
-            self.settings.model, bitrate=self.settings.bitrate, planes=self.settings.planes,
+            self.settings.model, bitrate=self.settings.bitrate, planes=self.settings.planes, exact=False,
             entropy=self.settings.entropy, tags=self.settings.tags, digest=True, device=device, threads=self.threads,
         )
         shared = SharedEncoder(compressor.codec, together=device == "cuda")
@@ -74,11 +74,13 @@ class Archiver:
             if (kept := self._kept(job)) is not None:
                 return kept
             with self._work.source.reading(job.path) as source:
-                if job.sound:
-                    done = self._compressed(job, found, source, index, tell)
-                else:
-                    done = self._copied(job, found, source)
-            return done
+                try:
+                    if job.sound:
+                        return self._compressed(job, found, source, index, tell)
+                    return self._copied(job, found, source)
+                except NacError as error:  # which knows the file by the name that it has here
+                    failure = explain(error)
+                    return replace(failure, message=failure.message.replace(str(source), job.path))
         except Exception as error:  # whatever one file did, the others still have their turn
             return explain(error)
 
@@ -96,7 +98,7 @@ class Archiver:
             job.path, job.target, found.size, found.mtime_ns, source_sha256, report.pcm_md5, report.num_samples,
             report.sample_rate, report.channels, size, sha256, report.model, settings.model_id,
             settings.lm_id if report.modes.get("lm") else None, settings.id, round(time.monotonic() - started, 3),
-            report.messages, now(),
+            tuple(message.replace(str(source), job.path) for message in report.messages), now(),
         )
 
     def _copied(self, job: Job, found: Found, source: Path) -> Copied:

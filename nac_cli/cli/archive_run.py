@@ -13,7 +13,7 @@ from nac_cli.archive.journal import Crashed, Failed, Outcome
 from nac_cli.archive.pool import Moved, Refused
 from nac_cli.cli import archive_options, options
 from nac_cli.cli.errors import MEANINGS
-from nac_cli.cli.output import Output
+from nac_cli.cli.output import Output, with_name
 from nac_cli.cli.text import clock, counted, size
 from nac_cli.cli.units import Bitrate
 from nac_cli.errors import BatchFailed
@@ -39,7 +39,8 @@ REASONS = {
 @click.argument("target", metavar="DST")
 @click.option(
     "-b", "--bitrate", type=Bitrate(),
-    help=f"Bitrate of each file, tags aside, {options.bitrate_help}.  [default: as nac compress]",
+    help=f"Bitrate of each file, tags aside, {options.bitrate_help}; a sound of a second or so takes somewhat more.  "
+    "[default: as nac compress]",
 )  # fmt: skip
 @click.option("-q", "--planes", type=click.IntRange(1, 64), metavar="N", help="Constant depth instead of a bitrate.")
 @click.option("--model", default="nac-44k", show_default=True, metavar="MODEL", help="Name, id or weight file of a model.")
@@ -167,7 +168,7 @@ def _tell(event: Outcome | Moved, out: Output) -> None:
         out.warn(f"{event.path}: a worker ended ({event.reason}) while it had this file")
     else:
         for message in getattr(event, "messages", ()):
-            out.warn(f"{event.path}: {message}")
+            out.warn(with_name(message, event.path))
         out.record({**record, "exit_code": 0})
 
 

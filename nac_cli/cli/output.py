@@ -63,7 +63,7 @@ class Output:
         if isinstance(error, click.UsageError):
             error.show()
         else:
-            click.echo(f"Error: {printable(_with_name(failure.message, values.get('file')))}", err=True)
+            click.echo(f"Error: {printable(with_name(failure.message, values.get('file')))}", err=True)
         self.record({**values, "exit_code": failure.exit_code, "error": failure.message})
         return failure.exit_code
 
@@ -114,7 +114,7 @@ def bars_on_stderr(time_left: bool = True):
     return Progress(*columns, console=_console(stderr=True), transient=True, redirect_stdout=False)
 
 
-def _with_name(message: str, name: str | None) -> str:
+def with_name(message: str, name: str | None) -> str:
     """A message that begins with the input it speaks of."""
     name = "standard input" if name == "-" else name
     return message if name is None or message.startswith((f"{name}:", f"{name} ")) else f"{name}: {message}"

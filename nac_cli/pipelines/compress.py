@@ -35,6 +35,9 @@ DEFAULT_BITRATE = 6000
 LEAST_SHARE = 0.95
 """Of a bitrate that is asked for, what a file takes at least unless it has all planes."""
 
+SHORT_SECONDS = 20.0
+"""Up to this length the container may be too large for a bitrate."""
+
 
 @dataclass(frozen=True)
 class CompressReport:
@@ -113,6 +116,7 @@ class Compressor:
     modes: tuple[Mode, ...]
     bitrate: int | None
     planes: int | None
+    exact: bool
     tags: bool
     digest: bool
     device: str
@@ -121,15 +125,19 @@ class Compressor:
     @classmethod
     def open(
         cls, model: str | os.PathLike = zoo.DEFAULT, *, bitrate: int | None = None, planes: int | None = None,
-        entropy: str = "auto", tags: bool = True, digest: bool = False, device: str = "auto", threads: int | None = None,
+        exact: bool = True, entropy: str = "auto", tags: bool = True, digest: bool = False, device: str = "auto",
+        threads: int | None = None,
     ) -> Compressor:
-        """Arguments are those of `compress`; `digest` has the MD5 of each source's samples found. Raises UsageError,
-        ModelError, TokenMismatch."""
+        """Arguments are those of `compress`. Unless `exact`, a sound that is too short for the bitrate takes what the
+        container needs on top, and one that all planes do not fill it is nothing to tell of: for files of all kinds, whose
+        bitrate is meant on the whole. `digest` has the MD5 of each source's samples found. Raises UsageError, ModelError,
+        TokenMismatch."""
         if bitrate is not None and planes is not None:
             raise UsageError("give a bitrate or a number of planes, not both")
         file = zoo.find(model)
         codec = open_model(file, device, threads)
-        return cls(codec, *coders_to_pack(file, entropy, threads), bitrate, planes, tags, digest, device, threads)
+        coders = coders_to_pack(file, entropy, threads)
+        return cls(codec, *coders, bitrate, planes, exact, tags, digest, device, threads)
 
     def __call__(
         self, source: str | os.PathLike | BinaryIO | Waveform, target: str | os.PathLike | BinaryIO, *, force: bool = False,
@@ -160,7 +168,7 @@ class Compressor:
         seconds = info.num_samples / info.sample_rate
         per_second = 8 / seconds if seconds else 0.0
         taken = round((counts.total - counts.tags) * per_second)
-        if self.bitrate is not None and taken < LEAST_SHARE * self.bitrate:
+        if self.bitrate is not None and self.exact and taken < LEAST_SHARE * self.bitrate:
             messages.append(
                 f"no use for {self.bitrate} bit/s: with all planes of {info.codec.name} this sound takes {taken}"
             )
@@ -177,7 +185,8 @@ class Compressor:
         if self.planes is not None:
             return fit_planes(packer, self.planes)
         if self.bitrate is not None:
-            return fit_bitrate(packer, self.bitrate)
+            exact = self.exact or packer.info.duration > SHORT_SECONDS
+            return (fit_bitrate if exact else fit_default)(packer, self.bitrate)
         if self.codec.all_planes:
             return fit_planes(packer, self.codec.spec.num_codebooks)
         return fit_default(packer, DEFAULT_BITRATE * len(packer.info.groups))

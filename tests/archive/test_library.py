@@ -108,6 +108,18 @@ def test_where_the_weight_file_lies_does_not_matter(run, settings):
     assert run(settings=replace(settings, model="nac-44k-tiny")).done == 0
 
 
+def test_sounds_too_short_for_a_bitrate_are_no_failures(run, library, settings, archive):
+    for name, seconds in (("blip.wav", 0.02), ("none.wav", 0.0), ("long.wav", 20.0)):
+        write_sound(library / name, seconds=seconds, channels=2)
+    tally = run(settings=replace(settings, planes=None, bitrate=3000))
+    assert tally.done == 7 and not tally.failed
+    entry = journal.read(Folder(archive)).last["long.wav"]
+    assert 0.95 * 3000 <= 8 * entry.bytes / 20.0 <= 3000 and not entry.messages
+    write_sound(library / "long.wav", seconds=21.0, channels=2)
+    (failed,) = run(settings=replace(settings, planes=None, bitrate=90), patterns=Patterns(("long.wav",))).failed
+    assert failed.exit_code == 2 and "90 bit/s cannot be met" in failed.error
+
+
 def test_sidecars_are_copied(run, library, archive):
     run()
     assert run(copy_others=True).copied == 1
@@ -121,7 +133,7 @@ def test_a_bad_file_fails_alone_and_is_tried_again(run, library, archive):
     (library / "empty.wav").write_bytes(b"")
     tally = run()
     assert tally.done == 4 and {failed.path: failed.exit_code for failed in tally.failed} == {"album/bad.flac": 3, "empty.wav": 3}
-    assert "empty" in journal.read(Folder(archive)).last["empty.wav"].error
+    assert journal.read(Folder(archive)).last["empty.wav"].error.startswith("empty.wav is empty")
     assert not (archive / "empty.nac").exists()
     write_sound(library / "empty.wav", seconds=0.3, channels=1)
     tally = run()
