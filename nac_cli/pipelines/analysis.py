@@ -20,7 +20,7 @@ import torch
 from nac_cli.audio import DECIBEL_OFFSET, LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.layered import Layered
-from nac_cli.pipelines.stages import Surroundings, Voices, device_of, inference, pair_starts, shares, with_next
+from nac_cli.pipelines.stages import Surroundings, Voices, device_of, pair_starts, shares, with_next
 from nac_cli.values import Framing, StreamInfo
 
 SILENCE = 1e-5
@@ -186,7 +186,7 @@ def _encoded(
     codes, lost = [], []
     for first, last, start, stop in pieces:
         piece = torch.from_numpy(wav[..., first * hop : last * hop]).to(device_of(model))
-        with inference():
+        with torch.inference_mode():
             encoded = [model.encode(share) for share in shares(piece, model)]
         planes = [torch.cat(plane) for plane in zip(*(share.codes for share in encoded))]
         codes.append([

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -129,16 +128,6 @@ def _up(frames: int, unit: int) -> int:
 def shares(voices: torch.Tensor, model: Codec) -> tuple[torch.Tensor, ...]:
     """What of a batch of voices goes through a model at once: each alone if it is heavy."""
     return voices.split(1) if model.heavy else (voices,)
-
-
-@contextmanager
-def inference() -> Iterator[None]:
-    """No gradients; and on a GPU whole float32 products, of which cuDNN keeps 10 bits by default (TF32), so that codes
-    and sound are those of a CPU but for the order of sums."""
-    import torch
-
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        yield
 
 
 def device_of(model: Codec) -> torch.device:

@@ -14,7 +14,7 @@ import torch
 from nac_cli.audio import angle_ramp, gain_curve, unrotate
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.decoding import Missing
-from nac_cli.pipelines.stages import Surroundings, Voices, device_of, inference, pair_starts, shares, with_next
+from nac_cli.pipelines.stages import Surroundings, Voices, device_of, pair_starts, shares, with_next
 from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
 
 Part = ChunkCodes | Missing | None
@@ -59,7 +59,7 @@ def _decode(
     hop, strides, waves = info.codec.hop_length, info.codec.strides, []
     for first, last, start, stop in around.pieces(chunk.num_frames, left, right):
         codes = [plane[:, first // s : -(-last // s)].to(device_of(model)) for plane, s in zip(planes, strides)]
-        with inference():
+        with torch.inference_mode():
             wav = torch.cat([model.decode(share) for share in zip(*(shares(plane, model) for plane in codes))])
         waves.append(wav[..., (start - first) * hop : (stop - first) * hop].cpu().numpy())
     return np.concatenate(waves, axis=2)
