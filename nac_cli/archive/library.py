@@ -10,7 +10,7 @@ from nac_cli import __version__
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import now
 from nac_cli.archive.folder import Folder
-from nac_cli.archive.journal import Copied, Crashed, Done, Failed, Ledger, Outcome, Planned, Run
+from nac_cli.archive.journal import Crashed, Done, Failed, Ledger, Outcome, Planned, Run
 from nac_cli.archive.naming import fold_case
 from nac_cli.archive.place import Found, Place, checked
 from nac_cli.archive.plan import Job, Patterns, Plan, make_plan

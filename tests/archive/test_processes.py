@@ -53,10 +53,11 @@ def test_workers_that_die_are_replaced(perform):
     assert crashes[-1] == Crash(1, alone=True, given_up=True, reason="killed by SIGKILL")
 
 
-def test_an_unforeseen_error_is_that_of_the_task(perform):
-    finished, crashes, _ = perform("raise", 2, workers=1)
-    assert "ZeroDivisionError: on purpose" in finished[0].message and finished[0].exit_code == 1
-    assert finished[1] == 4 and not crashes
+def test_an_unforeseen_error_is_that_of_the_rest_of_its_batch(perform):
+    finished, crashes, _ = perform(1, "raise", 3, *range(16), workers=1)
+    assert finished[0] == 2 and not crashes
+    assert "ZeroDivisionError: on purpose" in finished[1].message and finished[1].exit_code == 1
+    assert finished[2] == finished[1] and finished[18] == 30, "the next batch is done"
 
 
 def test_work_that_cannot_be_opened_ends_everything(perform):
