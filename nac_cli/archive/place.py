@@ -112,8 +112,8 @@ def part_name(path: str, number: int) -> str:
 
 
 def parts_of(path: str, names: Iterable[str]) -> list[str]:
-    """Those of `names` that make up a file of records, in their order: itself, then its numbered parts. A folder has the
-    first, a store the others, and a place that was moved from one kind to the other has both."""
+    """Those of `names` that make up a file of records, in their order: itself, then its numbered parts. A folder has
+    the first, a store the others, and a place that was moved from one kind to the other has both."""
     parts = [name for name in names if re.fullmatch(re.escape(path) + r"(\.\d{6,})?", name)]
     return sorted(parts, key=lambda name: (len(name), name))
 

@@ -36,9 +36,9 @@ class RayPool:
         self, work: Work, size: int | None = None, *, most: int | None = None, address: str | None = None,
         device: str = "auto", threads: int = 1,
     ):
-        """`address` is "auto" (a cluster that this machine belongs to), "host:port", or "ray://host:port" from anywhere;
-        None starts one on this machine. `size` workers with `threads` CPUs each; by default as many as there are GPUs
-        in the cluster, or CPUs for, and `most` at most. `device` as for `work`.
+        """`address` is "auto" (a cluster that this machine belongs to), "host:port", or "ray://host:port" from
+        anywhere; None starts one on this machine. `size` workers with `threads` CPUs each; by default as many as there
+        are GPUs in the cluster, or CPUs for, and `most` at most. `device` as for `work`.
 
         Raises UsageError if there is no such cluster, or no GPU in it for the device "cuda".
         """

@@ -41,8 +41,9 @@ class Settings:
         if entropy != "auto":
             coders_to_pack(file, entropy)  # which says what is missing
         lm = zoo.lm_beside(file) if entropy in ("auto", "lm") else None
+        name = file.path.absolute() if Path(model).suffix == zoo.SUFFIX else model
         return cls(
-            str(file.path.absolute() if Path(model).suffix == zoo.SUFFIX else model), file.spec.model_id.hex(), lm and lm.model_id.hex(), bitrate, planes, entropy, tags
+            str(name), file.spec.model_id.hex(), lm and lm.model_id.hex(), bitrate, planes, entropy, tags
         )
 
     @property
@@ -58,6 +59,6 @@ class Settings:
         here = Settings.of(self.model, self.bitrate, self.planes, self.entropy, self.tags)
         if here.id != self.id:
             raise ModelError(
-                f"the model {self.model} of {platform.node()}, or the language model beside it, is not the one that this run "
-                "began with; put the same weight files on every machine"
+                f"the model {self.model} of {platform.node()}, or the language model beside it, is not the one that this "
+                "run began with; put the same weight files on every machine"
             )

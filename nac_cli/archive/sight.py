@@ -28,7 +28,7 @@ class Sighted:
             seen = place.stat(found.path)
             if seen is None or (found.mtime_ns and abs(seen.mtime_ns - found.mtime_ns) > SAME_SECONDS * 10**9):
                 raise UsageError(
-                    f"{place.name} is not visible to the worker on {platform.node()}, which sees something else under that "
-                    "name, or nothing: use a folder that all machines share, or an object store"
+                    f"{place.name} is not visible to the worker on {platform.node()}, which sees something else under "
+                    "that name, or nothing: use a folder that all machines share, or an object store"
                 )
         return self.work.open()

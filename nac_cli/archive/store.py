@@ -8,35 +8,30 @@ never travel to other machines with the place.
 from __future__ import annotations
 
 import errno
-import json
-import os
-import platform
 import posixpath
 import re
-import shutil
-import tempfile
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+from nac_cli.archive.holder import Holder
 from nac_cli.archive.place import LOCK, PRIVATE, Found, Skip, checked, joined_parts, part_name, parts_of
+from nac_cli.archive.temporary import sweep, temporary
 from nac_cli.errors import AudioError, CorruptStream, NacError, UsageError
 
 PART_BYTES = 1 << 16
 """Of records: objects cannot be appended to, so the last part is written anew each time until it has this size."""
 READS_AT_ONCE = 16
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}$")
-_TEMPORARY = f"nac-{re.sub(r'[^A-Za-z0-9]', '_', platform.node())}-{{}}-"
 
 
 class Store:
-    """See `Place`. Files being read or written lie in this machine's temporary folder (TMPDIR says which) for as long as
-    that takes. Times of change are the store's own, in whole seconds: some tell more in lists than of single files.
+    """See `Place`. Files being read or written lie in this machine's temporary folder (TMPDIR says which) for as long
+    as that takes. Times of change are the store's own, in whole seconds: some tell more in lists than of single files.
     A put is taken for atomic, which it is in object stores."""
 
     keeps_times: ClassVar[bool] = False
@@ -77,7 +72,7 @@ class Store:
     @contextmanager
     def reading(self, path: str) -> Iterator[Path]:
         suffix = _SUFFIX.search(path)
-        with _temporary() as folder:
+        with temporary() as folder:
             local = folder / f"file{suffix[0] if suffix else ''}"
             with self._explained(path):
                 self._fs.get_file(self._key(path), str(local))
@@ -87,7 +82,7 @@ class Store:
     @contextmanager
     def writing(self, path: str, mtime_ns: int) -> Iterator[Path]:
         key = self._key(path)
-        with _temporary() as folder:
+        with temporary() as folder:
             local = folder / "file"
             with self._named(local, path):
                 yield local
@@ -113,7 +108,7 @@ class Store:
         """A lock object says who works here, and is removed at the end. Where the store knows conditional puts only one
         process gets it. That of a process of this machine that has ended does not count; if one was left by another
         machine, the error says what to remove."""
-        mine = _Holder.me()
+        mine = Holder.me()
         self._take_lock(mine)
         self._tails = {}
         try:
@@ -127,7 +122,7 @@ class Store:
 
     def discard_unfinished(self) -> None:
         """What is unfinished is not in the store, but in the temporary folder of the machine where it was worked on."""
-        _sweep()
+        sweep()
 
     def folds_case(self) -> bool:
         return False
@@ -148,7 +143,9 @@ class Store:
                 raise error.__cause__ from None
             raise UsageError(f"{self.name}: {error}") from error
         except ValueError as error:
-            raise UsageError(f"{self.name}: {error}; a place is a folder, or a URL such as s3://bucket/folder") from error
+            raise UsageError(
+                f"{self.name}: {error}; a place is a folder, or a URL such as s3://bucket/folder"
+            ) from error
 
     @property
     def _fs(self):
@@ -194,7 +191,7 @@ class Store:
                 return None
 
     def _put(self, path: str, data: bytes, mode: str = "overwrite") -> None:
-        with _temporary() as folder:
+        with temporary() as folder:
             (folder / "file").write_bytes(data)
             with self._explained(path):
                 self._fs.put_file(str(folder / "file"), self._key(path), mode=mode)
@@ -204,9 +201,9 @@ class Store:
             self._put(LOCK, mine, mode="create")
         except AudioError:
             there = self._get(LOCK)
-            if there is not None and not _Holder.has_ended(there):
+            if there is not None and not Holder.has_ended(there):
                 raise UsageError(
-                    f"{self.name}: {_Holder.told(there)} works on this archive; wait for it, or end it. If it has ended "
+                    f"{self.name}: {Holder.told(there)} works on this archive; wait for it, or end it. If it has ended "
                     f"without clearing up, remove {self.name.rstrip('/')}/{LOCK}"
                 ) from None
             self._put(LOCK, mine)  # also where a store does not know of conditions
@@ -233,80 +230,9 @@ class Store:
         try:
             yield
         except NacError as error:
-            error.args = tuple(str(part).replace(str(local), f"{self.name.rstrip('/')}/{path}") for part in error.args)
+            where = f"{self.name.rstrip('/')}/{path}"
+            error.args = tuple(str(part).replace(str(local), where) for part in error.args)
             raise
-
-
-class _Holder:
-    """Who has an archive: the content of a lock."""
-
-    @staticmethod
-    def me() -> bytes:
-        time = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        who = {"host": platform.node(), "machine": _machine(), "pid": os.getpid(), "time": time, "token": uuid.uuid4().hex}
-        return json.dumps(who).encode("ascii")
-
-    @staticmethod
-    def has_ended(lock: bytes) -> bool:
-        """Whether it was a process of this machine that is no longer there."""
-        try:
-            who = json.loads(lock)
-            return who["machine"] == _machine() and not _runs(int(who["pid"]))
-        except (ValueError, KeyError, TypeError):
-            return False
-
-    @staticmethod
-    def told(lock: bytes) -> str:
-        try:
-            who = json.loads(lock)
-            return f"nac on {who['host']} (process {who['pid']}, since {who['time']})"
-        except (ValueError, KeyError, TypeError):
-            return "another program"
-
-
-def _machine() -> str:
-    """The same for all processes of a machine, and of no other."""
-    return f"{platform.node()} {uuid.getnode():012x}"
-
-
-def _runs(process: int) -> bool:
-    """Whether there is such a process here; where nobody can tell, there is."""
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    with suppress(OSError):  # Linux tells of those that have ended, and nobody has asked how
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return True
-
-
-@contextmanager
-def _temporary() -> Iterator[Path]:
-    _sweep_once()
-    with tempfile.TemporaryDirectory(prefix=_TEMPORARY.format(os.getpid())) as folder:
-        yield Path(folder)
-
-
-def _sweep() -> None:
-    """Remove the temporary files of processes that were killed."""
-    for left in Path(tempfile.gettempdir()).glob(_TEMPORARY.format("*") + "*"):
-        process = re.match(_TEMPORARY.format(r"(\d+)"), left.name)
-        if process and not _runs(int(process[1])):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-_swept = False
-
-
-def _sweep_once() -> None:
-    global _swept
-    if not _swept:
-        _swept = True
-        _sweep()
 
 
 def _mtime_ns(info: dict) -> int:
@@ -329,6 +255,8 @@ def _advice(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "check the credentials and what they allow"
     if "credentials" in f"{type(error).__name__} {error}".lower():
-        return "give credentials as the store's own tools want them (for S3: `aws configure`, or AWS_ACCESS_KEY_ID and " \
+        return (
+            "give credentials as the store's own tools want them (for S3: `aws configure`, or AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY)"
+        )
     return "check the address of the service, and that it can be reached"

@@ -28,8 +28,9 @@ workers_option = click.option(
     "machines]",
 )  # fmt: skip
 threads_option = click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads of each worker.  [default: an equal share; 1 on Ray]"
-)
+    "--threads", type=click.IntRange(min=1), metavar="N",
+    help="CPU threads of each worker.  [default: an equal share; 1 on Ray]",
+)  # fmt: skip
 engine_option = click.option(
     "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
     help="Where the workers are: on this machine, or on a Ray cluster.",

@@ -21,12 +21,14 @@ server = pytest.importorskip("moto.server", reason="moto is not installed: pip i
 from nac_cli.archive import journal, store  # noqa: E402
 from nac_cli.archive.archiving import Archiving  # noqa: E402
 from nac_cli.archive.folder import Folder  # noqa: E402
+from nac_cli.archive.holder import Holder  # noqa: E402
 from nac_cli.archive.journal import JOURNAL, Done, Planned  # noqa: E402
 from nac_cli.archive.library import archive, survey  # noqa: E402
 from nac_cli.archive.place import LOCK, Found, open_place  # noqa: E402
 from nac_cli.archive.processes import ProcessPool  # noqa: E402
 from nac_cli.archive.sight import Sighted  # noqa: E402
 from nac_cli.archive.store import Store  # noqa: E402
+from nac_cli.archive.temporary import NAME  # noqa: E402
 from nac_cli.errors import AudioError, CorruptStream, UsageError  # noqa: E402
 from nac_cli.failures import explain  # noqa: E402
 from tests.archive.conftest import LocalPool  # noqa: E402
@@ -182,7 +184,7 @@ def test_a_lock_left_behind(name):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait() if name.startswith("s3") else time.sleep(1)  # one of whom the system still knows
     place = open_place(name)
-    who = json.loads(store._Holder.me())
+    who = json.loads(Holder.me())
     write(place, LOCK, json.dumps({**who, "pid": ended.pid}).encode())
     with place.claim():
         assert json.loads(place.records(LOCK))["pid"] == os.getpid()
@@ -278,9 +280,9 @@ def test_temporary_files_of_killed_processes_go(tmp_path, monkeypatch):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     for process in (ended.pid, os.getpid()):
-        (tmp_path / f"{store._TEMPORARY.format(process)}x").mkdir()
+        (tmp_path / f"{NAME.format(process)}x").mkdir()
     Store("memory://x").discard_unfinished()
-    assert [left.name for left in tmp_path.iterdir()] == [f"{store._TEMPORARY.format(os.getpid())}x"]
+    assert [left.name for left in tmp_path.iterdir()] == [f"{NAME.format(os.getpid())}x"]
 
 
 def outputs(place) -> dict[str, str]:
