@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -36,11 +37,15 @@ archive_argument = click.argument("archive", metavar="DST")
 @archive_options.include_option
 @archive_options.exclude_option
 @archive_options.workers_option
+@archive_options.engine_option
+@archive_options.address_option
 @options.device_option
 @archive_options.threads_option
 @options.json_option
 @options.quiet_option
-def verify(archive, level, full, include, exclude, workers, device, threads, as_json, quiet) -> None:
+def verify(
+    archive, level, full, include, exclude, workers, engine, address, device, threads, as_json, quiet
+) -> None:
     """Check every file of an archive against its journal.
 
     stdout has a line for each bad file, and what is wrong with it. Only tokens and full need the models that the files
@@ -59,10 +64,12 @@ def verify(archive, level, full, include, exclude, workers, device, threads, as_
     place = open_place(archive)
     inventory = take_inventory(place)
     kept = inventory.kept(patterns)
-    hands = archive_options.Workers.wanted(workers, threads, device if level == "full" else "cpu")
+    device = device if level == "full" else "cpu"
+    hands = archive_options.Workers.wanted(workers, threads, device, engine, address)
     work, found = Verifying(place, level, device, hands.threads), Verification()
     if kept:
-        with hands.at(work, len(kept)) as pool, steps(f"verifying ({level})", kept, out) as counter:
+        sights = [(place, replace(next(iter(inventory.found.values())), mtime_ns=0))] if inventory.found else []
+        with hands.at(work, len(kept), sights) as pool, steps(f"verifying ({level})", kept, out) as counter:
 
             def watch(entry: Kept, event: float | Failure | Moved) -> None:
                 counter.add(entry, event, isinstance(event, Failure))

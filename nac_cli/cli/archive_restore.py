@@ -38,14 +38,17 @@ LISTED = 10
 @archive_options.include_option
 @archive_options.exclude_option
 @archive_options.workers_option
+@archive_options.engine_option
+@archive_options.address_option
 @options.device_option
 @archive_options.threads_option
 @click.option("-f", "--force", is_flag=True, help="Replace files that are in the way.")
 @options.json_option
 @options.quiet_option
 def restore(
-    archive, out_name, format, bits, no_tags, include, exclude, workers, device, threads, force, as_json, quiet
-) -> None:
+    archive, out_name, format, bits, no_tags, include, exclude, workers, engine, address, device, threads, force, as_json,
+    quiet,
+) -> None:  # fmt: skip
     """Decode every file of an archive to the place below OUT that it had in the library.
 
     Tags, pictures and times of change are put back, and files that are no sound are copied. song.mp3 becomes song.flac.
@@ -67,7 +70,7 @@ def restore(
     place, target = open_place(archive), open_place(out_name)
     inventory = take_inventory(place)
     check_places(place, target)
-    hands = archive_options.Workers.wanted(workers, threads, device)
+    hands = archive_options.Workers.wanted(workers, threads, device, engine, address)
     work = Restoring(place, target, format, bits and int(bits), not no_tags, force, device, hands.threads)
     with target.claim():
         target.discard_unfinished()

@@ -38,7 +38,7 @@ def restore(nac, archive, tmp_path, monkeypatch):
     from contextlib import contextmanager
 
     @contextmanager
-    def at(self, work, tasks):
+    def at(self, work, tasks, sights=()):
         yield LocalPool(work)
 
     monkeypatch.setattr(Workers, "at", at)
