@@ -8,6 +8,7 @@ shape.
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import torch
@@ -27,7 +28,7 @@ class SharedEncoder:
 
     def __init__(self, codec: Codec, together: bool):
         self._codec, self._together = codec.chunked(), together and not codec.heavy
-        self._network = threading.Lock()
+        self._network = ThreadPoolExecutor(1, "encoder")  # what its memory allocator keeps for a thread it keeps once
         self._gathering = threading.Lock()
         self._waiting: list[_Request] = []
 
@@ -43,9 +44,7 @@ class SharedEncoder:
         request = _Request(wav)
         with self._gathering:
             self._waiting.append(request)
-        with self._network:
-            if request in self._waiting:
-                self._serve(self._take(request))
+        self._network.submit(self._serve, request).result()
         if request.error is not None:
             raise request.error
         return request.result
@@ -63,7 +62,10 @@ class SharedEncoder:
                 self._waiting.remove(taken)
         return batch
 
-    def _serve(self, batch: list[_Request]) -> None:
+    def _serve(self, first: _Request) -> None:
+        if first not in self._waiting:
+            return  # it went along with another
+        batch = self._take(first)
         try:
             with torch.inference_mode():
                 encoded = self._codec.encode(torch.cat([request.wav for request in batch]))
