@@ -17,6 +17,7 @@ COLOURS = {
     "mp3": "#d9730d",
     "aac": "#2f9e44",
     "fdkaac": "#0c8599",
+    "lyra": "#6a7a1e",
     "encodec": "#845ef7",
     "dac": "#a0703a",
     "snac": "#868e96",

@@ -60,7 +60,8 @@ def through_nac(
             f"nac gave back {list(decoded.samples.shape)} samples for {list(waveform.samples.shape)}"
         )
     rate = file_bytes * 8 / waveform.duration
-    setting = f"-b {bitrate}" + ("" if entropy == "auto" else f" --entropy {entropy}")
+    name = "" if model == zoo.DEFAULT else f"--model {zoo.find(model).spec.name} "
+    setting = f"{name}-b {bitrate}" + ("" if entropy == "auto" else f" --entropy {entropy}")
     return PeerResult(decoded.samples, file_bytes, rate, setting, there.elapsed, back.elapsed), split
 
 
@@ -96,6 +97,6 @@ def model_of_family(family: str) -> str:
         if file.spec.family == family:
             return str(file.path)
     raise UsageError(
-        f"no model of the family {family} is installed; import a checkpoint and put it into "
-        f"{zoo.user_folder()}"
+        f"no model of the family {family} is installed: `nac models official` says where there are some, "
+        "`nac models import` brings one in"
     )

@@ -30,12 +30,14 @@ MAIN_METRICS = ("visqol", "zimtohrli", "mel", "stft", "si_sdr", "lines", "pesq",
 
 @dataclass(frozen=True)
 class Results:
-    """`rows` of a comparison, the `versions` of what made them, the `plan` and what was `left_out`."""
+    """`rows` of a comparison, the `versions` of what made them, the `plan`, what was `left_out`, and why
+    peers and metrics were `absent`."""
 
     rows: list[Row]
     versions: dict[str, str | None]
     plan: dict
     left_out: list[str]
+    absent: dict[str, str]
 
 
 def read_results(folder: Path) -> Results:
@@ -44,7 +46,9 @@ def read_results(folder: Path) -> Results:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         rows = [from_plain(row) for row in found["rows"]]
-        return Results(rows, found["versions"], found.get("plan", {}), found.get("left_out", []))
+        return Results(
+            rows, found["versions"], found.get("plan", {}), found.get("left_out", []), found.get("absent", {})
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         hint = f"make them with `nac bench PATHS -o {folder}`"
         raise UsageError(f"{path}: no results of `nac bench` ({error}); {hint}") from error
@@ -284,6 +288,7 @@ def _notes(results: Results) -> list[str]:
                 f"{LABELS[codec]} has no files as small as {wanted} kbit/s for some clips; its floor here is "
                 f"{smallest:.1f} kbit/s, and that is what stands for it."
             )
+    notes += [f"Without {name}: {reason}." for name, reason in results.absent.items()]
     if results.left_out:
         notes.append(f"Left out: {'; '.join(results.left_out)}.")
     if any(math.isinf(score) for row in results.rows for score in row.scores.values()):

@@ -35,6 +35,7 @@ def mean_table(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], 
         *(METRICS[name].label for name in metrics),
         "ENCODE x",
         "DECODE x",
+        "PEAK MB",
     ]
     lines = [
         [
@@ -44,6 +45,7 @@ def mean_table(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], 
             *(figure(row.scores.get(name, math.nan)) for name in metrics),
             figure(row.encode_speed, 1),
             figure(row.decode_speed, 1),
+            figure(row.peak_bytes and row.peak_bytes / 1e6, 0),
         ]
         for row in rows
     ]
