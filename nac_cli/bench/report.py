@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from nac_cli.bench.pictures import DEPTH, TOP_HERTZ, spectrogram_uri
 from nac_cli.bench.results import EVERYTHING, Row, domains, from_plain, means, metrics_of
 from nac_cli.bench.sounds import Packed, pack
 from nac_cli.bench.store import ORIGINAL
-from nac_cli.bench.summary import clip_table, equal_table, peers_of, sentence
+from nac_cli.bench.summary import clip_table, counted_clips, equal_table, peers_of, sentence, win_table
 from nac_cli.bench.tables import LABELS, figure, mean_table
 from nac_cli.errors import UsageError
 
@@ -73,6 +74,7 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
     peers, codecs = peers_of(rows), list(dict.fromkeys(row.codec for row in rows))
     drawn = charts(rows, metrics)
     equal_header, equal_lines = equal_table(rows, metrics)
+    win_header, win_lines = win_table(rows, metrics)
     split_header, split_lines = _split_table(rows)
     return {
         "style": page.asset("style.css"),
@@ -91,6 +93,8 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
         "equal_lines": equal_lines,
         "split_header": split_header,
         "split_lines": split_lines,
+        "win_header": win_header,
+        "win_lines": win_lines,
         "rival": LABELS[peers[0]] if peers else "",
         "clip_tables": _clip_tables(rows, metrics, peers),
         "clips": [sounds.clip(name) for name in sounds.names],
@@ -209,7 +213,8 @@ def _domain_tables(rows: Sequence[Row], metrics: Sequence[str]) -> list[dict]:
     for domain in (EVERYTHING, *(found if found != [EVERYTHING] else [])):
         own = [row for row in rows if domain in (EVERYTHING, row.domain)]
         lines = mean_table(means(own), metrics)[1]
-        tables.append({"name": domain, "clips": len({row.clip for row in own}), "lines": lines})
+        count = len({row.clip for row in own})
+        tables.append({"name": domain, "clips": count, "counted": counted_clips(count), "lines": lines})
     return tables
 
 
@@ -272,7 +277,7 @@ def _about(results: Results) -> str:
         by = ", ".join(judges)
         chosen = f" Peers are at the size of nac's files, in the setting best for each clip by {by}."
     mono = " Clips are mixed down to mono." if results.plan.get("mono") else ""
-    return f"{codecs}; {len({row.clip for row in rows})} clips, {seconds:.0f} s.{mono}{chosen}"
+    return f"{codecs}; {counted_clips(len({row.clip for row in rows}))}, {seconds:.0f} s.{mono}{chosen}"
 
 
 def _notes(results: Results) -> list[str]:
@@ -291,6 +296,11 @@ def _notes(results: Results) -> list[str]:
     notes += [f"Without {name}: {reason}." for name, reason in results.absent.items()]
     if results.left_out:
         notes.append(f"Left out: {'; '.join(results.left_out)}.")
-    if any(math.isinf(score) for row in results.rows for score in row.scores.values()):
-        notes.append("Infinite figures are left out of the means.")
+    infinite = Counter(
+        (row.codec, name) for row in results.rows for name, score in row.scores.items() if math.isinf(score)
+    )
+    notes += [
+        f"{LABELS[codec]} has {count} infinite figures of {METRICS[name].label}, which the means leave out."
+        for (codec, name), count in infinite.items()
+    ]
     return notes

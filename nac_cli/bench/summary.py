@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nac_cli.bench.equal import Equal, equals
 from nac_cli.bench.metrics import METRICS
 from nac_cli.bench.results import Row
-from nac_cli.bench.tables import LABELS, equal_text, figure, place_text
+from nac_cli.bench.tables import LABELS, UNDEFINED, equal_text, figure, place_text
 
 FIRST = ("visqol", "zimtohrli", "mel", "pesq", "stoi")
 """Metrics of the sentence: they disagree, so it has all of them that were measured."""
@@ -23,7 +23,7 @@ def peers_of(rows: Sequence[Row]) -> list[str]:
 def sentence(rows: Sequence[Row]) -> str:
     """`On 11 clips, nac at 6 kbit/s is as good as Opus at 9.8 kbit/s by ViSQOL, ...; ...`"""
     clips = len({row.clip for row in rows})
-    counted = f"{clips} clip" + ("" if clips == 1 else "s")
+    counted = counted_clips(clips)
     ours, peers = [row for row in rows if row.codec == "nac"], peers_of(rows)
     if not ours or not peers:
         codecs = ", ".join(LABELS[codec] for codec in dict.fromkeys(row.codec for row in rows))
@@ -50,6 +50,10 @@ def sentence(rows: Sequence[Row]) -> str:
         if wins
         else said
     )
+
+
+def counted_clips(count: int) -> str:
+    return f"{count} clip" + ("" if count == 1 else "s")
 
 
 def _on(equal: Equal, clips: int) -> str:
@@ -87,6 +91,18 @@ def clip_table(rows: Sequence[Row], target: int, peer: str, metrics: Sequence[st
             cells.append({"text": f"{figure(a)} / {figure(b)}{mark}", "kind": kind})
         lines.append({"clip": ours.clip, "cells": cells})
     return lines
+
+
+def win_table(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Header and lines: for each rate of nac and peer, on how many clips nac is better by each metric."""
+    targets = dict.fromkeys(row.target for row in rows if row.codec == "nac")
+    lines = []
+    for peer in peers_of(rows):
+        for target in targets:
+            won = [wins_of(rows, target, peer, name) for name in metrics]
+            cells = [f"{wins} of {whole}" if whole else UNDEFINED for wins, whole in won]
+            lines.append([f"{LABELS[peer]}, {target / 1000:g} kbit/s", *cells])
+    return ["beside", *(METRICS[name].label for name in metrics)], lines
 
 
 def equal_table(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:

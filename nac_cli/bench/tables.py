@@ -23,19 +23,21 @@ def figure(value: float | None, digits: int = 2) -> str:
     """A dash for what is undefined."""
     if value is None or math.isnan(value):
         return UNDEFINED
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
     return f"{value:.{digits}f}"
 
 
 def mean_table(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """Header and lines; a star marks files that missed their size."""
     header = [
-        "CODEC",
-        "WANTED",
-        "FILE KBIT/S",
+        "codec",
+        "wanted",
+        "file kbit/s",
         *(METRICS[name].label for name in metrics),
-        "ENCODE x",
-        "DECODE x",
-        "PEAK MB",
+        "encode x",
+        "decode x",
+        "peak MB",
     ]
     lines = [
         [

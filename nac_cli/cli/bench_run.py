@@ -196,7 +196,7 @@ def _tell(rows: list[Row], out: Output) -> None:
         out.record(plain(row))
     if rows:
         header, lines = mean_table(means(rows), metrics_of(rows))
-        out.table(lines, header)
+        out.table(lines, [name.upper() for name in header])
 
 
 def _write(folder: Path, rows: list[Row], plan: Plan, missed: dict, sound_budget: int, out: Output) -> None:
