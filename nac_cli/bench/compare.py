@@ -167,9 +167,9 @@ def _measured(task: Task, codec: str, target: float, waveform: Waveform) -> tupl
         model = task.plan.model if codec == "nac" else model_of_family(codec)
         entropy = task.plan.entropy if codec == "nac" else "auto"
         _load(model, task.threads)
-        arguments = (waveform, round(target), model, entropy, task.threads)
+        arguments = (waveform, round(target), model, entropy, task.threads, codec != "nac")
         result, split = through_nac(*arguments)
-        met, again = True, (through_nac, *arguments)
+        met, again = codec == "nac" or result.meets(target), (through_nac, *arguments)
     row = _row(task, codec, waveform, result, split, met)
     if task.plan.memory and again:
         row = replace(row, peak_bytes=peak_alone(*again))

@@ -38,19 +38,30 @@ def through_nac(
     model: str = zoo.DEFAULT,
     entropy: str = "auto",
     threads: int | None = None,
+    nearest: bool = False,
 ) -> tuple[PeerResult, Split]:
     """Compresses and decompresses through files; the times are those of a loaded model.
 
-    Raises what `compress` and `decompress` do, AudioError where samples are lost.
+    With `nearest`, a bitrate out of the model's range becomes its least or its greatest depth. Raises what
+    `compress` and `decompress` do, AudioError where samples are lost.
     """
     import nac_cli
 
     with tempfile.TemporaryDirectory() as folder:
         source, packed, restored = (Path(folder) / name for name in ("clip.wav", "clip.nac", "restored.wav"))
         soundfile.write(source, waveform.samples.T, waveform.sample_rate, subtype="FLOAT")
-        there = nac_cli.compress(
-            source, packed, bitrate=bitrate, model=model, entropy=entropy, threads=threads
-        )
+        how = {"model": model, "entropy": entropy, "threads": threads}
+        depth = None
+        try:
+            there = nac_cli.compress(source, packed, bitrate=bitrate, **how)
+        except UsageError:
+            if not nearest:
+                raise
+            depth = zoo.find(model).spec.num_codebooks
+            there = nac_cli.compress(source, packed, planes=depth, **how)
+            if there.bitrate > bitrate:
+                depth = 1
+                there = nac_cli.compress(source, packed, planes=depth, force=True, **how)
         back = nac_cli.decompress(packed, restored, threads=threads, bits=32)
         decoded = read_clip(restored)
         split = split_of(packed)
@@ -61,7 +72,8 @@ def through_nac(
         )
     rate = file_bytes * 8 / waveform.duration
     name = "" if model == zoo.DEFAULT else f"--model {zoo.find(model).spec.name} "
-    setting = f"{name}-b {bitrate}" + ("" if entropy == "auto" else f" --entropy {entropy}")
+    target = f"-q {depth}" if depth else f"-b {bitrate}"
+    setting = f"{name}{target}" + ("" if entropy == "auto" else f" --entropy {entropy}")
     return PeerResult(decoded.samples, file_bytes, rate, setting, there.elapsed, back.elapsed), split
 
 

@@ -283,15 +283,18 @@ def _about(results: Results) -> str:
 def _notes(results: Results) -> list[str]:
     notes = []
     for codec in peers_of(results.rows):
-        missed = [
-            row for row in results.rows if row.codec == codec and not row.met and row.bitrate > row.target
-        ]
-        if missed:
-            smallest = min(row.bitrate for row in missed) / 1000
-            wanted = ", ".join(f"{target / 1000:g}" for target in sorted({row.target for row in missed}))
+        missed = [row for row in results.rows if row.codec == codec and not row.met]
+        small, large = ([r for r in missed if (r.bitrate > r.target) == above] for above in (True, False))
+        if small:
+            floor = min(row.bitrate for row in small) / 1000
             notes.append(
-                f"{LABELS[codec]} has no files as small as {wanted} kbit/s for some clips; its floor here is "
-                f"{smallest:.1f} kbit/s, and that is what stands for it."
+                f"{LABELS[codec]} has no files as small as {_wanted(small)} kbit/s for some clips; its floor here "
+                f"is {floor:.1f} kbit/s, and that is what stands for it."
+            )
+        if large:
+            notes.append(
+                f"{LABELS[codec]} has no files of {_wanted(large)} kbit/s for some clips; the nearest that it has "
+                "stands for it."
             )
     notes += [f"Without {name}: {reason}." for name, reason in results.absent.items()]
     if results.left_out:
@@ -304,3 +307,7 @@ def _notes(results: Results) -> list[str]:
         for (codec, name), count in infinite.items()
     ]
     return notes
+
+
+def _wanted(rows: Sequence[Row]) -> str:
+    return ", ".join(f"{target / 1000:g}" for target in sorted({row.target for row in rows}))

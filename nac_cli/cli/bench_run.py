@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     default="opus,mp3",
     show_default=True,
     help="Codecs beside nac, matched to the size of each of its files: opus, mp3, aac; and where they are "
-    "installed fdkaac (the command, or an ffmpeg with libfdk_aac), lyra (its programs), encodec, dac, snac and "
+    "installed fdkaac (the command, or an ffmpeg with libfdk_aac), lyra (its programs), encodec, dac, snac, "
     "taae (a model).",
 )
 @click.option(

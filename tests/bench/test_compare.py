@@ -23,7 +23,7 @@ from nac_cli.bench.peers.opus import OPUS_SETTINGS
 from nac_cli.bench.results import Row, from_plain, means, plain, write_csv, write_json
 from nac_cli.bench.store import Store, folder_name
 from nac_cli.errors import AudioError, UsageError
-from tests.models import write_tiny_model
+from tests.models import write_family_model, write_tiny_model
 
 FAST = dict(columns=("mel", "si_sdr"), judges=("mel",))
 RATE = 44_100
@@ -180,6 +180,19 @@ def test_where_nac_has_no_file_so_small_the_peers_are_measured_all_the_same(clip
     warnings: list[str] = []
     rows = compare(clips_in([clips / "speech-b.flac"]), plan(model, rates=(300,)), warn=warnings.append)
     assert [row.codec for row in rows] == ["opus"] and "nac at 0.3 kbit/s" in warnings[0]
+
+
+@pytest.mark.parametrize(("target", "depth"), [(200, 1), (1300, None), (9000, 4)])
+def test_a_neural_peer_out_of_its_range_has_its_nearest_file(target, depth, clips, tmp_path, monkeypatch):
+    """DAC's smallest preset: 1.2 to 2.1 kbit/s, one plane to four, of one second."""
+    name = "dac-tiny"
+    write_family_model(tmp_path, name)
+    monkeypatch.setenv("NAC_MODELS", str(tmp_path))
+    only = Plan(codecs=("dac",), rates=(target,), mono=True, **FAST)
+    (row,) = compare(clips_in([clips / "speech-b.flac"]), only)
+    assert row.setting == f"--model {name} " + (f"-q {depth}" if depth else f"-b {target}")
+    assert row.met == (depth is None)
+    assert row.bitrate > target if depth == 1 else row.bitrate <= target
 
 
 def test_speech_metrics_are_for_speech(clips, monkeypatch):
