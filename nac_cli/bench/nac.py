@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -14,6 +15,9 @@ from nac_cli.bench.peers import PeerResult
 from nac_cli.errors import AudioError, UsageError
 from nac_cli.models import zoo
 from nac_cli.values import Waveform
+
+if TYPE_CHECKING:
+    from nac_cli.pipelines.compress import CompressReport
 
 FAMILIES = ("encodec", "dac", "snac", "taae")
 """Families of neural codecs that take part when the user has imported a model of theirs."""
@@ -50,18 +54,7 @@ def through_nac(
     with tempfile.TemporaryDirectory() as folder:
         source, packed, restored = (Path(folder) / name for name in ("clip.wav", "clip.nac", "restored.wav"))
         soundfile.write(source, waveform.samples.T, waveform.sample_rate, subtype="FLOAT")
-        how = {"model": model, "entropy": entropy, "threads": threads}
-        depth = None
-        try:
-            there = nac_cli.compress(source, packed, bitrate=bitrate, **how)
-        except UsageError:
-            if not nearest:
-                raise
-            depth = zoo.find(model).spec.num_codebooks
-            there = nac_cli.compress(source, packed, planes=depth, **how)
-            if there.bitrate > bitrate:
-                depth = 1
-                there = nac_cli.compress(source, packed, planes=depth, force=True, **how)
+        there, target = _compressed(source, packed, bitrate, nearest, model, entropy, threads)
         back = nac_cli.decompress(packed, restored, threads=threads, bits=32)
         decoded = read_clip(restored)
         split = split_of(packed)
@@ -72,9 +65,27 @@ def through_nac(
         )
     rate = file_bytes * 8 / waveform.duration
     name = "" if model == zoo.DEFAULT else f"--model {zoo.find(model).spec.name} "
-    target = f"-q {depth}" if depth else f"-b {bitrate}"
     setting = f"{name}{target}" + ("" if entropy == "auto" else f" --entropy {entropy}")
     return PeerResult(decoded.samples, file_bytes, rate, setting, there.elapsed, back.elapsed), split
+
+
+def _compressed(
+    source: Path, packed: Path, bitrate: int, nearest: bool, model: str, entropy: str, threads: int | None
+) -> tuple[CompressReport, str]:
+    """What compressing said, and the option that told how much."""
+    import nac_cli
+
+    how = {"model": model, "entropy": entropy, "threads": threads}
+    try:
+        return nac_cli.compress(source, packed, bitrate=bitrate, **how), f"-b {bitrate}"
+    except UsageError:
+        if not nearest:
+            raise
+    most = zoo.find(model).spec.num_codebooks
+    there = nac_cli.compress(source, packed, planes=most, **how)
+    if there.bitrate <= bitrate:
+        return there, f"-q {most}"
+    return nac_cli.compress(source, packed, planes=1, force=True, **how), "-q 1"
 
 
 def split_of(path: Path) -> Split:
