@@ -20,7 +20,7 @@ from nac_cli.bench.results import EVERYTHING, Row, domains, from_plain, means, m
 from nac_cli.bench.sounds import Packed, pack
 from nac_cli.bench.store import ORIGINAL
 from nac_cli.bench.summary import clip_table, counted_clips, equal_table, peers_of, sentence, win_table
-from nac_cli.bench.tables import LABELS, figure, mean_table
+from nac_cli.bench.tables import LABELS, cost_table, figure, mean_table
 from nac_cli.errors import UsageError
 
 RESULTS_FILE, PAGE = "results.json", "report.html"
@@ -75,6 +75,7 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
     drawn = charts(rows, metrics)
     equal_header, equal_lines = equal_table(rows, metrics)
     win_header, win_lines = win_table(rows, metrics)
+    cost_header, cost_lines = cost_table(means(rows))
     split_header, split_lines = _split_table(rows)
     return {
         "style": page.asset("style.css"),
@@ -91,6 +92,8 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
         "data": {"charts": [c.item for c in drawn]},
         "equal_header": equal_header,
         "equal_lines": equal_lines,
+        "cost_header": cost_header,
+        "cost_lines": cost_lines,
         "split_header": split_header,
         "split_lines": split_lines,
         "win_header": win_header,
@@ -254,7 +257,7 @@ def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
                 modes[mode] = modes.get(mode, 0) + count
         file = figure(np.mean([row.bitrate for row in own]) / 1000)
         lines.append(
-            [f"{target / 1000:g}", file, *parts, planes, ", ".join(f"{n} {m}" for m, n in modes.items())]
+            [f"{target / 1000:g}", file, *parts, ", ".join(f"{n} {m}" for m, n in modes.items()), planes]
         )
     return [
         "wanted",
@@ -262,8 +265,8 @@ def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         "header and blocks",
         "gains, angles, depths",
         "coder",
-        "planes",
         "chunks by mode",
+        "planes, the first on",
     ], lines
 
 

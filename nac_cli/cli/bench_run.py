@@ -188,15 +188,16 @@ def _judges(names: tuple[str, ...] | None, absent: dict[str, str]) -> tuple[str,
 
 
 def _tell(rows: list[Row], out: Output) -> None:
-    """Means on stdout as a table, or every row as JSON."""
+    """Means on stdout as tables, or every row as JSON."""
     from nac_cli.bench.results import means, metrics_of, plain
-    from nac_cli.bench.tables import mean_table
+    from nac_cli.bench.tables import cost_table, mean_table
 
     for row in rows:
         out.record(plain(row))
     if rows:
-        header, lines = mean_table(means(rows), metrics_of(rows))
-        out.table(lines, [name.upper() for name in header])
+        found = means(rows)
+        for header, lines in (mean_table(found, metrics_of(rows)), cost_table(found)):
+            out.table(lines, [name.upper() for name in header])
 
 
 def _write(folder: Path, rows: list[Row], plan: Plan, missed: dict, sound_budget: int, out: Output) -> None:
