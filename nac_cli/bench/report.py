@@ -96,6 +96,7 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
         "cost_lines": cost_lines,
         "split_header": split_header,
         "split_lines": split_lines,
+        "measured": _measured(rows),
         "win_header": win_header,
         "win_lines": win_lines,
         "rival": LABELS[peers[0]] if peers else "",
@@ -281,6 +282,15 @@ def _about(results: Results) -> str:
         chosen = f" Peers are at the size of nac's files, in the setting best for each clip by {by}."
     mono = " Clips are mixed down to mono." if results.plan.get("mono") else ""
     return f"{codecs}; {counted_clips(len({row.clip for row in rows}))}, {seconds:.0f} s.{mono}{chosen}"
+
+
+def _measured(rows: Sequence[Row]) -> str:
+    """The mean bitrates at which each peer was measured."""
+    found: dict[str, list[str]] = {}
+    for row in sorted(means(rows), key=lambda row: row.bitrate):
+        found.setdefault(row.codec, []).append(f"{row.bitrate / 1000:.1f}")
+    points = [f"{LABELS[codec]} {', '.join(dict.fromkeys(found[codec]))} kbit/s" for codec in peers_of(rows)]
+    return "; ".join(points)
 
 
 def _notes(results: Results) -> list[str]:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     "--peer-rates",
     type=KilobitRates(),
     default="",
-    help="Further rates of the peers, so that their curves go on where nac's end.",
+    help="Further rates of the peers, so that their curves go on where nac's end, and to find more exactly where "
+    "a peer is as good as nac.",
 )
 @click.option(
     "--metrics",
@@ -101,7 +102,7 @@ def run(
     folder REPORT, and what was measured before is not measured again.
 
     \b
-    nac bench clips/ --rates 1.5,3,6,9,12 --peers opus,mp3,aac --jobs 4 -o report/
+    nac bench clips/ --rates 3,6,9 --peers opus,mp3 --peer-rates 10,11,12,14,16 --jobs 4 -o report/
     nac bench song.flac --rates 6 --peers opus --metrics mel,visqol --json
     """
     from nac_cli.bench.clips import clips_in

@@ -48,6 +48,7 @@ def test_the_page_says_what_was_measured(folder):
         "ViSQOL",
         "mel distance",
         "FLAC, 16 bits",
+        "Measured: Opus 3.0, 5.9 kbit/s.",
         "Spectrogram of music-a: nac 5.9 kbit/s",
     ):
         assert said in page, said
