@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from nac_cli.bench import page
 from nac_cli.bench.charts import charts, legend, library
 from nac_cli.bench.clips import read_clip
 from nac_cli.bench.metrics import METRICS
+from nac_cli.bench.notes import Results, about, measured_points, notes
 from nac_cli.bench.pictures import DEPTH, TOP_HERTZ, spectrogram_uri
 from nac_cli.bench.results import EVERYTHING, Row, domains, from_plain, means, metrics_of
 from nac_cli.bench.sounds import Packed, pack
@@ -27,18 +25,6 @@ RESULTS_FILE, PAGE = "results.json", "report.html"
 BUDGET = 48_000_000
 MAIN_METRICS = ("visqol", "zimtohrli", "mel", "stft", "si_sdr", "lines", "pesq", "stoi", "side_mel", "width")
 """The order of the page; what is not in it comes after."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """`rows` of a comparison, the `versions` of what made them, the `plan`, what was `left_out`, and why
-    peers and metrics were `absent`."""
-
-    rows: list[Row]
-    versions: dict[str, str | None]
-    plan: dict
-    left_out: list[str]
-    absent: dict[str, str]
 
 
 def read_results(folder: Path) -> Results:
@@ -83,8 +69,8 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
         "script": page.asset("report.js"),
         "library": library(),
         "summary": sentence(rows),
-        "about": _about(results),
-        "notes": _notes(results),
+        "about": about(results),
+        "notes": notes(results),
         "domains": _domain_tables(rows, metrics),
         "header": mean_table([], metrics)[0],
         "legend": legend(codecs),
@@ -96,7 +82,7 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
         "cost_lines": cost_lines,
         "split_header": split_header,
         "split_lines": split_lines,
-        "measured": _measured(rows),
+        "measured": measured_points(rows),
         "win_header": win_header,
         "win_lines": win_lines,
         "rival": LABELS[peers[0]] if peers else "",
@@ -269,58 +255,3 @@ def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         "chunks by mode",
         "planes, the first on",
     ], lines
-
-
-def _about(results: Results) -> str:
-    rows = results.rows
-    seconds = sum({row.clip: row.seconds for row in rows}.values())
-    codecs = ", ".join(LABELS[codec] for codec in dict.fromkeys(row.codec for row in rows))
-    judges = [METRICS[name].label for name in results.plan.get("judges", []) if name in METRICS]
-    chosen = ""
-    if judges and peers_of(rows):
-        by = ", ".join(judges)
-        chosen = f" Peers are at the size of nac's files, in the setting best for each clip by {by}."
-    mono = " Clips are mixed down to mono." if results.plan.get("mono") else ""
-    return f"{codecs}; {counted_clips(len({row.clip for row in rows}))}, {seconds:.0f} s.{mono}{chosen}"
-
-
-def _measured(rows: Sequence[Row]) -> str:
-    """The mean bitrates at which each peer was measured."""
-    found: dict[str, list[str]] = {}
-    for row in sorted(means(rows), key=lambda row: row.bitrate):
-        found.setdefault(row.codec, []).append(f"{row.bitrate / 1000:.1f}")
-    points = [f"{LABELS[codec]} {', '.join(dict.fromkeys(found[codec]))} kbit/s" for codec in peers_of(rows)]
-    return "; ".join(points)
-
-
-def _notes(results: Results) -> list[str]:
-    notes = []
-    for codec in peers_of(results.rows):
-        missed = [row for row in results.rows if row.codec == codec and not row.met]
-        small, large = ([r for r in missed if (r.bitrate > r.target) == above] for above in (True, False))
-        if small:
-            floor = min(row.bitrate for row in small) / 1000
-            notes.append(
-                f"{LABELS[codec]} has no files as small as {_wanted(small)} kbit/s for some clips; its floor here "
-                f"is {floor:.1f} kbit/s, and that is what stands for it."
-            )
-        if large:
-            notes.append(
-                f"{LABELS[codec]} has no files of {_wanted(large)} kbit/s for some clips; the nearest that it has "
-                "stands for it."
-            )
-    notes += [f"Without {name}: {reason}." for name, reason in results.absent.items()]
-    if results.left_out:
-        notes.append(f"Left out: {'; '.join(results.left_out)}.")
-    infinite = Counter(
-        (row.codec, name) for row in results.rows for name, score in row.scores.items() if math.isinf(score)
-    )
-    notes += [
-        f"{LABELS[codec]} has {count} infinite figures of {METRICS[name].label}, which the means leave out."
-        for (codec, name), count in infinite.items()
-    ]
-    return notes
-
-
-def _wanted(rows: Sequence[Row]) -> str:
-    return ", ".join(f"{target / 1000:g}" for target in sorted({row.target for row in rows}))
