@@ -84,6 +84,8 @@ def _chart(rows: Sequence[Row], metric: str, place: str) -> Chart:
         x_axis_label="kbit/s of the whole file",
         tools="",
         toolbar_location=None,
+        background_fill_color=None,  # painted white once, it would leave an edge in the dark
+        border_fill_color=None,
     )
     for domain in (EVERYTHING, *domains(rows)):
         _curves(plot, rows, metric, domain)

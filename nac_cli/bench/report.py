@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +18,17 @@ from nac_cli.bench.pictures import DEPTH, TOP_HERTZ, spectrogram_uri
 from nac_cli.bench.results import EVERYTHING, Row, domains, from_plain, means, metrics_of
 from nac_cli.bench.sounds import Packed, pack
 from nac_cli.bench.store import ORIGINAL
-from nac_cli.bench.summary import clip_table, counted_clips, equal_table, peers_of, sentence, win_table
+from nac_cli.bench.summary import (
+    clip_table,
+    counted_clips,
+    equal_table,
+    peers_of,
+    sentence,
+    usual_rate,
+    win_table,
+)
 from nac_cli.bench.tables import LABELS, cost_table, figure, mean_table
-from nac_cli.errors import UsageError
+from nac_cli.errors import AudioError, UsageError
 
 RESULTS_FILE, PAGE = "results.json", "report.html"
 BUDGET = 48_000_000
@@ -112,9 +121,11 @@ class _Sounds:
             for name in dict.fromkeys(row.clip for row in rows)
         }
         self.names = [name for name, own in self.rows.items() if own]
-        self.paths = [path for name in self.names for path in self._paths(name)]
+        self.same = _first_alike(folder, [path for name in self.names for path in self._paths(name)])
+        self.paths = list(dict.fromkeys(self.same.values()))
         self.packed: Packed = pack([folder / path for path in self.paths], budget)
-        self.ids = {path: f"sound-{index}" for index, path in enumerate(self.paths)}
+        ids = {path: f"sound-{index}" for index, path in enumerate(self.paths)}
+        self.ids = {path: ids[first] for path, first in self.same.items()}
 
     def _paths(self, name: str) -> list[str]:
         own = self.rows[name]
@@ -134,12 +145,12 @@ class _Sounds:
         return f"The sounds in this page are {self.packed.form}.{left_out}"
 
     def _carried(self, path: str) -> bool:
-        return self.packed.texts[self.paths.index(path)] is not None
+        return self.packed.texts[self.paths.index(self.same[path])] is not None
 
     def clip(self, name: str) -> dict:
         own, original = self.rows[name], self._paths(name)[0]
         targets = list(dict.fromkeys(row.target for row in own))
-        shown = min(targets, key=lambda rate: (abs(rate - 6000), rate))
+        shown = usual_rate(targets)
         first = own[0]
         versions = [
             {
@@ -197,6 +208,19 @@ class _Sounds:
         return {"uri": spectrogram_uri(sound.samples, sound.sample_rate), "title": title}
 
 
+def _first_alike(folder: Path, paths: Sequence[str]) -> dict[str, str]:
+    """Of each sound the first that is the same, as those of a codec under its floor are."""
+    first: dict[bytes, str] = {}
+    return {path: first.setdefault(_digest(folder / path), path) for path in paths}
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError as error:
+        raise AudioError(f"{path}: cannot read the sound ({error.strerror or error})") from error
+
+
 def _domain_tables(rows: Sequence[Row], metrics: Sequence[str]) -> list[dict]:
     tables = []
     found = domains(rows)
@@ -214,6 +238,7 @@ def _clip_tables(rows: Sequence[Row], metrics: Sequence[str], peers: Sequence[st
     return [
         {
             "title": f"nac and {LABELS[peers[0]]} at {target / 1000:g} kbit/s",
+            "open": target == usual_rate(targets),
             "header": header,
             "lines": clip_table(rows, target, peers[0], metrics),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from nac_cli.bench.equal import Equal, equals
 from nac_cli.bench.metrics import METRICS
@@ -28,7 +28,7 @@ def sentence(rows: Sequence[Row]) -> str:
     if not ours or not peers:
         codecs = ", ".join(LABELS[codec] for codec in dict.fromkeys(row.codec for row in rows))
         return f"{codecs} on {counted}."
-    target = min({row.target for row in ours}, key=lambda rate: (abs(rate - USUAL_RATE), rate))
+    target = usual_rate({row.target for row in ours})
     peer = peers[0]
     some = [name for name in FIRST if any(math.isfinite(row.scores.get(name, math.nan)) for row in ours)]
     some = some or list(ours[0].scores)[:1]
@@ -50,6 +50,11 @@ def sentence(rows: Sequence[Row]) -> str:
         if wins
         else said
     )
+
+
+def usual_rate(rates: Iterable[int]) -> int:
+    """The one nearest to USUAL_RATE."""
+    return min(rates, key=lambda rate: (abs(rate - USUAL_RATE), rate))
 
 
 def counted_clips(count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -88,6 +89,14 @@ def test_ceilings_infinities_absent_peers_and_memory_are_said(tmp_path):
     assert costs[6:12] == ["nac", "9", "9.00", "–", "–", "600"]
     assert costs[12:18] == ["snac", "9", "2.60*", "–", "–", "–"]
     assert bits[7:14] == ["9", "9.00", "0.100", "0.050", "0.003", "2 lm", "1.00, 0.50"]
+
+
+def test_a_sound_that_comes_twice_is_in_the_page_once(tmp_path):
+    write_results(tmp_path, clips=("a",), codecs=("nac", "mp3"))
+    shutil.copy(tmp_path / "sounds/a/mp3-3000.flac", tmp_path / "sounds/a/mp3-6000.flac")
+    page = write_report(tmp_path, read_results(tmp_path)).read_text()
+    assert page.count('type="text/plain"') == 4 and page.count('type="radio"') == 5
+    assert len(set(re.findall('value="(sound-[0-9]+)" data-rate="[0-9]+" data-codec="mp3"', page))) == 1
 
 
 def test_a_codecs_floor_is_drawn_once():
