@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from nac_cli.pipelines.info import FileInfo, info
     from nac_cli.pipelines.load import load_model
     from nac_cli.pipelines.recode import RecodeReport, recode
+    from nac_cli.pipelines.tag import TagReport, tag
+    from nac_cli.pipelines.tag_changes import TagChanges
     from nac_cli.pipelines.verify import VerifyReport, verify
 
 __version__ = "0.1.0"
@@ -30,7 +32,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "compress": "compress", "CompressReport": "compress", "decompress": "decompress", "DecompressReport": "decompress",
     "info": "info", "FileInfo": "info", "verify": "verify", "VerifyReport": "verify", "load_model": "load",
-    "recode": "recode", "RecodeReport": "recode",
+    "recode": "recode", "RecodeReport": "recode", "tag": "tag", "TagReport": "tag", "TagChanges": "tag_changes",
 }
 
 __all__ = ["NacError", "Waveform", "__version__", *_HOMES]

@@ -13,6 +13,9 @@ import numpy as np
 ABSENT = -1
 """The value of a code that was not sent (its plane lies above the depth of its step)."""
 
+FRONT_COVER = 3
+"""ID3v2's picture type of what is usually meant by a cover; FLAC and nac share it."""
+
 
 @dataclass(frozen=True)
 class Waveform:

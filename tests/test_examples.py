@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from nac_cli.pipelines import compress, decompress, info, load, recode
+from nac_cli.pipelines import compress, decompress, info, load, recode, tag
 
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("module", [compress, decompress, info, load, recode], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [compress, decompress, info, load, recode, tag], ids=lambda module: module.__name__)
 def test_docstring_examples(module):
     results = doctest.testmod(module)
     assert results.attempted > 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from nac_cli.audio.digest import SampleDigest
 from nac_cli.audio.formats import (
     EXTENSIONS,
     MAX_CHANNELS,
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
     READS,
+    SOUND_SUFFIXES,
     WRITES,
 )
 from nac_cli.audio.gain import DECIBEL_OFFSET, LevelMeter, gain_curve, level_nodes
@@ -26,12 +28,14 @@ __all__ = [
     "MAX_SAMPLE_RATE",
     "MIN_SAMPLE_RATE",
     "READS",
+    "SOUND_SUFFIXES",
     "WRITES",
     "AudioReader",
     "AudioWriter",
     "LevelMeter",
     "Picture",
     "Resampler",
+    "SampleDigest",
     "Sanitizer",
     "Tags",
     "angle_ramp",

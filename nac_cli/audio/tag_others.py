@@ -11,8 +11,8 @@ from mutagen import apev2, asf, mp4
 
 from nac_cli.audio.ffmpeg import OPTIONS
 from nac_cli.audio.sndfile import ForwardFile, GuardedFile
-from nac_cli.audio.tag_values import FRONT_COVER, clean_key, counted
-from nac_cli.values import Picture, Tags
+from nac_cli.audio.tag_values import clean_key, counted
+from nac_cli.values import FRONT_COVER, Picture, Tags
 
 MP4_KEYS = {
     "\xa9nam": "TITLE", "\xa9ART": "ARTIST", "aART": "ALBUMARTIST", "\xa9alb": "ALBUM", "\xa9wrt": "COMPOSER",

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-FRONT_COVER = 3
-"""ID3v2's picture type of what is usually meant by a cover."""
-
 
 def clean_key(name: str) -> str:
     """A Vorbis comment key made of `name`: upper case, `_` for what a key may not hold (RFC 9639, 8.6)."""

@@ -13,7 +13,10 @@ from nac_cli.cli.errors import explain
 from nac_cli.cli.interrupt import interruptible
 from nac_cli.cli.output import Output
 
-COMMANDS = ("compress", "decompress", "recode", "info", "verify", "models", "train", "bench", "completion")
+COMMANDS = (
+    "compress", "decompress", "recode", "tag", "info", "verify", "archive", "models", "train", "bench",
+    "completion",
+)  # fmt: skip
 """Each is the function `command` of its module in this package."""
 
 EPILOG = """\b

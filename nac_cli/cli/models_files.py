@@ -21,13 +21,14 @@ MAX_CONFIG_BYTES = 1 << 20
 
 @click.command("import", short_help="Make an official checkpoint a model of nac's.")
 @click.argument("checkpoint", metavar="CHECKPOINT")
-@click.option("--family", metavar="F", help="encodec, dac or snac.  [default: by the checkpoint's layout]")
+@click.option("--family", metavar="F", help="encodec, dac, snac or taae.  [default: by the checkpoint's layout]")
 @click.option(
     "--config",
     "config_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="JSON with the network's shape (as `nac models show --json` has it), for EnCodec files of no preset.",
+    help="JSON with the network's shape (as `nac models show --json` has it), for EnCodec files of no preset; "
+    'for TAAE its planes, such as {"levels": [6]}.',
 )
 @click.option("--name", metavar="N", help="What to call the model.  [default: the name of its preset]")
 @options.force_option

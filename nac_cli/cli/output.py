@@ -63,7 +63,7 @@ class Output:
         if isinstance(error, click.UsageError):
             error.show()
         else:
-            click.echo(f"Error: {printable(_with_name(failure.message, values.get('file')))}", err=True)
+            click.echo(f"Error: {printable(with_name(failure.message, values.get('file')))}", err=True)
         self.record({**values, "exit_code": failure.exit_code, "error": failure.message})
         return failure.exit_code
 
@@ -73,15 +73,7 @@ class Output:
         if self.quiet or not sys.stderr.isatty():
             yield lambda done, whole: None
             return
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=_console(stderr=True), transient=True, redirect_stdout=False) as bars:
+        with bars_on_stderr() as bars:
             task = bars.add_task(printable(title), total=None)
             yield lambda done, whole: bars.update(task, completed=done, total=whole)
 
@@ -112,7 +104,17 @@ class Output:
             click.echo(text if console.is_terminal else text.rstrip())
 
 
-def _with_name(message: str, name: str | None) -> str:
+def bars_on_stderr(time_left: bool = True):
+    """rich's `Progress` on stderr, gone when it is done."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()]
+    if time_left:
+        columns.append(TimeRemainingColumn())
+    return Progress(*columns, console=_console(stderr=True), transient=True, redirect_stdout=False)
+
+
+def with_name(message: str, name: str | None) -> str:
     """A message that begins with the input it speaks of."""
     name = "standard input" if name == "-" else name
     return message if name is None or message.startswith((f"{name}:", f"{name} ")) else f"{name}: {message}"

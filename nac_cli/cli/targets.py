@@ -68,10 +68,8 @@ def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
         raise click.UsageError("standard input (-) cannot be one of several inputs.")
     jobs = [Job(_path(name), _target(name, output, folder, suffix)) for name in inputs]
     _refuse_clashes(jobs)
-    if any(job.target is None for job in jobs) and sys.stdout.isatty():
-        raise click.UsageError(
-            "binary data does not belong on a terminal; name a file with -o, or use a pipe."
-        )
+    if any(job.target is None for job in jobs):
+        refuse_binary_on_terminal("name a file with -o, or use a pipe")
     if folder:
         Path(output).mkdir(parents=True, exist_ok=True)
     return jobs
@@ -87,6 +85,12 @@ def refuse_repeated_pipe(inputs: Sequence[str]) -> None:
     """Standard input can be read once."""
     if list(inputs).count(PIPE) > 1:
         raise click.UsageError("standard input (-) can be read only once.")
+
+
+def refuse_binary_on_terminal(hint: str = "name a file, or use a pipe") -> None:
+    """Nobody reads it there, and it may drive the terminal."""
+    if sys.stdout.isatty():
+        raise click.UsageError(f"binary data does not belong on a terminal; {hint}.")
 
 
 def standard_input() -> BinaryIO:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 LAYOUTS = {1: "mono", 2: "stereo"}
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, which could drive a terminal, and those that turn the direction of writing."""
 
 
 def printable(text: str) -> str:
     """`text` as one line for a terminal: harmful characters and undecodable bytes become `�`."""
     legible = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return _HARMFUL.sub("�", " ".join(re.split(r"[\t\n\r]+", legible)))
+    return HARMFUL.sub("�", " ".join(re.split(r"[\t\n\r]+", legible)))
 
 
 def clock(seconds: float) -> str:

@@ -15,6 +15,8 @@ from nac_cli.errors import LimitExceeded
 from nac_cli.values import StreamInfo, Tags
 
 DIGEST_BYTES = BLOCK_OVERHEAD + 17
+TAG_PADDING = 512
+"""Zero bytes after the tags of a file that has any, so that they can be edited in place."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -15,6 +15,12 @@ MAX_SIZE = 1 << 15
 """The largest codebook a table serves: with more, the ones that every code is due would fill it."""
 MAX_COUNT = 1 << 47
 """Above this a count times `TOTAL` leaves int64."""
+
+
+def can_have_tables(codebook_sizes: Sequence[int]) -> bool:
+    """Whether a model with these codebooks can have tables: of one size, as its file has them as `[K, N]`, and of at
+    most MAX_SIZE codes."""
+    return len(set(codebook_sizes)) == 1 and codebook_sizes[0] <= MAX_SIZE
 
 
 class FrequencyTables:

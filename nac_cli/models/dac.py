@@ -15,7 +15,6 @@ do:
 - With an odd stride (24 and 16 kHz) the code's transposed convolution is one step short, hence its output the
   product of the later strides, 8 samples. All other samples depend on it, so we leave it and fill up with
   zeros: F frames are `F * hop_length`.
-
 - Section 3.3 drops planes of each excerpt with probability 0.5; the code does so to exactly that share of
   each batch. Depths are the training loop's business here: `quantize` takes them.
 

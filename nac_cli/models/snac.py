@@ -98,7 +98,6 @@ class SnacConfig:
         return tuple(prod(backwards[: number + 1]) for number in range(len(backwards))) if self.noise else ()
 
 
-
 PRESETS = {
     "snac-24k": SnacConfig(
         sample_rate=24_000, strides=(2, 4, 8, 8), encoder_width=48, decoder_width=1024, attention_window=0,

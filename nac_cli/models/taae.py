@@ -69,7 +69,7 @@ class TaaeCodec(Codec):
         self.decoder = _decoder(config)
         self.spec = CodecSpec(
             name, "taae", model_id, config.sample_rate, config.hop_length,
-            tuple(plane.size for plane in self.quantizer.planes), (1,) * len(config.levels),
+            config.codebook_sizes, (1,) * len(config.levels),
         )
         patches = config.patches_per_frame
         first, last = self.encoder.sources(0, 0)

@@ -76,6 +76,10 @@ class TaaeConfig:
                 raise ModelError(f"the model's {what}")
 
     @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        return tuple(level**self.latent_width for level in self.levels)
+
+    @property
     def patches_per_frame(self) -> int:
         return prod(self.strides)
 

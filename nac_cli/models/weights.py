@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from nac_cli.errors import ModelError
+from nac_cli.errors import AudioError, ModelError
 from nac_cli.values import CodecSpec
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def save(
     path: Path, model: Codec, config: dict, tables: np.ndarray | None, training: dict, dtype: str = "float16"
 ) -> WeightFile:
     """Write `model` in `dtype` (one of DTYPES) with its config, tables and a summary of where it comes from; the
-    description of the result. Weight norm is multiplied out. Raises ModelError if it cannot be written."""
+    description of the result. Weight norm is multiplied out. Raises ModelError for weights that are not finite there,
+    AudioError if the file cannot be written."""
     import torch
 
     from nac_cli.models.layers.weight_norm import fold_state
@@ -96,15 +97,19 @@ def save(
     kind = {"float16": torch.float16, "float32": torch.float32}[dtype]
     state = fold_state(model.state_dict())
     tensors = {name: value.detach().to("cpu", kind).contiguous().numpy() for name, value in state.items()}
+    for name, value in tensors.items():
+        if not np.isfinite(value).all():
+            raise ModelError(f"{path}: not written, as {name} has no finite values in {dtype}; has the training diverged?")
     return _write(path, tensors, model.spec, config, tables, training)
 
 
-def save_with_tables(path: Path, file: WeightFile, name: str, tables: np.ndarray, training: dict) -> WeightFile:
-    """Write the network of `file` once more, under another `name` and with these tables; the description of the
-    result, which is another model as files have it. Raises ModelError."""
+def save_again(path: Path, file: WeightFile, tables: np.ndarray | None) -> WeightFile:
+    """Write the parameters of `file.path` once more, with what `file` says now of name, network and training, and with
+    these tables; the description of the result, which is another model as files have it. Raises AudioError if it
+    cannot be written."""
     with safe_open(file.path, framework="numpy") as source:
         tensors = {key: source.get_tensor(key) for key in source.keys() if key != TABLES}
-    return _write(path, tensors, replace(file.spec, name=name), file.config, tables, training)
+    return _write(path, tensors, file.spec, file.config, tables, file.training)
 
 
 def _write(
@@ -130,13 +135,13 @@ def _write(
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A file that takes the place of `path` once it is complete. Raises ModelError if it cannot be written."""
+    """A file that takes the place of `path` once it is complete. Raises AudioError if it cannot be written."""
     beside = path.with_name(path.name + ".part")
     try:
         yield beside
         beside.replace(path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
+        raise AudioError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
     finally:
         beside.unlink(missing_ok=True)
 

@@ -23,7 +23,7 @@ def import_model(
 ) -> WeightFile:
     """Read an official checkpoint (a file, a folder, or "hf:" and a repository of the Hugging Face hub) and save it in
     the user's folder, in float32, so that its codes stay those of its origin. Also takes a weight file of nac's own,
-    unchanged, together with its language model.
+    unchanged, together with its language model; or, of a TAAE and with a `config`, with other planes.
 
     `family` and `config` as in `models.importers.official`. Raises ModelError, UsageError, OutputExists, AudioError
     (the folder cannot be written).
@@ -34,9 +34,7 @@ def import_model(
     path = hub.fetch(str(source).removeprefix(hub.PREFIX)) if is_hub else Path(source)
     own = _own(path)
     if own is not None:
-        if name not in (None, own.spec.name):
-            raise UsageError(f"{path}: is a model of nac's called {own.spec.name!r}; it has its name in it and keeps it")
-        return _copy(own, place_for(own.spec.name, force), force)
+        return _import_own(own, family, config, name, force)
     model, licence = official.import_checkpoint(path, family, config)
     name = name or model.spec.name
     target = place_for(name, force)
@@ -87,6 +85,19 @@ def place_for(name: str, force: bool) -> Path:
     path = folder / f"{name}{zoo.SUFFIX}"
     check_output(path, force)
     return path
+
+
+def _import_own(own: WeightFile, family: str | None, config: dict | None, name: str | None, force: bool) -> WeightFile:
+    from nac_cli.models.importers.official import divided
+
+    if family not in (None, own.spec.family):
+        raise UsageError(f"{own.path}: is a model of nac's of the family {own.spec.family}, not {family}")
+    if config is not None:
+        other = divided(own, config, name or own.spec.name)
+        return weights.save_again(place_for(other.spec.name, force), other, None)
+    if name not in (None, own.spec.name):
+        raise UsageError(f"{own.path}: is a model of nac's called {own.spec.name!r}; it has its name in it and keeps it")
+    return _copy(own, place_for(own.spec.name, force), force)
 
 
 def _own(path: Path) -> WeightFile | None:

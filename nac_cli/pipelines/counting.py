@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from nac_cli.audio import Sanitizer, open_audio
 from nac_cli.entropy import from_counts
+from nac_cli.entropy.frequencies import MAX_SIZE, can_have_tables
 from nac_cli.errors import AudioError, UsageError
 from nac_cli.models import weights, zoo
 from nac_cli.models.codec import Codec
@@ -22,8 +23,6 @@ from nac_cli.pipelines.framing import stream_for
 from nac_cli.pipelines.runtime import open_model
 
 SECONDS = 60.0
-MAX_CODEBOOK = 1 << 15
-"""The most that a table of the `static` mode serves."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,9 @@ def count(
     """
     file = zoo.find(model)
     sizes = file.spec.codebook_sizes
-    if len(set(sizes)) > 1 or sizes[0] > MAX_CODEBOOK:
+    if not can_have_tables(sizes):
         raise UsageError(
-            f"{file.spec.name} cannot have tables: they are for codebooks of one size, of {MAX_CODEBOOK} codes at most"
+            f"{file.spec.name} cannot have tables: they are for codebooks of one size, of {MAX_SIZE} codes at most"
         )
     name = name or f"{file.spec.name}-static"
     target = place_for(name, force)
@@ -73,8 +72,8 @@ def count(
         raise UsageError("there is nothing to count: no recording could be read that is not silent")
     tables = np.stack([from_counts(plane + 1) for plane in counts])
     origin = {"model": file.spec.model_id.hex(), "recordings": used, "seconds": round(heard, 1)}
-    training = {**file.training, "tables_counted": origin}
-    return Counted(weights.save_with_tables(target, file, name, tables, training), used, heard, int(counts.sum()))
+    named = replace(file, spec=replace(file.spec, name=name), training={**file.training, "tables_counted": origin})
+    return Counted(weights.save_again(target, named, tables), used, heard, int(counts.sum()))
 
 
 def _counts(recording: Path, codec: Codec, seconds: float) -> tuple[np.ndarray, float]:

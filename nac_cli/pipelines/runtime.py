@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nac_cli.entropy import Coders, FrequencyTables, Mode
+from nac_cli.entropy.frequencies import can_have_tables
 from nac_cli.entropy.lm_streams import require_fit
 from nac_cli.errors import UsageError
 from nac_cli.models import weights, zoo
@@ -25,9 +26,16 @@ ENTROPY = ("auto", "packed", "static", "lm")
 def open_model(file: WeightFile, device: str = "auto", threads: int | None = None) -> Codec:
     """The network of `file`, ready on `device` ("auto", "cpu" or "cuda"), with `threads` CPU threads.
 
-    Raises UsageError when CUDA is asked for and absent, ModelError when the file does not make a network.
+    On a GPU, products are from now on whole float32 ones, of which cuDNN keeps 10 bits by default (TF32), so that codes
+    and sound are those of a CPU but for the order of sums. Raises UsageError when CUDA is asked for and absent,
+    ModelError when the file does not make a network.
     """
-    return _loaded(file.path, file.path.stat().st_mtime_ns, choose_device(device, threads))
+    device = choose_device(device, threads)
+    if device == "cuda":
+        import torch
+
+        torch.backends.cudnn.allow_tf32 = False
+    return _loaded(file.path, file.path.stat().st_mtime_ns, device)
 
 
 def choose_device(device: str = "auto", threads: int | None = None) -> str:
@@ -59,10 +67,9 @@ def coders_to_pack(
     tables = open_tables(file) if entropy in ("auto", "static") else None
     lm_file = zoo.lm_beside(file) if entropy in ("auto", "lm") else None
     if entropy == "static" and tables is None:
-        raise UsageError(
-            f"the mode static is not possible with {file.spec.name}: it has no frequency tables (`nac models count "
-            f"{file.spec.name} RECORDINGS` makes a copy that has)"
-        )
+        counted = f"`nac models count {file.spec.name} RECORDINGS` makes a copy that has"
+        why = counted if can_have_tables(file.spec.codebook_sizes) else "its codebooks are too large for them"
+        raise UsageError(f"the mode static is not possible with {file.spec.name}: it has no frequency tables ({why})")
     if entropy == "lm" and lm_file is None:
         wanted = f"{file.path.stem}{zoo.LM_SUFFIX}"
         raise UsageError(f"the mode lm is not possible with {file.spec.name}: no {wanted} lies beside its weight file")
@@ -101,7 +108,7 @@ def open_lm(lm_file: zoo.LmFile, file: WeightFile, threads: int | None = None) -
     UsageError for less than one thread.
     """
     _check_threads(threads)
-    return require_fit(_lm(lm_file.path, lm_file.model_id, threads or _processors()), file.spec)
+    return require_fit(_lm(lm_file.path, lm_file.model_id, threads or processors()), file.spec)
 
 
 def _check_threads(threads: int | None) -> None:
@@ -109,7 +116,7 @@ def _check_threads(threads: int | None) -> None:
         raise UsageError(f"threads must be at least 1, not {threads}")
 
 
-def _processors() -> int:
+def processors() -> int:
     """Those that this process may run on, where the system tells."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

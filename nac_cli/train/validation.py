@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soxr
-import torch
 
-from nac_cli.audio import gain_curve, level_nodes
 from nac_cli.bench.metrics import METRICS
 from nac_cli.models.codec import Codec
-from nac_cli.models.encodec import EncodecCodec
+from nac_cli.pipelines.analysis import analyse
+from nac_cli.pipelines.framing import stream_for
+from nac_cli.pipelines.synthesis import synthesise
 from nac_cli.train.corpus.recordings import find_recordings, read_middle
-from nac_cli.train.families import channels
-from nac_cli.values import ABSENT, Framing
 
 MEASURES = ("mel", "stft", "si_sdr", "lines")
 MAX_SECONDS = 15.0
@@ -58,28 +56,8 @@ class Validation:
             yield Clip(path.stem, wav, decoded(model, wav, planes))
 
 
-@torch.inference_mode()
 def decoded(model: Codec, wav: np.ndarray, planes: int) -> np.ndarray:
-    """`wav` `[T]` coded with its first `planes` planes and decoded: at the level nodes of a file, or as it is if the
-    model is for natural levels; twice the same to a model of two channels, whose mean it is then."""
-    spacing = Framing().node_frames * model.spec.hop_length
-    padded = np.pad(wav, (0, -len(wav) % model.spec.hop_length)).astype(np.float32)
-    nodes = level_nodes(padded[None], spacing)[0]
-    gain = gain_curve(nodes, spacing, 0, len(padded)) if model.unit_level else np.ones_like(padded)
-    heard = torch.from_numpy(padded / gain).float().expand(1, channels(model.config), -1)
-    segmented = isinstance(model, EncodecCodec)
-    wav_hat = _decoded_segments(model, heard, planes) if segmented else _decoded(model, heard, planes)
-    return wav_hat.mean(1)[0].numpy()[: len(wav)] * gain[: len(wav)]
-
-
-def _decoded(model: Codec, wav: torch.Tensor, planes: int) -> torch.Tensor:
-    return model.decode(_kept(model.encode(wav).codes, planes))
-
-
-def _decoded_segments(model: EncodecCodec, wav: torch.Tensor, planes: int) -> torch.Tensor:
-    segments = [replace(part, codes=_kept(part.codes, planes)) for part in model.encode_segments(wav)]
-    return model.decode_segments(segments, wav.shape[-1])
-
-
-def _kept(codes: tuple[torch.Tensor, ...], planes: int) -> tuple[torch.Tensor, ...]:
-    return tuple(plane if k < planes else torch.full_like(plane, ABSENT) for k, plane in enumerate(codes))
+    """`wav` `[T]` as a file with the first `planes` planes gives it back."""
+    info = stream_for(model, model.spec.sample_rate, 1, len(wav))
+    chunks = (chunk.keep(np.minimum(chunk.available, planes), info) for chunk in analyse([wav[None]], info, model))
+    return np.concatenate(list(synthesise(chunks, info, model)), axis=1)[0, : len(wav)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import types
 from pathlib import Path
@@ -10,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from nac_cli.models import weights
+from nac_cli.models import weights, zoo
 from tests.cli.conftest import lines
 from tests.cli.sounds import write_sound
-from tests.models import TINY, TINY_LM, family_model
+from tests.models import TINY, TINY_LM, family_model, write_family_model
 
 
 @pytest.fixture
@@ -96,15 +97,22 @@ def test_json_and_refusal_to_replace(nac, folder, checkpoint):
         (("snac", "--name", "../x"), 2, "cannot be called"),
         (("snac", "--config", "snac/config.json"), 2, "give no config"),
         (("snac", "--family", "dac"), 7, "model_type"),
-        (("junk.pth",), 7, "not a readable checkpoint"),
-        (("junk/model.safetensors",), 7, "not a readable checkpoint"),
+        (("junk.pth",), 7, "not a checkpoint"),
+        (("short.pth",), 7, "damaged, or not a checkpoint"),
+        (("pipe.pth",), 7, "no such checkpoint"),
+        (("short.safetensors",), 7, "neither a whole weight file"),
+        (("junk/model.safetensors",), 7, "damaged, or not a checkpoint"),
+        (("junk.pth", "--family", "snac"), 7, "config.json: is not there"),
         (("strange",), 7, "'mimi'"),
     ],
 )
-def test_what_cannot_be_imported(nac, folder, checkpoint, tmp_path, monkeypatch, args, code, said):
+def test_what_cannot_be_imported(nac, folder, checkpoint, lm_models, tmp_path, monkeypatch, args, code, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "junk.pth").write_bytes(b"junk")
+    (tmp_path / "short.pth").write_bytes((checkpoint / "pytorch_model.bin").read_bytes()[:5000])
+    (tmp_path / "short.safetensors").write_bytes((lm_models / f"{TINY}.safetensors").read_bytes()[:5000])
+    os.mkfifo(tmp_path / "pipe.pth")
     for name, kind in (("junk", "dac"), ("strange", "mimi")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(json.dumps({"model_type": kind}))
@@ -112,6 +120,13 @@ def test_what_cannot_be_imported(nac, folder, checkpoint, tmp_path, monkeypatch,
     result = nac("models", "import", *args)
     assert result.exit_code == code and said in result.stderr
     assert not list(folder.glob("*"))
+
+
+def test_a_folder_that_takes_no_model(nac, folder, checkpoint, tmp_path, monkeypatch):
+    (folder / "snac-tiny.safetensors.part").mkdir(parents=True)  # where the file would be written first
+    assert nac("models", "import", checkpoint).exit_code == 3
+    monkeypatch.setenv("NAC_MODELS", str(checkpoint / "config.json" / "models"))
+    assert nac("models", "import", checkpoint).exit_code == 3
 
 
 def test_weight_files_of_nac_go_out_and_come_in_unchanged_with_their_language_model(nac, lm_models, folder, tmp_path):
@@ -220,6 +235,26 @@ def test_a_shape_of_no_preset_for_encodec(nac, folder, tmp_path):
     (tmp_path / "shape.json").write_text(json.dumps(shape))
     result = nac("models", "import", tmp_path / "mine.th", "--config", tmp_path / "shape.json", "--name", "mine")
     assert result.exit_code == 0, result.stderr
+
+
+def test_a_taae_is_divided_into_other_planes_after_training(nac, folder, tmp_path):
+    trained, levels = write_family_model(tmp_path, "taae-tiny"), tmp_path / "levels.json"
+    levels.write_text('{"levels": [6]}')
+    result = nac("models", "import", trained, "--config", levels, "--name", "taae-400")
+    assert result.exit_code == 0, result.stderr
+    file = zoo.find("taae-400")
+    assert file.spec.codebook_sizes == (6**6,) and weights.load_state(trained).keys() == weights.load_state(file.path).keys()
+    sound = write_sound(tmp_path / "a.wav", seconds=3.0)
+    assert nac("compress", sound, "--model", "taae-400").exit_code == 0
+    assert nac("decompress", tmp_path / "a.nac", "-o", tmp_path / "b.wav").exit_code == 0
+    for args, said in (
+        (("compress", sound, "-f", "--model", "taae-400", "--entropy", "static"), "too large"),
+        (("models", "count", "taae-400", sound), "32768"),
+        (("models", "import", trained, "--family", "dac"), "not dac"),
+        (("models", "import", write_family_model(tmp_path, "dac-tiny"), "--config", levels), "give no config"),
+    ):
+        refused = nac(*args)
+        assert refused.exit_code == 2 and said in refused.stderr
 
 
 def is_transposed(model, name: str) -> bool:

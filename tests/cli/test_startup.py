@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.audio.pictures import PNG
 from tests.cli.conftest import ROOT
 
 RUN = """
@@ -28,11 +29,15 @@ sys.exit("torch" in sys.modules)
         ["completion", "zsh"],
         ["info", "long.nac"],
         ["info", "--json", "long.nac"],
+        ["tag", "long.nac"],
+        ["tag", "long.nac", "--set", "TITLE=x", "--picture", "cover.png"],
     ],
     ids=" ".join,
 )
 def test_what_needs_no_torch_does_not_load_it(args, nac_file):
-    args = [str(nac_file) if arg == nac_file.name else arg for arg in args]
+    (nac_file.parent / "cover.png").write_bytes(PNG)
+    there = {path.name: str(path) for path in nac_file.parent.iterdir()}
+    args = [there.get(arg, arg) for arg in args]
     code = RUN.format(args=args)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -249,7 +249,7 @@ def test_a_few_steps_of_training_lower_the_loss_with_the_quantizer_in_place(name
     """Compressed spectra of one tone, which silence leaves at the loss 1."""
     codec = build(name)
     weight_norm.add_weight_norm(codec)
-    optimizer = torch.optim.AdamW(codec.parameters(), lr=2e-3, betas=(0.8, 0.99))
+    optimizer = torch.optim.AdamW(codec.parameters(), lr=5e-3, betas=(0.8, 0.99))
     frames = 8
     time = torch.arange(frames * codec.spec.hop_length) / codec.spec.sample_rate
     wav = (0.3 * torch.sin(2 * torch.pi * 440 * time + torch.rand(2, 1, 1) * 6)).float()
@@ -260,7 +260,7 @@ def test_a_few_steps_of_training_lower_the_loss_with_the_quantizer_in_place(name
 
     losses, target = [], spectrum(wav)
     assert frames % multiple(codec) == 0
-    for _ in range(25):
+    for _ in range(8):
         depths = torch.randint(1, codec.spec.num_codebooks + 1, (2, 1)).expand(2, frames)
         quantized = codec.quantize(wav, depths)
         wav_hat = codec.synthesise(quantized.z_q)
@@ -269,4 +269,4 @@ def test_a_few_steps_of_training_lower_the_loss_with_the_quantizer_in_place(name
         (15 * reconstruction + quantized.codebook + 0.25 * quantized.commitment).backward()
         optimizer.step()
         losses.append(reconstruction.item())
-    assert sum(losses[-5:]) / 5 < 0.7 * sum(losses[:3]) / 3
+    assert sum(losses[-3:]) / 3 < 0.7 * sum(losses[:3]) / 3

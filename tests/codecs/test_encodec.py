@@ -115,6 +115,7 @@ def test_after_its_start_a_stream_has_a_latency_of_one_hop(name):
         samples.append(decoded.shape[-1])
     assert frames == [0, 0, 0, 0, 0, 0, 7, 1, 1, 1]
     assert samples == [320 * count for count in frames]
+    assert {320 / config.sample_rate for config in (PRESETS[name], PRESETS["encodec-24k"])} == {1 / 75}
 
 
 def test_what_is_not_causal_says_so(stereo):

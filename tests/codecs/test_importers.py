@@ -147,7 +147,7 @@ def test_a_config_that_is_no_json_object_is_an_error(tmp_path, content):
 
 def test_what_is_not_there_is_an_error(tmp_path):
     for load, path in ((import_dac, tmp_path / "no.pth"), (import_dac, tmp_path), (import_snac, tmp_path)):
-        with pytest.raises(ModelError, match="cannot be read|no such checkpoint"):
+        with pytest.raises(ModelError, match="is not there|no such checkpoint"):
             load(path)
 
 
@@ -163,7 +163,7 @@ class Trap:
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path):
     torch.save({"state_dict": Trap(tmp_path / "sprung"), "metadata": {"kwargs": {}}}, tmp_path / "w.pth")
-    with pytest.raises(ModelError, match="tensors alone"):
+    with pytest.raises(ModelError, match="could be any code"):
         import_dac(tmp_path / "w.pth")
     assert not (tmp_path / "sprung").exists()
 

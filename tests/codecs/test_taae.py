@@ -141,6 +141,7 @@ def test_streams_are_coded_as_the_whole_for_every_split(causal, cuts, frames, se
 
 def test_a_frame_comes_with_its_last_sample(causal):
     """The latency is one hop: 640 samples, 40 ms, in the published shape (appendix A.4)."""
+    assert PRESETS["taae-16k-causal"].hop_length / PRESETS["taae-16k-causal"].sample_rate == 0.04
     hop = CAUSAL.hop_length
     encoded, state = causal.encode_step(sound(1)[..., :-1])
     assert encoded.codes[0].shape[1] == 0

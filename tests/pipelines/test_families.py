@@ -67,7 +67,7 @@ def rate_of(model: str) -> int:
     return zoo.find(model).spec.sample_rate
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("channels", [1, 3])
 def test_a_file_comes_back_with_its_rate_length_and_channels(model, channels, tmp_path):
     sound = music(channels, 1.31, 22_050)
     data = compressed(sound, model)
@@ -95,7 +95,7 @@ def test_silence_takes_no_codes(model):
 
 def test_a_bitrate_is_kept_and_can_be_lowered_later(model, short_chunks):
     rate = rate_of(model)
-    sound = music(2, 5, rate)
+    sound = music(2, 3, rate)
     planes = zoo.find(model).spec.num_codebooks
     everything = nac_cli.compress(sound, io.BytesIO(), model=model, planes=planes, device="cpu")
     target = round(0.7 * everything.bitrate)

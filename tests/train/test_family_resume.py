@@ -8,17 +8,17 @@ import torch
 from nac_cli.train.loop import Trainer, train
 from tests.train.micro import MICRO, some_batches
 
-every_family = pytest.mark.parametrize("name", MICRO)
-
-
-@every_family
-@pytest.mark.parametrize("stop", [2, 4], ids=["before the codebooks", "after"])
-def test_a_resumed_run_equals_an_uninterrupted_one(tones, tmp_path, name, stop):
-    config = MICRO[name]
-    for which in ("whole", "part"):
-        (tmp_path / which).mkdir()
-    run, part = (Trainer(config, tmp_path / which, "cpu") for which in ("whole", "part"))
+@pytest.fixture(scope="module", params=MICRO)
+def run(request, tones, tmp_path_factory):
+    """A run of each family that nothing interrupted."""
+    run = Trainer(MICRO[request.param], tmp_path_factory.mktemp("whole"), "cpu")
     train(run, tones)
+    return run
+
+
+@pytest.mark.parametrize("stop", [2, 4], ids=["before the codebooks", "after"])
+def test_a_resumed_run_equals_an_uninterrupted_one(run, tones, tmp_path, stop):
+    config, part = run.config, Trainer(run.config, tmp_path, "cpu")
     for batch in some_batches(tones, config, stop):
         part.train_step(batch)
     part.save()

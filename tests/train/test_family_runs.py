@@ -10,9 +10,10 @@ from torch.nn.utils import parametrize
 
 from nac_cli.entropy.frequencies import TOTAL
 from nac_cli.errors import ModelError
-from nac_cli.models import weights
+from nac_cli.models import weights, zoo
 from nac_cli.train import export
 from nac_cli.train.families import family_of
+from nac_cli.train.lm.tokens import tokenise
 from nac_cli.train.loop import Trainer, train
 from tests.train.micro import MICRO, some_batches
 
@@ -41,6 +42,17 @@ def test_a_run_becomes_a_weight_file_without_weight_norm(tones, tmp_path, name, 
     tables = weights.load_tables(file.path)
     assert tables.shape == (model.spec.num_codebooks, model.spec.codebook_sizes[0]) and (tables.sum(1) == TOTAL).all()
     assert file.training["config"]["model"]["family"] == model.spec.family == file.spec.family
+
+
+def test_codebooks_too_large_for_tables_and_language_models_have_none(tones, tmp_path):
+    config = MICRO["taae"]
+    config = replace(config, model=replace(config.model, levels=(182,)), steps=1)
+    trainer = Trainer(config, folder(tmp_path, "run"), "cpu")
+    train(trainer, tones)
+    file = export.export(trainer.folder, tmp_path / "mine.safetensors", tones)
+    assert file.spec.codebook_sizes == (33_124,) and weights.load_tables(file.path) is None
+    with pytest.raises(ModelError, match="at most"):
+        tokenise(tones, tmp_path / "tokens", zoo.load(file))
 
 
 @every_family

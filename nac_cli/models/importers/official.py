@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from nac_cli.errors import ModelError, UsageError
 if TYPE_CHECKING:
     from nac_cli.models.codec import Codec
     from nac_cli.models.importers.state import Checkpoint
+    from nac_cli.models.weights import WeightFile
 
 Imported = tuple["Codec", str]
 """The model of a checkpoint, and a note on its licence."""
@@ -42,10 +44,31 @@ def _snac(path: Path, config: dict | None) -> Imported:
 def _taae(path: Path, config: dict | None) -> Imported:
     from nac_cli.models.importers.taae import import_taae
 
-    levels = (config or {}).get("levels")
-    if config is not None and (set(config) != {"levels"} or not isinstance(levels, list) or not levels):
+    return import_taae(path, None if config is None else _levels(config))
+
+
+def divided(file: WeightFile, config: dict, name: str) -> WeightFile:
+    """What the weight file of a TAAE would say of itself, as `name`, with the `levels` of `config` for its
+    planes, into which latents can be divided after training (section 3.2.1); its parameters stay. Raises
+    ModelError, and UsageError for models of other families or another config."""
+    from nac_cli.models.taae_config import TaaeConfig
+
+    if file.spec.family != "taae":
+        _refuse(config, file.spec.family)
+    levels = _levels(config)
+    try:
+        sizes = TaaeConfig(**file.config | {"levels": levels}).codebook_sizes
+    except TypeError as error:
+        raise ModelError(f"{file.path}: its config is none of a TAAE ({error})") from error
+    spec = replace(file.spec, name=name, codebook_sizes=sizes, strides=(1,) * len(sizes))
+    return replace(file, spec=spec, config=file.config | {"levels": levels})
+
+
+def _levels(config: dict) -> tuple[int, ...]:
+    levels = config.get("levels")
+    if set(config) != {"levels"} or not isinstance(levels, list) or not levels:
         raise UsageError('a checkpoint of TAAE says itself what its network is like, but for {"levels": [6]}')
-    return import_taae(path, levels and tuple(levels))
+    return tuple(levels)
 
 
 IMPORTERS = {"encodec": _encodec, "dac": _dac, "snac": _snac, "taae": _taae}
@@ -73,10 +96,11 @@ def import_checkpoint(path: Path, family: str | None = None, config: dict | None
     """The model in an official checkpoint, a file or a folder, ready for inference.
 
     `family` is found by the checkpoint's layout if not given. `config` describes the network where the
-    checkpoint does not and fits no preset (EnCodec's own files), or has the `levels` of a TAAE's planes. Raises ModelError for what cannot be read,
-    UsageError for a family that has no importer, or a config where there has to be none.
+    checkpoint does not and fits no preset (EnCodec's own files), or has the `levels` of a TAAE's planes.
+    Raises ModelError for what cannot be read, UsageError for a family that has no importer, or a config where
+    there has to be none.
     """
-    if not path.exists():
+    if not (path.is_file() or path.is_dir()):
         raise ModelError(f"{path}: no such checkpoint")
     family = family or _family_of(path)
     if family not in IMPORTERS:
@@ -96,7 +120,7 @@ def _family_of(path: Path) -> str:
         return "taae"
     known = f"the families are {', '.join(IMPORTERS)} (--family)"
     if not description.is_file():
-        message = "not recognised as an official checkpoint, as it has no config.json"
+        message = "neither a whole weight file of nac's nor an official checkpoint, as it has no config.json"
         raise ModelError(f"{path}: {message}; {known}")
     values = read_config(description)
     kind = values.get("model_type")

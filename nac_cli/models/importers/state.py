@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TypeVar
 
 import torch
@@ -46,8 +47,13 @@ def read_pickle(path: Path) -> object:
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such checkpoint") from None
-    except Exception as error:  # torch.load raises whatever the first wrong byte leads to
-        raise ModelError(f"{path}: not a readable checkpoint of tensors alone ({_reason(error)})") from error
+    except PermissionError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnpicklingError as error:  # its own message advises to unpickle everything after all
+        message = "not a checkpoint, or one with more in it than tensors, which could be any code: nac reads none"
+        raise ModelError(f"{path}: {message}") from error
+    except Exception as error:  # whatever the first wrong byte leads to
+        raise ModelError(f"{path}: damaged, or not a checkpoint ({type(error).__name__})") from error
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
@@ -59,7 +65,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     except FileNotFoundError:
         raise ModelError(f"{path}: no such checkpoint") from None
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: not a readable checkpoint of tensors alone ({_reason(error)})") from error
+        raise ModelError(f"{path}: damaged, or not a checkpoint ({error})") from error
 
 
 def tensors_of(state: object, path: Path) -> dict[str, torch.Tensor]:
@@ -70,10 +76,13 @@ def tensors_of(state: object, path: Path) -> dict[str, torch.Tensor]:
 
 
 def read_config(path: Path) -> dict:
-    """A JSON object. Raises ModelError."""
+    """The JSON object that describes a checkpoint, beside it. Raises ModelError."""
     try:
         with path.open("rb") as file:
             config = json.loads(file.read(MAX_JSON))
+    except FileNotFoundError:
+        message = "is not there; it describes the network, and belongs beside the weights"
+        raise ModelError(f"{path}: {message}") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
@@ -105,8 +114,3 @@ def build(make: Callable[[], Model], state: dict[str, torch.Tensor], path: Path)
 
 def _is_named_tensor(item: tuple) -> bool:
     return isinstance(item[0], str) and isinstance(item[1], torch.Tensor) and item[1].layout == torch.strided
-
-
-def _reason(error: Exception) -> str:
-    """Torch's own messages advise to unpickle everything after all."""
-    return str(error) if isinstance(error, (OSError, SafetensorError)) else type(error).__name__

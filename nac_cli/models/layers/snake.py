@@ -11,7 +11,6 @@ class Snake(nn.Module):
     easy to continue, since what it adds repeats itself.
 
     As the official code (and unlike the paper) does, 1e-9 is added to the divisor.
-    
     """
 
     def __init__(self, width: int):

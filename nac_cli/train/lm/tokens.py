@@ -12,6 +12,7 @@ import soundfile
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from nac_cli.entropy.lm.config import LIMITS
 from nac_cli.errors import AudioError, ModelError
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.analysis import analyse
@@ -46,11 +47,15 @@ def tokenise(
 
     Recordings come in random order, each at a random gain and from a random offset within a frame; of a pair, principal
     and residual are a sequence each. What is there already stays, so that an interrupted run goes on. It stops when
-    `progress(done, whole)` is true. Raises ModelError if the folder holds tokens of another codec.
+    `progress(done, whole)` is true. Raises ModelError if the folder holds tokens of another codec, or codebooks are too
+    large for a language model.
 
     A sequence is a file of int16 `[K, F]`: code j of plane k stands at frame j * stride, elsewhere and in silent steps
     there is ABSENT.
     """
+    _, most = LIMITS["codebook_sizes"]
+    if max(model.spec.codebook_sizes) > most:
+        raise ModelError(f"{model.spec.name} cannot have a language model: that is for codebooks of {most} codes at most")
     target.mkdir(parents=True, exist_ok=True)
     _claim(target, model)
     done = {sequence.item for sequence in _read_index(target)}

@@ -1,0 +1,1 @@
+"""Whole libraries of sound files: planned, journalled, compressed by many workers, verified, restored."""

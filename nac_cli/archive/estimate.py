@@ -1,0 +1,69 @@
+"""About how large an archive would get, from the headers of its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from nac_cli.archive.place import Place
+from nac_cli.archive.plan import Job
+from nac_cli.archive.settings import Settings
+from nac_cli.audio import open_audio
+from nac_cli.errors import NacError
+from nac_cli.failures import Failure, explain
+from nac_cli.models import zoo
+from nac_cli.values import CodecSpec
+
+THREADS = 8
+DEFAULT_BITRATE = 6000
+"""Of each pair or single channel, where no bitrate is asked for (see `compress`)."""
+OVERHEAD_BYTES = 130
+"""Of a file, whatever its length."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`seconds` of sound and `bytes` of the outputs, tags and pictures aside, as far as headers tell the lengths;
+    `unreadable` are files that are no sound at all."""
+
+    seconds: float
+    bytes: int
+    unreadable: tuple[tuple[str, Failure], ...]
+
+
+def estimate(jobs: Sequence[Job], source: Place, settings: Settings, progress: Callable[[int], None]) -> Estimate:
+    """Reads the headers of all sources. Depths (`planes`) are taken for as large as packed codes would be."""
+    spec = zoo.find(settings.model).spec
+    seconds, total, unreadable = 0.0, 0.0, []
+
+    def shape(job: Job) -> tuple[float, int] | Failure:
+        try:
+            with source.reading(job.path) as path, open_audio(path, lambda message: None) as sound:
+                return sound.seconds or 0.0, sound.channels
+        except (NacError, OSError) as error:
+            return explain(error)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        sounds = [job for job in jobs if job.sound]
+        for number, (job, found) in enumerate(zip(sounds, threads.map(shape, sounds), strict=True)):
+            if isinstance(found, Failure):
+                unreadable.append((job.path, found))
+            else:
+                seconds += found[0]
+                total += found[0] * _bitrate(found[1], settings, spec) / 8 + OVERHEAD_BYTES
+            progress(number + 1)
+    copies = sum(job.found.size for job in jobs if not job.sound)
+    return Estimate(seconds, round(total) + copies, tuple(unreadable))
+
+
+def _bitrate(channels: int, settings: Settings, spec: CodecSpec) -> float:
+    if settings.bitrate is not None:
+        return settings.bitrate
+    if settings.planes is None:
+        return DEFAULT_BITRATE * -(-channels // 2)
+    bits = sum(
+        (size - 1).bit_length() / stride
+        for size, stride in list(zip(spec.codebook_sizes, spec.strides, strict=True))[: settings.planes]
+    )
+    return channels * spec.frame_rate * bits

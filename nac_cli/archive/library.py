@@ -1,0 +1,179 @@
+"""A library becomes an archive: survey, plan, work, journal."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+
+from nac_cli import __version__
+from nac_cli.archive import journal
+from nac_cli.archive.archiving import now
+from nac_cli.archive.folder import Folder
+from nac_cli.archive.journal import Crashed, Done, Failed, Ledger, Outcome, Planned, Run
+from nac_cli.archive.naming import fold_case
+from nac_cli.archive.place import Found, Place, checked
+from nac_cli.archive.plan import Job, Patterns, Plan, make_plan
+from nac_cli.archive.pool import Finished, Moved, Pool
+from nac_cli.archive.schedule import Crash, Task, perform_rounds
+from nac_cli.archive.settings import Settings
+from nac_cli.errors import AudioError, CorruptStream, UsageError
+from nac_cli.failures import Failure
+
+GIVEN_UP = 1
+"""Exit code of a file over which workers die."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What there is: the `plan`, the journal's sum before the run, `skipped` (path, reason), and how many files of the
+    archive have no source any more (they stay)."""
+
+    plan: Plan
+    ledger: Ledger
+    skipped: tuple[tuple[str, str], ...]
+    gone: int
+
+
+@dataclass
+class Tally:
+    """What came of a run. Bytes are those of the sources and outputs of `done` and `copied` files, `seconds` of sound."""
+
+    done: int = 0
+    copied: int = 0
+    source_bytes: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    failed: list[Failed] = field(default_factory=list)
+    crashes: int = 0
+    """Workers that died."""
+
+    def add(self, entry: Outcome) -> None:
+        if isinstance(entry, Failed):
+            self.failed.append(entry)
+        elif isinstance(entry, Crashed):
+            self.crashes += 1
+        else:
+            self.source_bytes += entry.source_bytes
+            self.bytes += entry.bytes
+            if isinstance(entry, Done):
+                self.done += 1
+                self.seconds += entry.samples / entry.sample_rate
+            else:
+                self.copied += 1
+
+
+Watch = Callable[[Job, Outcome | Moved], None]
+"""Told of each job how far it is and what came of it, when that is in the journal."""
+
+
+def survey(
+    source: Place, target: Place, settings: Settings, *, patterns: Patterns = Patterns(), paths: Iterable[str] | None = None,
+    follow_links: bool = False, copy_others: bool = False, force: bool = False, retry_quarantined: bool = False,
+) -> Survey:
+    """What is to be done to make an archive at `target` of the library at `source`, or of its files `paths`.
+
+    Raises OutputExists where a file that is not the archive's is in the way, UsageError for listed files that there are
+    not, AudioError if a place cannot be read, and as `journal.read`.
+    """
+    skipped: list[tuple[str, str]] = []
+    try:
+        if paths is None:
+            found = list(source.walk(lambda path, reason: skipped.append((path, reason)), follow_links))
+        else:
+            found = _listed(paths, source)
+        ledger = journal.read(target)
+        outputs = _outputs(target)
+        fold = fold_case if target.folds_case() else str
+    except OSError as error:
+        where = error.filename or f"{source.name} or {target.name}"
+        raise AudioError(f"{where}: cannot be read ({error.strerror or error})") from error
+    wanted = [file for file in found if patterns.want(file.path)]
+    plan = make_plan(
+        wanted, ledger, outputs, settings.id, copy_others=copy_others, fold=fold, times=target.keeps_times,
+        force=force, retry_quarantined=retry_quarantined,
+    )
+    gone = len(ledger.last.keys() - {file.path for file in found}) if paths is None else 0
+    return Survey(plan, ledger, tuple(skipped), gone)
+
+
+def archive(
+    source: Place, target: Place, settings: Settings, found: Survey, pool: Pool, watch: Watch = lambda job, event: None
+) -> Tally:
+    """Do what a survey found is to be done, with the workers of `pool` (see `Archiving`), who stay for the caller to
+    close. The target must have been claimed.
+
+    Everything that is told to `watch` is in the journal. A file that fails does not end the run. Raises `Refused`, and
+    OSError if the journal cannot be written.
+    """
+    jobs, ledger, tally = found.plan.jobs, found.ledger, Tally()
+    planned = [Planned(job.path, job.target) for job in jobs if ledger.targets.get(job.path) != job.target]
+    start = Run(now(), __version__, platform.node(), source.name, settings.id, asdict(settings))
+    journal.append(target, [start, *planned])
+    tasks = [Task(job, job.found.size, len(ledger.suspicion(job.found))) for job in jobs]
+    for told in perform_rounds(tasks, pool):
+        for event in told:
+            if isinstance(event, Moved):
+                watch(jobs[event.task], event)
+        outcomes = [
+            (jobs[event.task], entry) for event in told if not isinstance(event, Moved)
+            for entry in _entries(jobs[event.task], event, settings)
+        ]
+        journal.append(target, [entry for _, entry in outcomes])
+        for job, entry in outcomes:
+            tally.add(entry)
+            watch(job, entry)
+    return tally
+
+
+def _entries(job: Job, event: Finished | Crash, settings: Settings) -> list[Outcome]:
+    """What the journal is told of what happened to a job."""
+    if isinstance(event, Finished):
+        return [_failed(job, event.value, settings) if isinstance(event.value, Failure) else event.value]
+    crashed = Crashed(job.path, job.target, job.found.size, job.found.mtime_ns, event.alone, event.reason, now())
+    if not event.given_up:
+        return [crashed]
+    text = f"{job.path}: the process that worked on it ended twice ({event.reason}); it is put in quarantine"
+    return [crashed, _failed(job, Failure(text, GIVEN_UP), settings)]
+
+
+def _outputs(target: Place) -> dict[str, Found]:
+    try:
+        return {file.path: file for file in target.walk(lambda path, reason: None)}
+    except FileNotFoundError:
+        return {}
+
+
+def _failed(job: Job, failure: Failure, settings: Settings) -> Failed:
+    found = job.found
+    return Failed(
+        job.path, job.target, found.size, found.mtime_ns, settings.id, failure.message, failure.exit_code, now()
+    )
+
+
+def _listed(paths: Iterable[str], source: Place) -> list[Found]:
+    found: dict[str, Found] = {}
+    missing: list[str] = []
+    for path in paths:
+        try:
+            file = source.stat(checked(path))
+        except CorruptStream as error:
+            raise UsageError(f"the list of files: {error}") from error
+        if file is None:
+            missing.append(path)
+        else:
+            found[path] = file
+    if missing:
+        raise UsageError(f"{len(missing)} listed files are not in {source.name}, the first is {missing[0]!r}")
+    return list(found.values())
+
+
+def check_places(source: Place, target: Place) -> None:
+    """Raises AudioError if there is no library, UsageError if one place lies inside the other: the archive would be
+    archived."""
+    if isinstance(source, Folder) and not source.root.is_dir():
+        raise AudioError(f"{source.name}: no such folder; name the one that holds the library")
+    both = isinstance(source, Folder) and isinstance(target, Folder)
+    names = [f"{place.root.resolve() if both else place.name.rstrip('/')}/" for place in (source, target)]
+    if names[0].startswith(names[1]) or names[1].startswith(names[0]):
+        raise UsageError(f"{source.name} and {target.name} lie one inside the other; choose a folder outside of it")

@@ -1,0 +1,156 @@
+"""What there is to do: the files of a library against the journal of its archive, before any work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from nac_cli.archive.journal import Copied, Done, Failed, Ledger, is_source
+from nac_cli.archive.naming import give_names, suffix_of, usual
+from nac_cli.archive.place import Found
+from nac_cli.audio import SOUND_SUFFIXES
+from nac_cli.errors import OutputExists
+
+SUFFIX = ".nac"
+
+Reason = Literal["new", "changed", "settings", "lost", "altered", "failed", "crashed"]
+"""Why a file is to be done: it is new; it has another size or time; other settings are asked for; its output is gone, or
+is not as it was left; it failed before; a process ended while it worked on it."""
+TIMES_NS = 2 * 10**9
+"""How far apart times of change may be that are the same: some file systems count in two seconds."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to be done: compressed if it has `sound`, else copied. `before` is what the journal says of an output that is
+    `altered`."""
+
+    found: Found
+    target: str
+    sound: bool
+    reason: Reason
+    before: Done | Copied | None = None
+
+    @property
+    def path(self) -> str:
+        return self.found.path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`jobs` in order of their paths; `done` files that are as they should be; those that are `quarantined`; `others`
+    that are neither sound nor copied; `renamed` are (path, target) where the usual name was taken."""
+
+    jobs: tuple[Job, ...]
+    done: int
+    quarantined: tuple[Found, ...]
+    others: tuple[Found, ...]
+    renamed: tuple[tuple[str, str], ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of the sources of all jobs."""
+        return sum(job.found.size for job in self.jobs)
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Which files are wanted: those that match an `include` (all, if there is none) and no `exclude`.
+
+    A pattern (`*`, `?`, `[...]`, case counts) matches a file by its whole path, or by the name of the file or of any
+    folder above it.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def want(self, path: str) -> bool:
+        names = [path, *path.split("/")]
+
+        def match(patterns: Iterable[str]) -> bool:
+            return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+        return (not self.include or match(self.include)) and not match(self.exclude)
+
+
+def make_plan(
+    files: Iterable[Found], ledger: Ledger, outputs: Mapping[str, Found], settings_id: str, *, copy_others: bool = False,
+    fold: Callable[[str], str] = lambda name: name, times: bool = True, force: bool = False, retry_quarantined: bool = False,
+) -> Plan:
+    """`outputs` are the files that lie in the archive, by path; if `times`, with the times of change that they were given.
+    `fold` makes names equal that the archive's file system takes for the same.
+
+    Raises OutputExists if a file that the journal does not know is in the way, unless `force` lets it be replaced.
+    """
+    files = sorted(files, key=lambda found: found.path)
+    sounds = [found for found in files if is_sound(found.path)]
+    others = [found for found in files if not is_sound(found.path)]
+    wanted = sounds + (others if copy_others else [])
+    targets = _targets(wanted, ledger, fold)
+    jobs, quarantined = [], []
+    for found in wanted:
+        if ledger.quarantined(found) and not retry_quarantined:
+            quarantined.append(found)
+            continue
+        sound, target = is_sound(found.path), targets[found.path]
+        reason = _reason(found, ledger, outputs.get(target), settings_id if sound else None, times)
+        if reason is not None:
+            before = ledger.last[found.path] if reason == "altered" else None
+            jobs.append(Job(found, target, sound, reason, before))
+    if not force:
+        _refuse_foreign(jobs, ledger, outputs)
+    return Plan(
+        tuple(sorted(jobs, key=lambda job: job.path)), len(wanted) - len(jobs) - len(quarantined), tuple(quarantined),
+        () if copy_others else tuple(others),
+        tuple((found.path, targets[found.path]) for found in sounds if targets[found.path] != usual(found.path, SUFFIX)),
+    )
+
+
+def is_sound(path: str) -> bool:
+    """Whether a file is taken for sound, which its name says."""
+    return suffix_of(path) in SOUND_SUFFIXES
+
+
+def _reason(
+    found: Found, ledger: Ledger, output: Found | None, settings_id: str | None, times: bool
+) -> Reason | None:
+    last = ledger.last.get(found.path)
+    if ledger.suspicion(found):
+        return "crashed"
+    if last is None:
+        return "new"
+    if not is_source(last, found):
+        return "changed"
+    if isinstance(last, Failed):
+        return "failed"
+    if isinstance(last, Done if settings_id is None else Copied):
+        return "settings"  # what was a sidecar is taken for sound now, or the other way round
+    if isinstance(last, Done) and last.settings_id != settings_id:
+        return "settings"
+    if output is None:
+        return "lost"
+    touched = times and abs(output.mtime_ns - last.source_mtime_ns) > TIMES_NS
+    return "altered" if touched or output.size != last.bytes else None
+
+
+def _targets(files: list[Found], ledger: Ledger, fold: Callable[[str], str]) -> dict[str, str]:
+    """Where each file goes. What the journal says stays."""
+    suffixes = {found.path: _suffix(found.path) for found in files}
+    return give_names(suffixes, ledger.targets, fold)
+
+
+def _suffix(path: str) -> str:
+    return SUFFIX if is_sound(path) else ""
+
+
+def _refuse_foreign(jobs: list[Job], ledger: Ledger, outputs: Mapping[str, Found]) -> None:
+    ours = set(ledger.targets.values())
+    foreign = [job.target for job in jobs if job.target in outputs and job.target not in ours]
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise OutputExists(
+            f"{foreign[0]}{more}: already in the archive's folder, but its journal does not know of it; move it away, or "
+            "use --force to replace it"
+        )

@@ -1,0 +1,132 @@
+"""Are the files of an archive what its journal says? Sizes and hashes, structure, codes, a full decode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nac_cli.archive.archiving import hash_of
+from nac_cli.archive.inventory import Inventory, Kept, at_hand, named, results
+from nac_cli.archive.journal import Done
+from nac_cli.archive.place import Place
+from nac_cli.archive.plan import Patterns
+from nac_cli.archive.pool import Labour, Moved, Pool, Tell
+from nac_cli.archive.schedule import Task
+from nac_cli.errors import CorruptStream, NacError
+from nac_cli.failures import Failure, explain
+
+LEVELS = ("files", "structure", "tokens", "full")
+
+
+@dataclass(frozen=True)
+class Verifying:
+    """Work for a `Pool` whose tasks are `Kept` files: yields the seconds of sound that were checked, or a `Failure`
+    with all that is wrong. Levels, each with what the ones before it check:
+
+    - "files": every file is there, with the size and the SHA-256 that the journal has for it;
+    - "structure", "tokens", "full": as `nac_cli.verify`, and the length, rate and channels are the journal's.
+    """
+
+    archive: Place
+    level: str = "structure"
+    device: str = "auto"
+    threads: int | None = None
+
+    def open(self) -> Labour:
+        """Raises UsageError for a device that is not there."""
+        if self.level == "full":
+            from nac_cli.pipelines.runtime import choose_device
+
+            choose_device(self.device, self.threads)
+        return self._batch
+
+    def _batch(self, entries: Sequence[Kept], tell: Tell) -> Iterator[tuple[int, float | Failure]]:
+        with at_hand(self.archive, entries) as files:
+            ahead = None
+            if self.level in ("tokens", "full"):
+                from nac_cli.pipelines.ahead import Ahead
+
+                sounds = [file if isinstance(entry, Done) else None for entry, file in zip(entries, files)]
+                ahead = Ahead([file if isinstance(file, Path) else None for file in sounds], self.threads)
+            for index, (entry, file) in enumerate(zip(entries, files)):
+                if isinstance(file, Failure):
+                    yield index, file
+                    continue
+                if ahead is not None:
+                    ahead.before(index)
+                yield index, self._one(entry, file, index, tell)
+
+    def _one(self, entry: Kept, file: Path, index: int, tell: Tell) -> float | Failure:
+        try:
+            wrong = self._wrong(entry, file, lambda done, whole: tell(index, done, whole))
+        except Exception as error:  # whatever one file did, the others still have their turn
+            return named(entry, file, explain(error))
+        if not wrong:
+            return entry.samples / entry.sample_rate if isinstance(entry, Done) else 0.0
+        reasons = "; ".join(str(error).removeprefix(f"{file}: ") for error in wrong)
+        return named(entry, file, Failure(reasons, wrong[0].exit_code))
+
+    def _wrong(self, entry: Kept, file: Path, progress: Callable[[float, float | None], None]) -> list[NacError]:
+        wrong: list[NacError] = []
+        size = file.stat().st_size
+        if size != entry.bytes:
+            wrong.append(CorruptStream(f"has {size} bytes, the journal says {entry.bytes}"))
+        elif hash_of(file) != entry.sha256:
+            wrong.append(CorruptStream("has changed since it was archived (another SHA-256 than in the journal)"))
+        if self.level == "files" or not isinstance(entry, Done):
+            return wrong
+        from nac_cli.pipelines.verify import verify
+
+        try:
+            report = verify(file, self.level, device=self.device, threads=self.threads, progress=progress)
+            info = report.stream
+            if text := other_shape(entry, info.num_samples, info.channels, info.sample_rate):
+                wrong.append(CorruptStream(text))
+            report.require_sound()
+        except NacError as error:
+            wrong.append(error)
+        return wrong
+
+
+def other_shape(entry: Done, samples: int | None, channels: int, sample_rate: int) -> str | None:
+    """What to say of a file whose sound has not the shape that the journal says, None if it has."""
+    if (samples, channels, sample_rate) == (entry.samples, entry.channels, entry.sample_rate):
+        return None
+    return (
+        f"holds {samples} samples of {channels} channels at {sample_rate} Hz, the journal says {entry.samples}, "
+        f"{entry.channels} and {entry.sample_rate}"
+    )
+
+
+@dataclass
+class Verification:
+    """What came of it. `sound` files of `bytes` in all with `seconds` of sound are as they should be; `bad` ones are
+    (path in the archive, what is wrong)."""
+
+    sound: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    bad: list[tuple[str, Failure]] = field(default_factory=list)
+
+
+Watch = Callable[[Kept, "float | Failure | Moved"], None]
+"""Told of each file how far it is, and what came of it."""
+
+
+def verify_archive(
+    inventory: Inventory, pool: Pool, patterns: Patterns = Patterns(), watch: Watch = lambda entry, event: None
+) -> Verification:
+    """Check all files that should be in an archive with the workers of `pool` (see `Verifying`), who stay for the
+    caller to close. Files that the journal does not know are `inventory.unknown`. Raises `Refused`."""
+    kept, sum_ = inventory.kept(patterns), Verification()
+    for number, value in results([Task(entry, entry.bytes) for entry in kept], pool):
+        entry = kept[number]
+        if isinstance(value, Failure):
+            sum_.bad.append((entry.target, value))
+        elif not isinstance(value, Moved):
+            sum_.sound += 1
+            sum_.bytes += entry.bytes
+            sum_.seconds += value
+        watch(entry, value)
+    return sum_
