@@ -135,6 +135,12 @@ def use(coded: Coded, model: str | None = None) -> list[PlaneUse]:
     return found
 
 
+def bitrate_efficiency(planes: Sequence[PlaneUse]) -> float:
+    """The planes' entropies over the bits of their codes (Kumar et al. 2023, section 4.4): 1 where all codes
+    are alike in frequency. Planes count as often as they have codes."""
+    return sum(plane.packed_rate * plane.normalised for plane in planes) / sum(p.packed_rate for p in planes)
+
+
 def entropy(counts: np.ndarray) -> float:
     """Bits of the frequencies `counts`; 0 for none."""
     shares = counts[counts > 0] / max(counts.sum(), 1)
@@ -171,7 +177,7 @@ def _information(pairs: Sequence[tuple[np.ndarray, np.ndarray]], rng: np.random.
     if a.size == 0:
         return 0.0
     chance = np.mean([mutual_information(a, rng.permutation(b)) for _ in range(SHUFFLES)])
-    return float(mutual_information(a, b) - chance)
+    return max(float(mutual_information(a, b) - chance), 0.0)
 
 
 def _with_below(

@@ -16,10 +16,10 @@ from multiprocessing import get_context
 import numpy as np
 
 from nac_cli.bench.clips import SPEECH, Clip, read_clip
-from nac_cli.bench.memory import watched
+from nac_cli.bench.memory import peak_alone
 from nac_cli.bench.metrics import METRICS
 from nac_cli.bench.nac import FAMILIES, Split, model_of_family, through_nac
-from nac_cli.bench.peers import JUDGES, PEERS, PeerResult, matched
+from nac_cli.bench.peers import JUDGES, PEERS, PeerResult, Setting, matched, through
 from nac_cli.bench.results import Row
 from nac_cli.bench.store import ORIGINAL, Store
 from nac_cli.errors import NacError, UsageError
@@ -35,7 +35,8 @@ VERSION = 1
 @dataclass(frozen=True)
 class Plan:
     """What to measure each clip with. `rates` in bit/s are those of nac, to whose files peers are matched;
-    `peer_rates` are further ones of the peers alone. `mono` mixes channels down first."""
+    `peer_rates` are further ones of the peers alone. `mono` mixes channels down first. `memory` runs every
+    codec once more in a process of its own, to measure what it takes."""
 
     codecs: tuple[str, ...] = CODECS
     rates: tuple[int, ...] = (6000,)
@@ -43,6 +44,7 @@ class Plan:
     columns: tuple[str, ...] = COLUMNS
     judges: tuple[str, ...] = JUDGES
     mono: bool = False
+    memory: bool = False
     model: str = zoo.DEFAULT
     entropy: str = "auto"
 
@@ -156,19 +158,33 @@ def _each(tasks: Sequence[Task], jobs: int, strict: bool) -> Iterator[tuple[int,
 
 def _measured(task: Task, codec: str, target: float, waveform: Waveform) -> tuple[Row, np.ndarray]:
     """The row and the decoded sound."""
-    split, peak_bytes = None, None
-    if codec not in PEERS:
+    split = None
+    if codec in PEERS:
+        settings = PEERS[codec].settings(target, waveform.channels)
+        result = matched(waveform.samples, waveform.sample_rate, target, settings, task.plan.judges)
+        met, again = result.meets(target), _again(codec, waveform, result, settings)
+    else:
         model = task.plan.model if codec == "nac" else model_of_family(codec)
         entropy = task.plan.entropy if codec == "nac" else "auto"
         _load(model, task.threads)
-        with watched() as peak:
-            result, split = through_nac(waveform, round(target), model, entropy, task.threads)
-            peak_bytes = peak()
-    else:
-        settings = PEERS[codec].settings(target, waveform.channels)
-        result = matched(waveform.samples, waveform.sample_rate, target, settings, task.plan.judges)
-    met = codec not in PEERS or result.meets(target)
-    return replace(_row(task, codec, waveform, result, split, met), peak_bytes=peak_bytes), result.decoded
+        arguments = (waveform, round(target), model, entropy, task.threads, codec != "nac")
+        result, split = through_nac(*arguments)
+        met, again = codec == "nac" or result.meets(target), (through_nac, *arguments)
+    row = _row(task, codec, waveform, result, split, met)
+    if task.plan.memory and again:
+        row = replace(row, peak_bytes=peak_alone(*again))
+    return row, result.decoded
+
+
+def _again(codec: str, waveform: Waveform, result: PeerResult, settings: Sequence[Setting]) -> tuple | None:
+    """What codes a clip as it was coded, for `peak_alone`; None for programs, which are processes of their
+    own."""
+    if PEERS[codec].outside:
+        return None
+    setting = next(setting for setting in settings if str(setting) == result.setting)
+    low, high = setting.limits(waveform.channels)
+    bitrate = min(max(round(result.bitrate), low), high)
+    return through, waveform.samples, waveform.sample_rate, bitrate, setting
 
 
 def _row(
@@ -220,6 +236,7 @@ def _request(task: Task, codec: str, target: float, digest: str) -> dict:
         "clip": digest,
         "domain": task.clip.domain,
         "mono": task.plan.mono,
+        "memory": task.plan.memory,
         "codec": codec,
         "target": round(target, 3),
         "columns": sorted(task.plan.columns),

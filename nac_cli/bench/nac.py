@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -14,6 +15,9 @@ from nac_cli.bench.peers import PeerResult
 from nac_cli.errors import AudioError, UsageError
 from nac_cli.models import zoo
 from nac_cli.values import Waveform
+
+if TYPE_CHECKING:
+    from nac_cli.pipelines.compress import CompressReport
 
 FAMILIES = ("encodec", "dac", "snac", "taae")
 """Families of neural codecs that take part when the user has imported a model of theirs."""
@@ -38,19 +42,19 @@ def through_nac(
     model: str = zoo.DEFAULT,
     entropy: str = "auto",
     threads: int | None = None,
+    nearest: bool = False,
 ) -> tuple[PeerResult, Split]:
     """Compresses and decompresses through files; the times are those of a loaded model.
 
-    Raises what `compress` and `decompress` do, AudioError where samples are lost.
+    With `nearest`, a bitrate out of the model's range becomes its least or its greatest depth. Raises what
+    `compress` and `decompress` do, AudioError where samples are lost.
     """
     import nac_cli
 
     with tempfile.TemporaryDirectory() as folder:
         source, packed, restored = (Path(folder) / name for name in ("clip.wav", "clip.nac", "restored.wav"))
         soundfile.write(source, waveform.samples.T, waveform.sample_rate, subtype="FLOAT")
-        there = nac_cli.compress(
-            source, packed, bitrate=bitrate, model=model, entropy=entropy, threads=threads
-        )
+        there, target = _compressed(source, packed, bitrate, nearest, model, entropy, threads)
         back = nac_cli.decompress(packed, restored, threads=threads, bits=32)
         decoded = read_clip(restored)
         split = split_of(packed)
@@ -60,8 +64,28 @@ def through_nac(
             f"nac gave back {list(decoded.samples.shape)} samples for {list(waveform.samples.shape)}"
         )
     rate = file_bytes * 8 / waveform.duration
-    setting = f"-b {bitrate}" + ("" if entropy == "auto" else f" --entropy {entropy}")
+    name = "" if model == zoo.DEFAULT else f"--model {zoo.find(model).spec.name} "
+    setting = f"{name}{target}" + ("" if entropy == "auto" else f" --entropy {entropy}")
     return PeerResult(decoded.samples, file_bytes, rate, setting, there.elapsed, back.elapsed), split
+
+
+def _compressed(
+    source: Path, packed: Path, bitrate: int, nearest: bool, model: str, entropy: str, threads: int | None
+) -> tuple[CompressReport, str]:
+    """What compressing said, and the option that told how much."""
+    import nac_cli
+
+    how = {"model": model, "entropy": entropy, "threads": threads}
+    try:
+        return nac_cli.compress(source, packed, bitrate=bitrate, **how), f"-b {bitrate}"
+    except UsageError:
+        if not nearest:
+            raise
+    most = zoo.find(model).spec.num_codebooks
+    there = nac_cli.compress(source, packed, planes=most, **how)
+    if there.bitrate <= bitrate:
+        return there, f"-q {most}"
+    return nac_cli.compress(source, packed, planes=1, force=True, **how), "-q 1"
 
 
 def split_of(path: Path) -> Split:
@@ -96,6 +120,6 @@ def model_of_family(family: str) -> str:
         if file.spec.family == family:
             return str(file.path)
     raise UsageError(
-        f"no model of the family {family} is installed; import a checkpoint and put it into "
-        f"{zoo.user_folder()}"
+        f"no model of the family {family} is installed: `nac models official` says where there are some, "
+        "`nac models import` brings one in"
     )

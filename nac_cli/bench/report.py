@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,28 +13,27 @@ from nac_cli.bench import page
 from nac_cli.bench.charts import charts, legend, library
 from nac_cli.bench.clips import read_clip
 from nac_cli.bench.metrics import METRICS
+from nac_cli.bench.notes import Results, about, measured_points, notes
 from nac_cli.bench.pictures import DEPTH, TOP_HERTZ, spectrogram_uri
 from nac_cli.bench.results import EVERYTHING, Row, domains, from_plain, means, metrics_of
 from nac_cli.bench.sounds import Packed, pack
 from nac_cli.bench.store import ORIGINAL
-from nac_cli.bench.summary import clip_table, equal_table, peers_of, sentence
-from nac_cli.bench.tables import LABELS, figure, mean_table
-from nac_cli.errors import UsageError
+from nac_cli.bench.summary import (
+    clip_table,
+    counted_clips,
+    equal_table,
+    peers_of,
+    sentence,
+    usual_rate,
+    win_table,
+)
+from nac_cli.bench.tables import LABELS, cost_table, figure, mean_table
+from nac_cli.errors import AudioError, UsageError
 
 RESULTS_FILE, PAGE = "results.json", "report.html"
 BUDGET = 48_000_000
 MAIN_METRICS = ("visqol", "zimtohrli", "mel", "stft", "si_sdr", "lines", "pesq", "stoi", "side_mel", "width")
 """The order of the page; what is not in it comes after."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """`rows` of a comparison, the `versions` of what made them, the `plan` and what was `left_out`."""
-
-    rows: list[Row]
-    versions: dict[str, str | None]
-    plan: dict
-    left_out: list[str]
 
 
 def read_results(folder: Path) -> Results:
@@ -44,7 +42,9 @@ def read_results(folder: Path) -> Results:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         rows = [from_plain(row) for row in found["rows"]]
-        return Results(rows, found["versions"], found.get("plan", {}), found.get("left_out", []))
+        return Results(
+            rows, found["versions"], found.get("plan", {}), found.get("left_out", []), found.get("absent", {})
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         hint = f"make them with `nac bench PATHS -o {folder}`"
         raise UsageError(f"{path}: no results of `nac bench` ({error}); {hint}") from error
@@ -69,6 +69,8 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
     peers, codecs = peers_of(rows), list(dict.fromkeys(row.codec for row in rows))
     drawn = charts(rows, metrics)
     equal_header, equal_lines = equal_table(rows, metrics)
+    win_header, win_lines = win_table(rows, metrics)
+    cost_header, cost_lines = cost_table(means(rows))
     split_header, split_lines = _split_table(rows)
     return {
         "style": page.asset("style.css"),
@@ -76,8 +78,8 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
         "script": page.asset("report.js"),
         "library": library(),
         "summary": sentence(rows),
-        "about": _about(results),
-        "notes": _notes(results),
+        "about": about(results),
+        "notes": notes(results),
         "domains": _domain_tables(rows, metrics),
         "header": mean_table([], metrics)[0],
         "legend": legend(codecs),
@@ -85,8 +87,13 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
         "data": {"charts": [c.item for c in drawn]},
         "equal_header": equal_header,
         "equal_lines": equal_lines,
+        "cost_header": cost_header,
+        "cost_lines": cost_lines,
         "split_header": split_header,
         "split_lines": split_lines,
+        "measured": measured_points(rows),
+        "win_header": win_header,
+        "win_lines": win_lines,
         "rival": LABELS[peers[0]] if peers else "",
         "clip_tables": _clip_tables(rows, metrics, peers),
         "clips": [sounds.clip(name) for name in sounds.names],
@@ -114,9 +121,11 @@ class _Sounds:
             for name in dict.fromkeys(row.clip for row in rows)
         }
         self.names = [name for name, own in self.rows.items() if own]
-        self.paths = [path for name in self.names for path in self._paths(name)]
+        self.same = _first_alike(folder, [path for name in self.names for path in self._paths(name)])
+        self.paths = list(dict.fromkeys(self.same.values()))
         self.packed: Packed = pack([folder / path for path in self.paths], budget)
-        self.ids = {path: f"sound-{index}" for index, path in enumerate(self.paths)}
+        ids = {path: f"sound-{index}" for index, path in enumerate(self.paths)}
+        self.ids = {path: ids[first] for path, first in self.same.items()}
 
     def _paths(self, name: str) -> list[str]:
         own = self.rows[name]
@@ -136,12 +145,12 @@ class _Sounds:
         return f"The sounds in this page are {self.packed.form}.{left_out}"
 
     def _carried(self, path: str) -> bool:
-        return self.packed.texts[self.paths.index(path)] is not None
+        return self.packed.texts[self.paths.index(self.same[path])] is not None
 
     def clip(self, name: str) -> dict:
         own, original = self.rows[name], self._paths(name)[0]
         targets = list(dict.fromkeys(row.target for row in own))
-        shown = min(targets, key=lambda rate: (abs(rate - 6000), rate))
+        shown = usual_rate(targets)
         first = own[0]
         versions = [
             {
@@ -199,13 +208,27 @@ class _Sounds:
         return {"uri": spectrogram_uri(sound.samples, sound.sample_rate), "title": title}
 
 
+def _first_alike(folder: Path, paths: Sequence[str]) -> dict[str, str]:
+    """Of each sound the first that is the same, as those of a codec under its floor are."""
+    first: dict[bytes, str] = {}
+    return {path: first.setdefault(_digest(folder / path), path) for path in paths}
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError as error:
+        raise AudioError(f"{path}: cannot read the sound ({error.strerror or error})") from error
+
+
 def _domain_tables(rows: Sequence[Row], metrics: Sequence[str]) -> list[dict]:
     tables = []
     found = domains(rows)
     for domain in (EVERYTHING, *(found if found != [EVERYTHING] else [])):
         own = [row for row in rows if domain in (EVERYTHING, row.domain)]
         lines = mean_table(means(own), metrics)[1]
-        tables.append({"name": domain, "clips": len({row.clip for row in own}), "lines": lines})
+        count = len({row.clip for row in own})
+        tables.append({"name": domain, "clips": count, "counted": counted_clips(count), "lines": lines})
     return tables
 
 
@@ -215,6 +238,7 @@ def _clip_tables(rows: Sequence[Row], metrics: Sequence[str], peers: Sequence[st
     return [
         {
             "title": f"nac and {LABELS[peers[0]]} at {target / 1000:g} kbit/s",
+            "open": target == usual_rate(targets),
             "header": header,
             "lines": clip_table(rows, target, peers[0], metrics),
         }
@@ -245,7 +269,7 @@ def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
                 modes[mode] = modes.get(mode, 0) + count
         file = figure(np.mean([row.bitrate for row in own]) / 1000)
         lines.append(
-            [f"{target / 1000:g}", file, *parts, planes, ", ".join(f"{n} {m}" for m, n in modes.items())]
+            [f"{target / 1000:g}", file, *parts, ", ".join(f"{n} {m}" for m, n in modes.items()), planes]
         )
     return [
         "wanted",
@@ -253,39 +277,6 @@ def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         "header and blocks",
         "gains, angles, depths",
         "coder",
-        "planes",
         "chunks by mode",
+        "planes, the first on",
     ], lines
-
-
-def _about(results: Results) -> str:
-    rows = results.rows
-    seconds = sum({row.clip: row.seconds for row in rows}.values())
-    codecs = ", ".join(LABELS[codec] for codec in dict.fromkeys(row.codec for row in rows))
-    judges = [METRICS[name].label for name in results.plan.get("judges", []) if name in METRICS]
-    chosen = ""
-    if judges and peers_of(rows):
-        by = ", ".join(judges)
-        chosen = f" Peers are at the size of nac's files, in the setting best for each clip by {by}."
-    mono = " Clips are mixed down to mono." if results.plan.get("mono") else ""
-    return f"{codecs}; {len({row.clip for row in rows})} clips, {seconds:.0f} s.{mono}{chosen}"
-
-
-def _notes(results: Results) -> list[str]:
-    notes = []
-    for codec in peers_of(results.rows):
-        missed = [
-            row for row in results.rows if row.codec == codec and not row.met and row.bitrate > row.target
-        ]
-        if missed:
-            smallest = min(row.bitrate for row in missed) / 1000
-            wanted = ", ".join(f"{target / 1000:g}" for target in sorted({row.target for row in missed}))
-            notes.append(
-                f"{LABELS[codec]} has no files as small as {wanted} kbit/s for some clips; its floor here is "
-                f"{smallest:.1f} kbit/s, and that is what stands for it."
-            )
-    if results.left_out:
-        notes.append(f"Left out: {'; '.join(results.left_out)}.")
-    if any(math.isinf(score) for row in results.rows for score in row.scores.values()):
-        notes.append("Infinite figures are left out of the means.")
-    return notes

@@ -37,9 +37,10 @@ class Row:
     seconds.
 
     `met` says whether the file has the size that it was to have: a peer under its floor has a larger one.
-    `peak_bytes` is the memory of the whole process while the codec worked, `split` where the bits of a nac
-    file went (as `nac.Split`), `sound` the decoded sound's place in the report's folder. `scores` maps keys
-    of METRICS to what was measured, NaN where a metric says nothing about the clip.
+    `peak_bytes` is the memory of a process that did nothing but this, None where it was not measured, `split`
+    where the bits of a nac file went (as `nac.Split`), `sound` the decoded sound's place in the report's
+    folder. `scores` maps keys of METRICS to what was measured, NaN where a metric says nothing about the
+    clip.
     """
 
     clip: str
@@ -77,7 +78,7 @@ PLAIN = [
 
 def means(rows: Sequence[Row], domain: str | None = None) -> list[Row]:
     """One row per codec and target, in order of appearance: plain means over the clips (of `domain`, or all)
-    that have a figure."""
+    that have a finite figure."""
     groups: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
         if domain in (None, row.domain):
@@ -109,7 +110,7 @@ def write_csv(rows: Sequence[Row], file: TextIO) -> None:
 
 def write_json(rows: Sequence[Row], path: Path, about: dict | None = None) -> None:
     """Rows, means and the versions that made them, with what else is to be said `about` the run. JSON has no
-    NaN and no infinity: both become null."""
+    NaN and no infinity: they become null and the texts "inf" and "-inf"."""
     content = {
         "versions": {"python": platform.python_version(), **_versions()},
         **(about or {}),
@@ -121,13 +122,13 @@ def write_json(rows: Sequence[Row], path: Path, about: dict | None = None) -> No
 
 def plain(row: Row) -> dict:
     """For JSON."""
-    scores = {name: _finite(score) for name, score in row.scores.items()}
-    timed = {name: _finite(getattr(row, name)) for name in ("encode_seconds", "decode_seconds")}
+    scores = {name: _number(score) for name, score in row.scores.items()}
+    timed = {name: _number(getattr(row, name)) for name in ("encode_seconds", "decode_seconds")}
     return asdict(row) | {"scores": scores} | timed
 
 
 def from_plain(values: dict) -> Row:
-    """Inverse of `plain`, but for infinity. Raises TypeError or AttributeError for what no row is."""
+    """Inverse of `plain`. Raises TypeError or AttributeError for what no row is."""
     scores = {name: math.nan if score is None else float(score) for name, score in values["scores"].items()}
     times = ("encode_seconds", "decode_seconds")
     timed = {name: math.nan if values[name] is None else values[name] for name in times}
@@ -157,13 +158,15 @@ def _mean_row(group: list[Row], domain: str) -> Row:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Of those that are defined, NaN if none is."""
-    defined = [value for value in values if not math.isnan(value)]
+    """Of those that are finite, NaN if none is."""
+    defined = [value for value in values if math.isfinite(value)]
     return float(np.mean(defined)) if defined else math.nan
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _number(value: float) -> float | str | None:
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)
 
 
 def _short(value: object) -> object:

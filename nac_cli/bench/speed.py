@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 
 from nac_cli.bench.clips import read_clip
+from nac_cli.bench.memory import peak_bytes
 from nac_cli.bench.stages import Pass, stages
 from nac_cli.bench.stopwatch import timed
 from nac_cli.errors import NacError, UsageError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 PEAK_SIZE = 2048
 """Rows and columns of the matrices whose product measures a machine's peak."""
 ENTROPY_MODES = ("static", "lm")
+WATCH_SECONDS = 0.02
+"""Between two looks at the memory of a process."""
 
 
 @dataclass(frozen=True)
@@ -170,24 +173,24 @@ def _cold(
         process = subprocess.Popen(
             [sys.executable, "-m", "nac_cli", *arguments], env=environment, stderr=subprocess.PIPE
         )
-        said, peak = _ended(process)
+        said, memory = _ended(process)
         if process.returncode:
             raise NacError(f"nac {direction} failed in a process of its own: {said}")
         elapsed = time.perf_counter() - started
-        passes.append(Pass(direction, entropy, "cold", {"all": elapsed}, seconds, peak))
+        passes.append(Pass(direction, entropy, "cold", {"all": elapsed}, seconds, memory))
     return passes
 
 
 def _ended(process: subprocess.Popen) -> tuple[str, int | None]:
-    """What a process said on stderr, and its peak memory in bytes where the system tells."""
-    said = process.stderr.read().decode(errors="replace").strip()
-    process.stderr.close()
-    if not hasattr(os, "wait4"):
-        process.wait()
-        return said, None
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return said, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    """What a process said on stderr, and its peak memory in bytes where the system tells: asked again and
+    again, as nobody knows it any more once the process has ended."""
+    memory = None
+    while True:
+        memory = peak_bytes(process.pid) or memory
+        try:
+            return process.communicate(timeout=WATCH_SECONDS)[1].decode(errors="replace").strip(), memory
+        except subprocess.TimeoutExpired:
+            pass
 
 
 def _batch(codec: Codec, size: int, device: str, repeats: int, peak: float) -> list[Batch]:

@@ -103,7 +103,8 @@ def codes(paths, model, device, threads, as_json, quiet) -> None:
 
     Used: share of the codebook that occurs. Entropy: bits of a code by frequency; normalised: by that of
     equally frequent codes. Tables, LM: bits of a code as nac would pack it. Before, below: bits that the code
-    before it and that of the plane below tell of a code. With few sounds the first three come out low.
+    before it and that of the plane below tell of a code. Efficiency: the entropies' share of all bits (Kumar
+    et al. 2023, section 4.4). With few sounds, usage and entropy come out low.
 
     \b
     nac bench codes clips/ --model nac-44k
@@ -111,7 +112,7 @@ def codes(paths, model, device, threads, as_json, quiet) -> None:
     from dataclasses import asdict
 
     from nac_cli.bench.clips import clips_in
-    from nac_cli.bench.codes import codes_of, use
+    from nac_cli.bench.codes import bitrate_efficiency, codes_of, use
     from nac_cli.bench.tables import figure
 
     out = Output(as_json, quiet)
@@ -121,12 +122,14 @@ def codes(paths, model, device, threads, as_json, quiet) -> None:
     packed, huffman = (
         sum(getattr(plane, name) for plane in planes) for name in ("packed_rate", "huffman_rate")
     )
+    efficiency = bitrate_efficiency(planes)
     out.record(
         {
             "model": spec.name,
             "family": spec.family,
             "packed_bitrate": packed,
             "huffman_bitrate": huffman,
+            "bitrate_efficiency": efficiency,
             "planes": [asdict(plane) for plane in planes],
             "exit_code": 0,
         }
@@ -163,7 +166,10 @@ def codes(paths, model, device, threads, as_json, quiet) -> None:
         ],
         header,
     )
-    out.line(f"{spec.name}: {packed:.0f} bit/s of a channel as packed bits, {huffman:.0f} in Huffman codes")
+    out.line(
+        f"{spec.name}: {packed:.0f} bit/s of a channel as packed bits, {huffman:.0f} in Huffman codes; bitrate "
+        f"efficiency {efficiency:.1%}"
+    )
 
 
 def _pass_line(one: Pass) -> tuple[str, ...]:

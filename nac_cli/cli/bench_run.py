@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     type=Names(),
     default="opus,mp3",
     show_default=True,
-    help="Codecs beside nac, matched to the size of each of its files: opus, mp3, aac; fdkaac, encodec, dac, "
-    "snac and taae where their program or a model is installed.",
+    help="Codecs beside nac, matched to the size of each of its files: opus, mp3, aac; and where they are "
+    "installed fdkaac (the command, or an ffmpeg with libfdk_aac), lyra (its programs), encodec, dac, snac, "
+    "taae (a model).",
 )
 @click.option(
     "--peer-rates",
     type=KilobitRates(),
     default="",
-    help="Further rates of the peers, so that their curves go on where nac's end.",
+    help="Further rates of the peers, so that their curves go on where nac's end, and to find more exactly where "
+    "a peer is as good as nac.",
 )
 @click.option(
     "--metrics",
@@ -51,6 +53,11 @@ if TYPE_CHECKING:
 @click.option("--model", default="nac-44k", show_default=True, metavar="NAME", help="nac's model.")
 @options.entropy_option
 @click.option("--without-nac", is_flag=True, help="Measure the peers alone, at --rates.")
+@click.option(
+    "--without-memory",
+    is_flag=True,
+    help="Do not run every codec once more, in a process of its own, for its memory.",
+)
 @click.option("--mono", is_flag=True, help="Mix every clip down to mono first.")
 @click.option(
     "--jobs",
@@ -80,6 +87,7 @@ def run(
     model,
     entropy,
     without_nac,
+    without_memory,
     mono,
     jobs,
     output,
@@ -94,7 +102,7 @@ def run(
     folder REPORT, and what was measured before is not measured again.
 
     \b
-    nac bench clips/ --rates 1.5,3,6,9,12 --peers opus,mp3,aac --jobs 4 -o report/
+    nac bench clips/ --rates 3,6,9 --peers opus,mp3 --peer-rates 10,11,12,14,16 --jobs 4 -o report/
     nac bench song.flac --rates 6 --peers opus --metrics mel,visqol --json
     """
     from nac_cli.bench.clips import clips_in
@@ -102,17 +110,20 @@ def run(
     from nac_cli.bench.store import Store
 
     out = Output(as_json, quiet)
-    codecs = () if without_nac else ("nac",)
+    absent: dict[str, str] = {}
     plan = Plan(
-        codecs=(*codecs, *_present(peers, out)),
+        codecs=(*(() if without_nac else ("nac",)), *_present(peers, absent)),
         rates=rates,
         peer_rates=peer_rates,
-        columns=_usable(metrics, out),
-        judges=_judges(judges, out),
+        columns=_usable(metrics, absent),
+        judges=_judges(judges, absent),
         mono=mono,
+        memory=not without_memory,
         model=model,
         entropy=entropy,
     )
+    for name, reason in absent.items():
+        out.warn(f"without {name}: {reason}")
     clips = clips_in(paths)
     left_out: list[str] = []
 
@@ -130,34 +141,29 @@ def run(
         rows = compare(clips, plan, Store(output) if output else None, jobs, warn, progress)
     _tell(rows, out)
     if output and rows:
-        _write(output, rows, plan, left_out, sound_budget, out)
+        _write(output, rows, plan, {"absent": absent, "left_out": left_out}, sound_budget, out)
     if left_out:
         raise BatchFailed(f"{counted(len(left_out), 'result')} left out, as said above")
 
 
-def _present(peers: tuple[str, ...], out: Output) -> list[str]:
-    """Those that can take part; what keeps the others from it is said."""
+def _present(peers: tuple[str, ...], absent: dict[str, str]) -> list[str]:
+    """Those that can take part; what keeps the others from it goes to `absent`."""
     from nac_cli.bench.nac import FAMILIES, model_of_family
     from nac_cli.bench.peers import PEERS
 
-    present = []
     for name in peers:
-        missing = None
-        if name in PEERS:
-            missing = PEERS[name].missing()
-        elif name in FAMILIES:
+        missing = PEERS[name].missing() if name in PEERS else None
+        if name in FAMILIES:
             try:
                 model_of_family(name)
             except UsageError as error:
                 missing = str(error)
         if missing:
-            out.warn(f"without {name}: {missing}")
-        else:
-            present.append(name)
-    return present
+            absent[name] = missing
+    return [name for name in peers if name not in absent]
 
 
-def _usable(names: tuple[str, ...] | None, out: Output) -> tuple[str, ...]:
+def _usable(names: tuple[str, ...] | None, absent: dict[str, str]) -> tuple[str, ...]:
     """All metrics that can be measured here, or `names`, which then have to be."""
     from nac_cli.bench.metrics import METRICS, missing_metrics
 
@@ -166,38 +172,36 @@ def _usable(names: tuple[str, ...] | None, out: Output) -> tuple[str, ...]:
     missing = missing_metrics(names or METRICS)
     if names and missing:
         raise UsageError("; ".join(f"{name}: {reason}" for name, reason in missing.items()))
-    for name, reason in missing.items():
-        out.warn(f"without {name}: {reason}")
+    absent |= missing
     return names or tuple(name for name in METRICS if name not in missing)
 
 
-def _judges(names: tuple[str, ...] | None, out: Output) -> tuple[str, ...]:
+def _judges(names: tuple[str, ...] | None, absent: dict[str, str]) -> tuple[str, ...]:
+    """Those that can judge; the page says which did."""
     from nac_cli.bench.metrics import missing_metrics
     from nac_cli.bench.peers import JUDGES
 
     if names is not None:
-        return _usable(names, out) if names else ()
+        return _usable(names, absent) if names else ()
     missing = missing_metrics(JUDGES)
-    if missing:
-        out.warn(f"peers' settings are chosen without {', '.join(missing)}")
+    absent |= missing
     return tuple(name for name in JUDGES if name not in missing)
 
 
 def _tell(rows: list[Row], out: Output) -> None:
-    """Means on stdout as a table, or every row as JSON."""
+    """Means on stdout as tables, or every row as JSON."""
     from nac_cli.bench.results import means, metrics_of, plain
-    from nac_cli.bench.tables import mean_table
+    from nac_cli.bench.tables import cost_table, mean_table
 
     for row in rows:
         out.record(plain(row))
     if rows:
-        header, lines = mean_table(means(rows), metrics_of(rows))
-        out.table(lines, header)
+        found = means(rows)
+        for header, lines in (mean_table(found, metrics_of(rows)), cost_table(found)):
+            out.table(lines, [name.upper() for name in header])
 
 
-def _write(
-    folder: Path, rows: list[Row], plan: Plan, left_out: list[str], sound_budget: int, out: Output
-) -> None:
+def _write(folder: Path, rows: list[Row], plan: Plan, missed: dict, sound_budget: int, out: Output) -> None:
     from dataclasses import asdict
 
     from nac_cli.bench.report import RESULTS_FILE, read_results, write_report
@@ -205,7 +209,7 @@ def _write(
 
     with open(folder / "results.csv", "w", encoding="utf-8", newline="") as file:
         write_csv(rows, file)
-    write_json(rows, folder / RESULTS_FILE, {"plan": asdict(plan), "left_out": left_out})
+    write_json(rows, folder / RESULTS_FILE, {"plan": asdict(plan), **missed})
     out.say(f"{write_report(folder, read_results(folder), sound_budget)}: open it in a browser")
 
 

@@ -32,7 +32,7 @@ def write_results(
         store.keep_sound(clip, ORIGINAL, sound(number), RATE)
         for target in targets:
             for codec in codecs:
-                noisy = sound(number) + 300 / target * (0.05 if codec == "nac" else 0.1) * sound(9)
+                noisy = sound(number) + 300 / target * (0.05 if codec == "nac" else 0.12) * sound(9)
                 place = store.keep_sound(clip, f"{codec}-{target}", noisy, RATE)
                 score = 4 - 3000 / target - (0.3 if codec == "opus" else 0) + number / 10
                 rows.append(Row(

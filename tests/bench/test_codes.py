@@ -7,7 +7,17 @@ import pytest
 import soundfile
 
 from nac_cli.bench.clips import clips_in
-from nac_cli.bench.codes import GROUPS, Coded, codes_of, entropy, huffman_length, like, mutual_information, use
+from nac_cli.bench.codes import (
+    GROUPS,
+    Coded,
+    bitrate_efficiency,
+    codes_of,
+    entropy,
+    huffman_length,
+    like,
+    mutual_information,
+    use,
+)
 from nac_cli.errors import UsageError
 from nac_cli.values import CodecSpec
 from tests.models import write_tiny_lm, write_tiny_model
@@ -35,6 +45,9 @@ def test_a_codebook_used_evenly_and_one_used_little():
     assert [plane.normalised for plane in planes] == [1, 0.25]
     assert [plane.huffman for plane in planes] == [4, 1]
     assert (planes[0].packed_rate, planes[1].huffman_rate) == (400, 100)
+    assert bitrate_efficiency(planes) == 0.625 and bitrate_efficiency(planes[:1]) == 1
+    slow = use(coded(even, np.repeat(few, 2)[:800], strides=(1, 2)))
+    assert bitrate_efficiency(slow) == pytest.approx((2 * 1 + 0.25) / 3)
     assert planes[0].table is planes[0].language_model is None
 
 

@@ -18,10 +18,12 @@ from nac_cli.bench import compare as compare_module
 from nac_cli.bench.clips import Clip, clips_in, read_clip
 from nac_cli.bench.compare import Plan, compare
 from nac_cli.bench.nac import Split, through_nac
+from nac_cli.bench.peers import PEERS
+from nac_cli.bench.peers.opus import OPUS_SETTINGS
 from nac_cli.bench.results import Row, from_plain, means, plain, write_csv, write_json
 from nac_cli.bench.store import Store, folder_name
 from nac_cli.errors import AudioError, UsageError
-from tests.models import write_tiny_model
+from tests.models import write_family_model, write_tiny_model
 
 FAST = dict(columns=("mel", "si_sdr"), judges=("mel",))
 RATE = 44_100
@@ -47,6 +49,13 @@ def model(tmp_path_factory, monkeypatch):
     path = write_tiny_model(folder)
     monkeypatch.setenv("NAC_MODELS", str(folder))
     return str(path)
+
+
+@pytest.fixture(autouse=True)
+def two_settings(monkeypatch):
+    """Of Opus, as tests of peers try them all."""
+    opus = dataclasses.replace(PEERS["opus"], settings=lambda target, channels: OPUS_SETTINGS[:2])
+    monkeypatch.setitem(PEERS, "opus", opus)
 
 
 @pytest.fixture
@@ -122,7 +131,7 @@ def test_a_changed_clip_is_measured_again(clips, stand_in, model, tmp_path):
 
 
 def test_several_processes_give_the_same_rows(clips, model, tmp_path):
-    rates = dict(codecs=("opus",), rates=(16_000, 24_000))
+    rates = dict(codecs=("aac",), rates=(16_000, 24_000))
     one, two = (compare(clips_in([clips]), plan(model, **rates), jobs=jobs) for jobs in (1, 2))
     assert [(r.clip, r.target, r.scores, r.setting) for r in one] == [
         (r.clip, r.target, r.scores, r.setting) for r in two
@@ -173,6 +182,19 @@ def test_where_nac_has_no_file_so_small_the_peers_are_measured_all_the_same(clip
     assert [row.codec for row in rows] == ["opus"] and "nac at 0.3 kbit/s" in warnings[0]
 
 
+@pytest.mark.parametrize(("target", "depth"), [(200, 1), (1300, None), (9000, 4)])
+def test_a_neural_peer_out_of_its_range_has_its_nearest_file(target, depth, clips, tmp_path, monkeypatch):
+    """DAC's smallest preset: 1.2 to 2.1 kbit/s, one plane to four, of one second."""
+    name = "dac-tiny"
+    write_family_model(tmp_path, name)
+    monkeypatch.setenv("NAC_MODELS", str(tmp_path))
+    only = Plan(codecs=("dac",), rates=(target,), mono=True, **FAST)
+    (row,) = compare(clips_in([clips / "speech-b.flac"]), only)
+    assert row.setting == f"--model {name} " + (f"-q {depth}" if depth else f"-b {target}")
+    assert row.met == (depth is None)
+    assert row.bitrate > target if depth == 1 else row.bitrate <= target
+
+
 def test_speech_metrics_are_for_speech(clips, monkeypatch):
     monkeypatch.setitem(
         compare_module.METRICS, "mel", dataclasses.replace(compare_module.METRICS["mel"], speech_only=True)
@@ -208,10 +230,11 @@ def row(codec: str, score: float, target: int = 6000, **values) -> Row:
     return Row("clip", codec, target, 5900.0, 100, "", {"mel": score}, **values)
 
 
-def test_means_are_per_codec_and_rate_over_what_is_defined():
+def test_means_are_per_codec_and_rate_over_what_is_defined_and_finite():
     rows = [row("nac", 1.0), row("opus", 4.0), row("nac", 2.0), row("nac", math.nan), row("nac", 9.0, 9000)]
+    rows.append(row("nac", -math.inf))
     found = [(mean.codec, mean.target, mean.scores["mel"], mean.setting) for mean in means(rows)]
-    assert found == [("nac", 6000, 1.5, "3 clips"), ("opus", 6000, 4.0, "1 clips"), ("nac", 9000, 9.0, "1 clips")]
+    assert found == [("nac", 6000, 1.5, "4 clips"), ("opus", 6000, 4.0, "1 clips"), ("nac", 9000, 9.0, "1 clips")]
     rows = [row("nac", 1.0, domain="speech"), row("nac", 3.0, domain="music")]
     assert [mean.scores["mel"] for mean in means(rows, "music")] == [3.0]
 
@@ -220,7 +243,8 @@ def test_json_holds_no_nan_and_no_infinity_and_comes_back(tmp_path):
     rows = [row("nac", math.inf), row("opus", math.nan), row("aac", 2.5, encode_seconds=1.0, split={"coder": 1})]
     write_json(rows, tmp_path / "x.json", {"plan": {"mono": True}})
     content = json.loads((tmp_path / "x.json").read_text(), parse_constant=pytest.fail)
-    assert [entry["scores"]["mel"] for entry in content["rows"]] == [None, None, 2.5]
+    assert [entry["scores"]["mel"] for entry in content["rows"]] == ["inf", None, 2.5]
+    assert from_plain(content["rows"][0]).scores["mel"] == math.inf
     assert "numpy" in content["versions"] and content["plan"] == {"mono": True}
     again = from_plain(content["rows"][2])
     assert plain(again) == plain(rows[2]) and again.encode_seconds == 1.0

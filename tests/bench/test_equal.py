@@ -8,8 +8,8 @@ import pytest
 
 from nac_cli.bench.equal import crossing, equals
 from nac_cli.bench.results import Row
-from nac_cli.bench.summary import clip_table, sentence, wins_of
-from nac_cli.bench.tables import equal_text
+from nac_cli.bench.summary import clip_table, equal_table, sentence, win_table, wins_of
+from nac_cli.bench.tables import place_figure, place_text
 
 
 def test_a_crossing_is_on_a_logarithmic_scale():
@@ -49,12 +49,15 @@ def test_nac_equals_opus_at():
     assert (found.relation, found.clips, found.target) == ("=", 4, 6000)
     assert found.peer_bitrate == pytest.approx(4000 * 2**0.5)
     assert found.interval == (pytest.approx(found.peer_bitrate), pytest.approx(found.peer_bitrate))
-    assert equal_text(found) == "Opus at 5.7 kbit/s"
+    assert place_text(found) == "at 5.7 kbit/s" and place_figure(found) == "5.7"
+    assert place_figure(equals(rows(4.5), ["visqol"], ["opus"])[0]) == "> 16.0"
 
 
 def test_the_interval_holds_what_other_clips_would_have_given():
-    low, high = equals(rows(2.5, clips=10, spread=0.5), ["visqol"], ["opus"])[0].interval
+    made = rows(2.5, clips=10, spread=0.5)
+    low, high = equals(made, ["visqol"], ["opus"])[0].interval
     assert 4000 < low < 4000 * 2**0.5 < high < 8000
+    assert equal_table(made, ["visqol"])[1] == [["Opus, 6 kbit/s", f"5.7 ({low / 1000:.1f} to {high / 1000:.1f})"]]
 
 
 def test_only_clips_that_have_all_count():
@@ -85,7 +88,11 @@ def test_wins_and_losses():
             ("c", "nac", 1.0),
         )
     ]
-    assert wins_of(made, 6000, "opus", "mel") == (1, 2)
+    assert wins_of(made, 6000, "opus", "mel") == (1, 1, 2)
+    header, lines = win_table(made, ["mel", "visqol"])
+    assert header == ["beside", "mel distance", "ViSQOL"] and lines == [["Opus, 6 kbit/s", "1 of 2", "–"]]
+    alike = [*made, Row("c", "opus", 6000, 6000.0, 1, "", {"mel": 1.0})]
+    assert win_table(alike, ["mel"])[1] == [["Opus, 6 kbit/s", "1 of 3 (1 alike)"]]
     assert [line["cells"][0] for line in clip_table(made, 6000, "opus", ["mel"])] == [
         {"text": "1.00 / 2.00 ▲", "kind": "win"},
         {"text": "2.00 / 1.00 ▼", "kind": "loss"},

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
+import shutil
 
 import numpy as np
 import pytest
 
+from nac_cli.bench.charts import _once_under_the_floor
 from nac_cli.bench.pictures import DEPTH, HEIGHT, TOP_HERTZ, WIDTH, _levels
 from nac_cli.bench.report import PAGE, read_results, write_report
 from nac_cli.bench.results import Row, write_json
@@ -16,6 +19,9 @@ from tests.bench.reports import RATE, sound, write_results
 
 pytest.importorskip("bokeh", reason="bokeh is not installed (pip install 'nac-cli[bench]')")
 pytest.importorskip("jinja2", reason="jinja2 is not installed (pip install 'nac-cli[bench]')")
+
+
+SPLIT = {"container": 100.0, "side": 50.0, "planes": [1000.0, 500.0, 0.0], "coder": 3.0, "modes": {"lm": 2}}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +49,7 @@ def test_the_page_says_what_was_measured(folder):
         "ViSQOL",
         "mel distance",
         "FLAC, 16 bits",
+        "Measured: Opus 3.0, 5.9 kbit/s.",
         "Spectrogram of music-a: nac 5.9 kbit/s",
     ):
         assert said in page, said
@@ -64,6 +71,40 @@ def test_floors_and_what_was_left_out_are_said(tmp_path):
     page = write_report(tmp_path, read_results(tmp_path)).read_text()
     assert "MP3 has no files as small as 3 kbit/s for some clips; its floor here is 8.4 kbit/s" in page
     assert "b.wav: cannot read the clip" in page and "8.40*" in page
+
+
+def test_ceilings_infinities_absent_peers_and_memory_are_said(tmp_path):
+    rows = [
+        Row("a", "nac", 9000, 9000.0, 1, "", {"side_si_sdr": 3.0}, peak_bytes=600_000_000, split=SPLIT),
+        Row("a", "snac", 9000, 2600.0, 1, "-q 3", {"side_si_sdr": -math.inf}, met=False),
+    ]
+    write_json(rows, tmp_path / "results.json", {"absent": {"lyra": "it is not there"}})
+    page = write_report(tmp_path, read_results(tmp_path)).read_text()
+    assert "snac has no files of 9 kbit/s for some clips; the nearest that it has stands for it" in page
+    assert "snac has 1 infinite figures of side SI-SDR dB" in page and "3.00 / -∞ ▲" in page
+    assert "Without lyra: it is not there." in page
+    costs, bits = (
+        re.findall(r"<t[hd](?: [^>]*)?>([^<]*)", page.split(start)[-1]) for start in ("Speed and memory", 'id="bits"')
+    )
+    assert costs[6:12] == ["nac", "9", "9.00", "–", "–", "600"]
+    assert costs[12:18] == ["snac", "9", "2.60*", "–", "–", "–"]
+    assert bits[7:14] == ["9", "9.00", "0.100", "0.050", "0.003", "2 lm", "1.00, 0.50"]
+
+
+def test_a_sound_that_comes_twice_is_in_the_page_once(tmp_path):
+    write_results(tmp_path, clips=("a",), codecs=("nac", "mp3"))
+    shutil.copy(tmp_path / "sounds/a/mp3-3000.flac", tmp_path / "sounds/a/mp3-6000.flac")
+    page = write_report(tmp_path, read_results(tmp_path)).read_text()
+    assert page.count('type="text/plain"') == 4 and page.count('type="radio"') == 5
+    assert len(set(re.findall('value="(sound-[0-9]+)" data-rate="[0-9]+" data-codec="mp3"', page))) == 1
+
+
+def test_a_codecs_floor_is_drawn_once():
+    rows = [
+        Row("a", "mp3", target, rate, 1, "", {"mel": 5.0})
+        for target, rate in ((3000, 8400.0), (6000, 8400.0), (9000, 9100.0))
+    ]
+    assert [row.target for row in _once_under_the_floor(rows)] == [6000, 9000]
 
 
 @pytest.mark.parametrize(

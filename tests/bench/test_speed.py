@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from nac_cli.bench.speed import count_operations, measure, noise, peak_operations, sound_of
+from nac_cli.bench.memory import peak_bytes
+from nac_cli.bench.speed import _ended, count_operations, measure, noise, peak_operations, sound_of
 from nac_cli.errors import ModelError
 from tests.models import write_tiny_lm, write_tiny_model
 
@@ -55,6 +59,14 @@ def test_a_cold_start_is_a_process_with_memory(model):
     cold = [one for one in found.passes if one.temperature == "cold"]
     assert [one.direction for one in cold] == ["compress", "decompress"]
     assert all(one.peak_bytes > 50_000_000 and one.total > 0.2 for one in cold)
+
+
+@pytest.mark.skipif(peak_bytes() is None, reason="this system does not tell of peak memory")
+def test_the_memory_of_a_cold_start_is_not_that_of_its_parent():
+    here = bytearray(b"x") * 400_000_000
+    command = [sys.executable, "-S", "-c", "import sys, time; sys.stderr.write('done'); time.sleep(0.3)"]
+    said, memory = _ended(subprocess.Popen(command, stderr=subprocess.PIPE))
+    assert said == "done" and 1_000_000 < memory < 100_000_000 < len(here) < peak_bytes()
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path, monkeypatch):

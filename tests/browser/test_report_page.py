@@ -92,6 +92,13 @@ def test_keys_play_choose_and_seek(page):
     stopped = page.evaluate(POSITION)
     page.keyboard.press("ArrowRight")
     assert page.evaluate(POSITION) == pytest.approx(min(stopped + 1, 4.0))
+    for key in ("[", "ArrowRight", "]"):
+        page.keyboard.press(key)
+    until(page, "players[0].player.loop !== null")
+    start, end = page.evaluate("[players[0].player.loop.start, players[0].player.loop.end]")
+    assert start == pytest.approx(min(stopped + 1, 4.0)) and end == pytest.approx(min(start + 1, 4.0))
+    page.keyboard.press("\\")
+    until(page, "players[0].player.loop === null")
 
 
 def test_the_choice_of_a_rate_shows_its_spectrograms(page):

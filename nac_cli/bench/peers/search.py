@@ -11,7 +11,6 @@ from typing import Protocol
 import numpy as np
 import soxr
 
-from nac_cli.bench.metrics import METRICS
 from nac_cli.errors import UsageError
 
 SEARCH_STEPS = 12
@@ -84,14 +83,20 @@ def matched(
     Each setting's bitrate parameter is searched until its file meets the target within TOLERANCE; of those
     that do, the one with the best mean rank by `judges` (keys of METRICS) wins. Every codec has a floor under
     which some settings, and in the end all, have no file that small: if all miss, the nearest is returned,
-    and `meets` says so.
+    and `meets` says so. A setting that its encoder refuses is left out; UsageError is raised if it refuses
+    all.
     """
     samples = checked(samples)
-    candidates = []
+    candidates, refused = [], []
     for setting in settings:
         audio = _at_rate(samples, sample_rate, setting.sample_rate)
-        file, seconds = file_of_size(audio, target * samples.shape[1] / sample_rate / 8, setting)
-        candidates.append(_result(file, samples.shape, sample_rate, setting, seconds))
+        try:
+            file, seconds = file_of_size(audio, target * samples.shape[1] / sample_rate / 8, setting)
+            candidates.append(_result(file, samples.shape, sample_rate, setting, seconds))
+        except UsageError as error:
+            refused.append(error)
+    if not candidates:
+        raise refused[0]
     misses = [abs(candidate.bitrate / target - 1) for candidate in candidates]
     limit = max(TOLERANCE, min(misses))
     fitting = [candidate for candidate, miss in zip(candidates, misses) if miss <= limit]
@@ -103,6 +108,8 @@ def best_by_rank(
 ) -> int:
     """Index of the candidate with the lowest mean rank over `judges`; the first judge decides a tie, and
     without judges it is the first."""
+    from nac_cli.bench.metrics import METRICS  # not before it is needed: it would count as the peers' memory
+
     if len(candidates) == 1 or not judges:
         return 0
     penalties = np.empty((len(judges), len(candidates)))
