@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import queue
 import signal
-import threading
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MARGIN_SECONDS = 0.6
 """The level of an excerpt is taken from this much more on each side, as the codec's gain nodes do."""
 FLOOR_RMS = 1e-3
+AHEAD = 4
+"""Batches that are read before they are wanted."""
 
 
 class Excerpts:
@@ -151,7 +153,9 @@ def batches(excerpts: Excerpts, items: range, seed: int, start: int, workers: in
         yield from _read_ahead(numbered, start)
     from torch.utils.data import DataLoader
 
-    options = {"num_workers": workers, "prefetch_factor": 4, "worker_init_fn": _leave_interrupts}
+    # a fork would copy locks that other threads hold, and hang on them
+    options = {"num_workers": workers, "prefetch_factor": AHEAD, "multiprocessing_context": "spawn"}
+    options["worker_init_fn"] = _leave_interrupts
     yield from DataLoader(numbered, batch_size=None, sampler=itertools.count(start), collate_fn=_as_it_is, **options)
 
 
@@ -167,21 +171,14 @@ class _Numbered:
 
 
 def _read_ahead(numbered: _Numbered, start: int) -> Iterator[np.ndarray]:
-    ready: queue.Queue = queue.Queue(maxsize=4)
-
-    def fill() -> None:
-        try:
-            for number in itertools.count(start):
-                ready.put(numbered[number])
-        except Exception as error:  # handed to the consumer, which raises it where a person sees it
-            ready.put(error)
-
-    threading.Thread(target=fill, daemon=True).start()
-    while True:
-        batch = ready.get()
-        if isinstance(batch, Exception):
-            raise batch
-        yield batch
+    reader = ThreadPoolExecutor(1, "reader")
+    ready = deque(reader.submit(numbered.__getitem__, number) for number in range(start, start + AHEAD))
+    try:
+        for number in itertools.count(start + AHEAD):
+            yield ready.popleft().result()
+            ready.append(reader.submit(numbered.__getitem__, number))
+    finally:  # also when nobody wants more
+        reader.shutdown(wait=False, cancel_futures=True)
 
 
 def _as_it_is(batch: np.ndarray) -> np.ndarray:
