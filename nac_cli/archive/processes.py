@@ -129,12 +129,11 @@ def perform(worker: int, labour: Labour, batch: Mapping[int, Any], tell: Callabl
     """What happens while a worker does a batch. `tell` gets how far tasks are, now and then, from any thread. An error
     that `labour` did not foresee is that of all tasks left."""
     numbers, left = list(batch), dict.fromkeys(batch)
-    heard = 0.0
+    heard: dict[int, float] = {}
 
     def moved(index: int, done: float, whole: float | None) -> None:
-        nonlocal heard
-        if time.monotonic() - heard >= TELL_SECONDS:
-            heard = time.monotonic()
+        if time.monotonic() - heard.get(index, 0.0) >= TELL_SECONDS:
+            heard[index] = time.monotonic()
             tell(Moved(worker, numbers[index], done, whole))
 
     try:

@@ -119,11 +119,14 @@ class Board:
 
     def _update_line(self, job: Job, event: Outcome | Moved) -> None:
         if isinstance(event, Moved):
-            line, _ = self._lines[event.worker]
+            line, before = self._lines[event.worker]
             self._lines[event.worker] = (line, job.path)
             packing = "" if event.whole else ", packing"
             text = f"{printable(job.path)[-60:]}  {clock(event.done)}{packing}"
-            self._bars.update(line, description=text, completed=event.done, total=event.whole or event.done, visible=True)
+            self._bars.update(
+                line, description=text, completed=event.done, total=event.whole or event.done, visible=True,
+                refresh=job.path != before,
+            )  # fmt: skip
             return
         for worker, (line, path) in enumerate(self._lines):
             if path == job.path:

@@ -20,11 +20,6 @@ from tests.archive.works import Doubling
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
-
-
 @pytest.fixture
 def perform():
     """What comes of payloads, by number, and the crashes on the way."""
