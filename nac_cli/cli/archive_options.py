@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ class Workers:
         from nac_cli.pipelines.runtime import processors
 
         if engine == "ray":
+            import_module("ray")  # before anything is written
             return cls(count, threads or 1, device, engine, address)
         if address is not None:
             raise click.UsageError("--address is that of a Ray cluster: give --engine ray too.")

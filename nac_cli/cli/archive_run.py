@@ -94,6 +94,7 @@ def run(
     settings = Settings.of(model, bitrate, planes, entropy, not no_tags)
     library, place = open_place(source), open_place(target)
     check_places(library, place)
+    hands = archive_options.Workers.wanted(workers, threads, device, engine, address)
 
     def look() -> Survey:
         return survey(
@@ -110,7 +111,6 @@ def run(
         place.discard_unfinished()
         found = look()
         _announce(found, out)
-        hands = archive_options.Workers.wanted(workers, threads, device, engine, address)
         work = Archiving(library, place, settings, hashed, check, device, hands.threads)
         tally, elapsed = Tally(), 0.0
         if found.plan.jobs:
