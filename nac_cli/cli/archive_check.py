@@ -36,11 +36,7 @@ archive_argument = click.argument("archive", metavar="DST")
 @click.option("--full", is_flag=True, help="The same as --level full.")
 @archive_options.include_option
 @archive_options.exclude_option
-@archive_options.workers_option
-@archive_options.engine_option
-@archive_options.address_option
-@options.device_option
-@archive_options.threads_option
+@archive_options.workers_options
 @options.json_option
 @options.quiet_option
 def verify(

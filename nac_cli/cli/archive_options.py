@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from nac_cli.cli.options import device_option
 
 if TYPE_CHECKING:
     from nac_cli.archive.place import Found, Place
@@ -39,6 +41,13 @@ engine_option = click.option(
 address_option = click.option(
     "--address", metavar="ADDRESS", help="Of the Ray cluster.  [default: a cluster of this machine alone]"
 )
+
+
+def workers_options(command: Callable) -> Callable:
+    """All that says who does the work."""
+    for option in (threads_option, device_option, address_option, engine_option, workers_option):
+        command = option(command)
+    return command
 
 
 @dataclass(frozen=True)

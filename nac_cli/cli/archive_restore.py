@@ -37,11 +37,7 @@ LISTED = 10
 @options.tags_option
 @archive_options.include_option
 @archive_options.exclude_option
-@archive_options.workers_option
-@archive_options.engine_option
-@archive_options.address_option
-@options.device_option
-@archive_options.threads_option
+@archive_options.workers_options
 @click.option("-f", "--force", is_flag=True, help="Replace files that are in the way.")
 @options.json_option
 @options.quiet_option

@@ -58,11 +58,7 @@ REASONS = {
 @click.option("--hash", "hashed", is_flag=True, help="Note the SHA-256 of each source file in the journal.")
 @click.option("--verify", "check", is_flag=True, help="Decode each result before it takes its place.")
 @click.option("--retry-quarantined", is_flag=True, help="Try files again over which processes have ended twice.")
-@archive_options.workers_option
-@archive_options.engine_option
-@archive_options.address_option
-@options.device_option
-@archive_options.threads_option
+@archive_options.workers_options
 @click.option("-f", "--force", is_flag=True, help="Replace files in DST that are not the archive's own.")
 @options.json_option
 @options.quiet_option
