@@ -13,11 +13,11 @@ from nac_cli.audio import open_audio
 from nac_cli.errors import NacError
 from nac_cli.failures import Failure, explain
 from nac_cli.models import zoo
+from nac_cli.pipelines.fitting import DEFAULT_BITRATE
+from nac_cli.pipelines.framing import GROUPS
 from nac_cli.values import CodecSpec
 
 THREADS = 8
-DEFAULT_BITRATE = 6000
-"""Of each pair or single channel, where no bitrate is asked for (see `compress`)."""
 OVERHEAD_BYTES = 130
 """Of a file, whatever its length."""
 
@@ -61,7 +61,7 @@ def _bitrate(channels: int, settings: Settings, spec: CodecSpec) -> float:
     if settings.bitrate is not None:
         return settings.bitrate
     if settings.planes is None:
-        return DEFAULT_BITRATE * -(-channels // 2)
+        return DEFAULT_BITRATE * len(GROUPS[channels])
     bits = sum(
         (size - 1).bit_length() / stride
         for size, stride in list(zip(spec.codebook_sizes, spec.strides, strict=True))[: settings.planes]

@@ -10,6 +10,7 @@ from nac_cli import __version__
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import now
 from nac_cli.archive.folder import Folder
+from nac_cli.archive.inventory import files_of
 from nac_cli.archive.journal import Crashed, Done, Failed, Ledger, Outcome, Planned, Run
 from nac_cli.archive.naming import fold_case
 from nac_cli.archive.place import Found, Place, checked
@@ -83,7 +84,7 @@ def survey(
         else:
             found = _listed(paths, source)
         ledger = journal.read(target)
-        outputs = _outputs(target)
+        outputs = files_of(target)
         fold = fold_case if target.folds_case() else str
     except OSError as error:
         where = error.filename or f"{source.name} or {target.name}"
@@ -135,13 +136,6 @@ def _entries(job: Job, event: Finished | Crash, settings: Settings) -> list[Outc
         return [crashed]
     text = f"{job.path}: the process that worked on it ended twice ({event.reason}); it is put in quarantine"
     return [crashed, _failed(job, Failure(text, GIVEN_UP), settings)]
-
-
-def _outputs(target: Place) -> dict[str, Found]:
-    try:
-        return {file.path: file for file in target.walk(lambda path, reason: None)}
-    except FileNotFoundError:
-        return {}
 
 
 def _failed(job: Job, failure: Failure, settings: Settings) -> Failed:

@@ -11,6 +11,7 @@ import click
 
 from nac_cli.archive.pool import Moved
 from nac_cli.cli import archive_options, options
+from nac_cli.cli.archive_lists import LISTED, tell_first, warn_unreadable
 from nac_cli.cli.archive_steps import steps
 from nac_cli.cli.errors import MEANINGS
 from nac_cli.cli.output import Output
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from nac_cli.archive.inventory import Kept
     from nac_cli.archive.status import Status
 
-LISTED = 10
-"""Lines of a list that are shown; the rest is counted."""
 archive_argument = click.argument("archive", metavar="DST")
 
 
@@ -77,11 +76,11 @@ def verify(
                     out.record({"file": entry.target, "exit_code": 0})
 
             found = verify_archive(inventory, pool, patterns, watch)
-    for path in inventory.unknown[:LISTED]:
-        out.warn(f"{path}: the journal does not know it as finished")
-    if len(inventory.unknown) > LISTED:
-        out.warn(f"{len(inventory.unknown) - LISTED} more files that the journal does not know as finished")
-    _warn_unreadable(inventory.ledger.unreadable, out)
+    tell_first(
+        [f"{path}: the journal does not know it as finished" for path in inventory.unknown], out.warn,
+        lambda left: f"{left} more files that the journal does not know as finished",
+    )  # fmt: skip
+    warn_unreadable(inventory.ledger.unreadable, out)
     out.say(
         f"{counted(found.sound, 'file')} sound ({level}, {size(found.bytes)}, {clock(found.seconds)}), "
         f"{len(found.bad)} bad, {len(inventory.unknown)} unknown"
@@ -126,7 +125,7 @@ def status(archive, list_failed, zero, as_json) -> None:
         out.line(f"run {run.time} on {run.host}: {run.source}, {run.settings.get('model', '?')}{rate}")
     for code, reason, count in found.reasons[:LISTED]:
         out.line(f"failed {count}x ({MEANINGS.get(code, code)}): {reason}")
-    _warn_unreadable(found.unreadable, out)
+    warn_unreadable(found.unreadable, out)
 
 
 def _list_failed(found: Status, zero: bool, out: Output) -> None:
@@ -163,8 +162,3 @@ def _record(found: Status) -> dict:
         "source_bytes": found.source_bytes, "bytes": found.bytes, "seconds": round(found.seconds, 3),
         "bitrate": found.bitrate and round(found.bitrate, 1), "runs": runs, "failures": failures,
     }  # fmt: skip
-
-
-def _warn_unreadable(lines: int, out: Output) -> None:
-    if lines:
-        out.warn(f"{counted(lines, 'line')} of the journal cannot be read (cut off when a run was killed)")

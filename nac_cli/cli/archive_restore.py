@@ -11,6 +11,7 @@ import click
 from nac_cli.archive.pool import Moved, Refused
 from nac_cli.cli import archive_options, options
 from nac_cli.cli.archive_check import archive_argument
+from nac_cli.cli.archive_lists import LISTED, tell_first
 from nac_cli.cli.archive_steps import steps
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted, size
@@ -19,8 +20,6 @@ from nac_cli.failures import Failure
 
 if TYPE_CHECKING:
     from nac_cli.archive.restoring import Piece, RestorePlan, Restoration, Restored
-
-LISTED = 10
 
 
 @click.command("restore", short_help="Sound files back from an archive.")
@@ -89,10 +88,10 @@ def restore(
 
 def _announce(plan: RestorePlan, out: Output) -> None:
     out.say(f"{counted(len(plan.pieces), 'file')} to restore, {len(plan.present)} there already")
-    for piece in plan.renamed[:LISTED]:
-        out.say(f"the usual name is taken: {piece.entry.path} -> {piece.output}")
-    if len(plan.renamed) > LISTED:
-        out.say(f"the usual name is taken: {len(plan.renamed) - LISTED} more")
+    tell_first(
+        [f"the usual name is taken: {piece.entry.path} -> {piece.output}" for piece in plan.renamed], out.say,
+        lambda left: f"the usual name is taken: {left} more",
+    )  # fmt: skip
     for piece in plan.in_the_way:
         error = OutputExists(f"{piece.output}: already exists, with another time or length; use --force to replace it")
         out.failed(error, file=piece.output, archived=piece.entry.target)
@@ -162,10 +161,10 @@ def export(archive, out_name, bagit, copy, info, as_json, quiet) -> None:
     out = Output(as_json, quiet)
     with out.progress("exporting") as progress:
         bag = export_bag(open_place(archive), out_name, copy=copy, info=lines, progress=progress)
-    for path, name in bag.renamed[:LISTED]:
-        out.warn(f"{path}: is {name} in the bag, since tools read such names in different ways")
-    if len(bag.renamed) > LISTED:
-        out.warn(f"{len(bag.renamed) - LISTED} more files have other names in the bag")
+    tell_first(
+        [f"{path}: is {name} in the bag, since tools read such names in different ways" for path, name in bag.renamed],
+        out.warn, lambda left: f"{left} more files have other names in the bag",
+    )  # fmt: skip
     if bag.renamed:
         out.say("nac archive restore gives back the names of the library")
     out.say(f"{out_name}: {counted(bag.files, 'file')}, {size(bag.bytes)}, {bag.linked} of them links")

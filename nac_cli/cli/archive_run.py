@@ -12,6 +12,7 @@ import click
 from nac_cli.archive.journal import Crashed, Failed, Outcome
 from nac_cli.archive.pool import Moved, Refused
 from nac_cli.cli import archive_options, options
+from nac_cli.cli.archive_lists import tell_first, warn_unreadable
 from nac_cli.cli.errors import MEANINGS
 from nac_cli.cli.output import Output, with_name
 from nac_cli.cli.text import clock, counted, size
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from nac_cli.archive.plan import Job
     from nac_cli.archive.settings import Settings
 
-LISTED = 10
-"""Lines of a list that are shown; the rest is counted."""
 REASONS = {
     "new": "new", "changed": "changed", "settings": "made with other settings", "lost": "gone from the archive",
     "altered": "altered in the archive",
@@ -141,15 +140,11 @@ def _announce(found: Survey, out: Output) -> None:
         out.say(f"{counted(len(plan.others), 'file')} without sound left out (--copy-others takes them along)")
     if found.gone:
         out.say(f"{counted(found.gone, 'file')} of the archive are no longer in the library; they stay")
-    if found.ledger.unreadable:
-        out.warn(f"{counted(found.ledger.unreadable, 'line')} of the journal cannot be read (cut off when a run was killed)")
+    warn_unreadable(found.ledger.unreadable, out)
 
 
 def _list(out: Output, title: str, lines: list[str]) -> None:
-    for line in lines[:LISTED]:
-        out.say(f"{title}: {line}")
-    if len(lines) > LISTED:
-        out.say(f"{title}: {len(lines) - LISTED} more")
+    tell_first([f"{title}: {line}" for line in lines], out.say, lambda left: f"{title}: {left} more")
 
 
 def _tell(event: Outcome | Moved, out: Output) -> None:

@@ -20,7 +20,7 @@ from nac_cli.models import zoo
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.analysis import analyse
 from nac_cli.pipelines.atomic import check_output, open_output
-from nac_cli.pipelines.fitting import fit_bitrate, fit_default, fit_planes
+from nac_cli.pipelines.fitting import DEFAULT_BITRATE, fit_bitrate, fit_default, fit_planes
 from nac_cli.pipelines.framing import stream_for
 from nac_cli.pipelines.opening import name_of
 from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_id
@@ -30,8 +30,6 @@ from nac_cli.pipelines.verify import verify
 from nac_cli.values import Tags, Waveform
 
 BLOCK_SAMPLES = 1 << 16
-DEFAULT_BITRATE = 6000
-"""bit/s of each stereo pair or single channel when nothing is asked for."""
 LEAST_SHARE = 0.95
 """Of a bitrate that is asked for, what a file takes at least unless it has all planes."""
 

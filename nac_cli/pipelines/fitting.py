@@ -14,6 +14,8 @@ from nac_cli.pipelines.prices import choices_of, secondary_channels
 from nac_cli.pipelines.rate_control import DepthChoices, allocate
 from nac_cli.values import StreamInfo
 
+DEFAULT_BITRATE = 6000
+"""bit/s of each stereo pair or single channel when nothing is asked for."""
 ATTEMPTS = 10
 CLOSE_ENOUGH = 0.998
 CORRECTION = 0.05

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nac_cli.cli.main import main
+from tests.archive.mixed import make_archive, make_library
 from tests.cli.sounds import damage_middle, write_sound
 from tests.models import TINY, write_tiny_lm, write_tiny_model
 
@@ -151,3 +152,16 @@ def corpus(nac, sources, tmp_path):
     """A corpus made of `sources`."""
     assert nac("train", "prepare", sources, tmp_path / "corpus", "--jobs", 1, "--quiet").exit_code == 0
     return tmp_path / "corpus"
+
+
+@pytest.fixture(scope="session")
+def made(models, tmp_path_factory) -> Path:
+    """An archive of a library of sounds and other files, to be left as it is."""
+    library = make_library(tmp_path_factory.mktemp("library"))
+    return make_archive(tmp_path_factory.mktemp("made"), library, models / f"{TINY}.safetensors")
+
+
+@pytest.fixture
+def archive(made, tmp_path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(made, tmp_path / "archive")

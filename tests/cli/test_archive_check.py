@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 
 import pytest
 
-from tests.archive.mixed import BROKEN, SIDECARS, SOUNDS, make_archive, make_library
+from tests.archive.mixed import BROKEN, SIDECARS, SOUNDS
 from tests.cli.conftest import lines
 from tests.cli.sounds import damage_middle
-from tests.models import TINY
 
 FILES = len(SOUNDS) + len(SIDECARS)
-
-
-@pytest.fixture(scope="module")
-def made(models, tmp_path_factory):
-    library = make_library(tmp_path_factory.mktemp("library"))
-    return make_archive(tmp_path_factory.mktemp("made"), library, models / f"{TINY}.safetensors")
-
-
-@pytest.fixture
-def archive(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "archive")
 
 
 def test_a_sound_archive(nac, archive):

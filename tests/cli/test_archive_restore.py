@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 
@@ -11,25 +10,13 @@ import bagit
 import pytest
 
 from nac_cli.cli.archive_options import Workers
-from tests.archive.mixed import SIDECARS, SOUNDS, make_archive, make_library
+from tests.archive.mixed import SIDECARS, SOUNDS
 from tests.archive.pools import LocalPool
 from tests.archive.test_restoring import FLAC
 from tests.cli.conftest import PATIENCE, lines
 from tests.cli.sounds import damage_middle
-from tests.models import TINY
 
 FILES = len(SOUNDS) + len(SIDECARS)
-
-
-@pytest.fixture(scope="module")
-def made(models, tmp_path_factory):
-    library = make_library(tmp_path_factory.mktemp("library"))
-    return make_archive(tmp_path_factory.mktemp("made"), library, models / f"{TINY}.safetensors")
-
-
-@pytest.fixture
-def archive(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "archive")
 
 
 @pytest.fixture
