@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nac_cli.pipelines.compress import CompressReport, compress
     from nac_cli.pipelines.decompress import DecompressReport, decompress
     from nac_cli.pipelines.info import FileInfo, info
-    from nac_cli.pipelines.load import load_model
+    from nac_cli.pipelines.models.load import load_model
     from nac_cli.pipelines.recode import RecodeReport, recode
     from nac_cli.pipelines.tag import TagReport, tag
     from nac_cli.pipelines.tag_changes import TagChanges
@@ -31,7 +31,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "compress": "compress", "CompressReport": "compress", "decompress": "decompress", "DecompressReport": "decompress",
-    "info": "info", "FileInfo": "info", "verify": "verify", "VerifyReport": "verify", "load_model": "load",
+    "info": "info", "FileInfo": "info", "verify": "verify", "VerifyReport": "verify", "load_model": "models.load",
     "recode": "recode", "RecodeReport": "recode", "tag": "tag", "TagReport": "tag", "TagChanges": "tag_changes",
 }
 

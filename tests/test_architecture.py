@@ -13,7 +13,7 @@ import nac_cli
 
 PACKAGE = Path(nac_cli.__file__).parent
 RANKS = {
-    "errors": 0, "failures": 0, "values": 0, "audio": 1, "models": 1, "entropy": 1, "container": 1, "pipelines": 2, "train": 3,
+    "errors": 0, "failures": 0, "files": 0, "values": 0, "audio": 1, "models": 1, "entropy": 1, "container": 1, "pipelines": 2, "train": 3,
     "bench": 3, "archive": 3, "cli": 4,
 }
 APART = ("audio", "models", "entropy", "container")
@@ -62,7 +62,7 @@ def modules_after(code: str) -> set[str]:
         "import nac_cli", "import nac_cli.cli.main", "import nac_cli.audio", "import nac_cli.container", "import nac_cli.entropy",
         "import nac_cli.entropy.lm",
         "import nac_cli; nac_cli.info", "import nac_cli; nac_cli.verify", "import nac_cli; nac_cli.recode",
-        "import nac_cli; nac_cli.tag", "import nac_cli; nac_cli.TagChanges", "import nac_cli.audio.picture",
+        "import nac_cli; nac_cli.tag", "import nac_cli; nac_cli.TagChanges", "import nac_cli.audio.tags.picture",
         "from nac_cli.models import zoo; zoo.available()",
     ],
 )

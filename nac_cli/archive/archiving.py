@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nac_cli.archive.journal import Copied, Done
-from nac_cli.archive.place import Found, Place
+from nac_cli.archive.places.place import Found, Place
 from nac_cli.archive.plan import Job
-from nac_cli.archive.pool import Tell
 from nac_cli.archive.settings import Settings
+from nac_cli.archive.workers.pool import Tell
 from nac_cli.errors import AudioError, NacError
 from nac_cli.failures import Failure, explain
 from nac_cli.pipelines.verify import verify
@@ -44,8 +44,8 @@ class Archiving:
     def open(self) -> Archiver:
         """Raises ModelError, UsageError, TokenMismatch."""
         from nac_cli.pipelines.compress import Compressor
-        from nac_cli.pipelines.runtime import choose_device
-        from nac_cli.pipelines.sharing import SharedEncoder
+        from nac_cli.pipelines.models.opening import choose_device
+        from nac_cli.pipelines.models.sharing import SharedEncoder
 
         self.settings.require_here()
         device = choose_device(self.device, self.threads)

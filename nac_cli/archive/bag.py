@@ -25,11 +25,11 @@ from pathlib import Path
 from nac_cli import __version__, failures
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import hash_of
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.inventory import Inventory, Kept, take_inventory
 from nac_cli.archive.journal import JOURNAL, Failed, Ledger
 from nac_cli.archive.naming import fold_case
-from nac_cli.archive.place import Place
+from nac_cli.archive.places.folder import Folder
+from nac_cli.archive.places.place import Place
 from nac_cli.errors import AudioError, CorruptStream, OutputExists, UsageError
 
 BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"

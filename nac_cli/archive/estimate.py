@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from nac_cli.archive.place import Place
+from nac_cli.archive.places.place import Place
 from nac_cli.archive.plan import Job
 from nac_cli.archive.settings import Settings
 from nac_cli.audio import open_audio
 from nac_cli.errors import NacError
 from nac_cli.failures import Failure, explain
 from nac_cli.models import zoo
-from nac_cli.pipelines.fitting import DEFAULT_BITRATE
-from nac_cli.pipelines.framing import GROUPS
+from nac_cli.pipelines.chain.framing import GROUPS
+from nac_cli.pipelines.rate.fitting import DEFAULT_BITRATE
 from nac_cli.values import CodecSpec
 
 THREADS = 8

@@ -10,10 +10,10 @@ from typing import Any
 
 from nac_cli.archive import journal
 from nac_cli.archive.journal import Copied, Done, Ledger
-from nac_cli.archive.place import Found, Place
+from nac_cli.archive.places.place import Found, Place
 from nac_cli.archive.plan import Patterns
-from nac_cli.archive.pool import Moved, Pool
-from nac_cli.archive.schedule import Crash, Task, perform_all
+from nac_cli.archive.workers.pool import Moved, Pool
+from nac_cli.archive.workers.schedule import Crash, Task, perform_all
 from nac_cli.errors import AudioError, NacError
 from nac_cli.failures import Failure, explain
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 
-from nac_cli.archive.place import PRIVATE, Found, Place, checked
+from nac_cli.archive.places.place import PRIVATE, Found, Place, checked
 from nac_cli.errors import AudioError, CorruptStream, UnsupportedStream, UsageError
 
 JOURNAL = f"{PRIVATE}/journal.jsonl"

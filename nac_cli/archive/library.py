@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass, field
 from nac_cli import __version__
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import now
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.inventory import files_of
 from nac_cli.archive.journal import Crashed, Done, Failed, Ledger, Outcome, Planned, Run
 from nac_cli.archive.naming import fold_case
-from nac_cli.archive.place import Found, Place, checked
+from nac_cli.archive.places.folder import Folder
+from nac_cli.archive.places.place import Found, Place, checked
 from nac_cli.archive.plan import Job, Patterns, Plan, make_plan
-from nac_cli.archive.pool import Finished, Moved, Pool
-from nac_cli.archive.schedule import Crash, Task, perform_rounds
 from nac_cli.archive.settings import Settings
+from nac_cli.archive.workers.pool import Finished, Moved, Pool
+from nac_cli.archive.workers.schedule import Crash, Task, perform_rounds
 from nac_cli.errors import AudioError, CorruptStream, UsageError
 from nac_cli.failures import Failure
 

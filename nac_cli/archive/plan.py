@@ -9,7 +9,7 @@ from typing import Literal
 
 from nac_cli.archive.journal import Copied, Done, Failed, Ledger, is_source
 from nac_cli.archive.naming import give_names, suffix_of, usual
-from nac_cli.archive.place import Found
+from nac_cli.archive.places.place import Found
 from nac_cli.audio import SOUND_SUFFIXES
 from nac_cli.errors import OutputExists
 

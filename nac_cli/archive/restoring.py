@@ -14,11 +14,11 @@ from nac_cli.archive.archiving import hash_of
 from nac_cli.archive.inventory import Inventory, Kept, at_hand, files_of, named, results
 from nac_cli.archive.journal import JOURNAL, Copied, Done
 from nac_cli.archive.naming import fold_case, give_names, suffix_of, usual
-from nac_cli.archive.place import PRIVATE, Found, Place
+from nac_cli.archive.places.place import PRIVATE, Found, Place
 from nac_cli.archive.plan import TIMES_NS, Patterns
-from nac_cli.archive.pool import Labour, Moved, Pool, Tell
-from nac_cli.archive.schedule import Task
 from nac_cli.archive.verifying import other_shape
+from nac_cli.archive.workers.pool import Labour, Moved, Pool, Tell
+from nac_cli.archive.workers.schedule import Task
 from nac_cli.audio import EXTENSIONS, WRITES
 from nac_cli.errors import CorruptStream, FormatError, NacError, OutputExists, PartlyDecoded, TokenMismatch, UsageError
 from nac_cli.failures import Failure, explain
@@ -133,13 +133,13 @@ class Restoring:
 
     def open(self) -> Labour:
         """Raises UsageError for a device that is not there."""
-        from nac_cli.pipelines.runtime import choose_device
+        from nac_cli.pipelines.models.opening import choose_device
 
         choose_device(self.device, self.threads)
         return self._batch
 
     def _batch(self, pieces: Sequence[Piece], tell: Tell) -> Iterator[tuple[int, Restored | Failure]]:
-        from nac_cli.pipelines.ahead import Ahead
+        from nac_cli.pipelines.chain.prefetch import Ahead
 
         with at_hand(self.archive, [piece.entry for piece in pieces]) as files:
             sounds = [isinstance(piece.entry, Done) and isinstance(file, Path) for piece, file in zip(pieces, files)]
@@ -242,7 +242,7 @@ def restore(plan: RestorePlan, pool: Pool, watch: Watch = lambda piece, event: N
 
 def tidy(target: Place) -> None:
     """Remove what claiming and writing left in a folder that is no archive. Only for who has claimed it."""
-    from nac_cli.archive.folder import LOCK, UNFINISHED, Folder
+    from nac_cli.archive.places.folder import LOCK, UNFINISHED, Folder
 
     if isinstance(target, Folder):
         with suppress(OSError):  # something else is in it, then it stays

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nac_cli.errors import ModelError, UsageError
 from nac_cli.models import zoo
-from nac_cli.pipelines.runtime import coders_to_pack
+from nac_cli.pipelines.models.opening import coders_to_pack
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nac_cli.archive.inventory import take_inventory
 from nac_cli.archive.journal import Crashed, Done, Failed, Run
-from nac_cli.archive.place import Found, Place
+from nac_cli.archive.places.place import Found, Place
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 from nac_cli.archive.archiving import hash_of
 from nac_cli.archive.inventory import Inventory, Kept, at_hand, named, results
 from nac_cli.archive.journal import Done
-from nac_cli.archive.place import Place
+from nac_cli.archive.places.place import Place
 from nac_cli.archive.plan import Patterns
-from nac_cli.archive.pool import Labour, Moved, Pool, Tell
-from nac_cli.archive.schedule import Task
+from nac_cli.archive.workers.pool import Labour, Moved, Pool, Tell
+from nac_cli.archive.workers.schedule import Task
 from nac_cli.errors import CorruptStream, NacError
 from nac_cli.failures import Failure, explain
 
@@ -36,7 +36,7 @@ class Verifying:
     def open(self) -> Labour:
         """Raises UsageError for a device that is not there."""
         if self.level == "full":
-            from nac_cli.pipelines.runtime import choose_device
+            from nac_cli.pipelines.models.opening import choose_device
 
             choose_device(self.device, self.threads)
         return self._batch
@@ -45,7 +45,7 @@ class Verifying:
         with at_hand(self.archive, entries) as files:
             ahead = None
             if self.level in ("tokens", "full"):
-                from nac_cli.pipelines.ahead import Ahead
+                from nac_cli.pipelines.chain.prefetch import Ahead
 
                 sounds = [file if isinstance(entry, Done) else None for entry, file in zip(entries, files)]
                 ahead = Ahead([file if isinstance(file, Path) else None for file in sounds], self.threads)

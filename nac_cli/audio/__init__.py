@@ -18,7 +18,7 @@ from nac_cli.audio.resample import Resampler, resampled_length
 from nac_cli.audio.sanitize import Sanitizer
 from nac_cli.audio.source import open_source
 from nac_cli.audio.stereo import angle_ramp, principal_angle, rotate, unrotate
-from nac_cli.audio.tags import Picture, Tags, read_tags, write_tags
+from nac_cli.audio.tags.sound_files import Picture, Tags, read_tags, write_tags
 from nac_cli.audio.write import AudioWriter, create_audio
 
 __all__ = [

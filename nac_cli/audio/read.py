@@ -16,7 +16,7 @@ from nac_cli.audio.mpeg import is_mpeg
 from nac_cli.audio.sndfile import SndfileDecoder
 from nac_cli.audio.source import Source, open_source
 from nac_cli.audio.source import reason as reason_of
-from nac_cli.audio.tags import Tags, read_open_tags
+from nac_cli.audio.tags.sound_files import Tags, read_open_tags
 from nac_cli.audio.wav import runs_on
 from nac_cli.errors import AudioError
 

@@ -12,7 +12,7 @@ from nac_cli.audio.decoder import Warn
 from nac_cli.audio.formats import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, WRITES
 from nac_cli.audio.pcm import Quantizer
 from nac_cli.audio.sinks import SndfileSink, WavSink
-from nac_cli.audio.tags import Tags, write_tags
+from nac_cli.audio.tags.sound_files import Tags, write_tags
 from nac_cli.audio.target import Target
 from nac_cli.errors import AudioError, UsageError
 

@@ -68,9 +68,9 @@ def codes_of(
 ) -> Coded:
     """The codes that a model gives for clips at full depth. Raises ModelError for the model, AudioError for a
     clip."""
-    from nac_cli.pipelines.analysis import analyse
-    from nac_cli.pipelines.framing import stream_for
-    from nac_cli.pipelines.runtime import open_model
+    from nac_cli.pipelines.chain.analysis import analyse
+    from nac_cli.pipelines.chain.framing import stream_for
+    from nac_cli.pipelines.models.opening import open_model
 
     file = zoo.find(model)
     codec = open_model(file, device, threads)
@@ -197,7 +197,7 @@ def _by_model(
     streams: Sequence[Sequence[np.ndarray]], model: str
 ) -> tuple[list[float] | None, list[float] | None]:
     """Mean bits of a code in each plane by the model's tables and by its language model."""
-    from nac_cli.pipelines.runtime import open_tables
+    from nac_cli.pipelines.models.opening import open_tables
 
     file = zoo.find(model)
     tables = open_tables(file)
@@ -213,7 +213,7 @@ def _by_model(
 def _by_language_model(streams: Sequence[Sequence[np.ndarray]], file) -> list[float] | None:
     """Chunk by chunk, as it would code them."""
     from nac_cli.entropy import lm_streams
-    from nac_cli.pipelines.runtime import open_lm
+    from nac_cli.pipelines.models.opening import open_lm
     from nac_cli.values import ChunkCodes
 
     lm_file = zoo.lm_beside(file)

@@ -224,7 +224,7 @@ def _scores(task: Task, waveform: Waveform, result: PeerResult) -> dict[str, flo
 
 def _load(model: str, threads: int | None) -> None:
     """The model into memory, so that the first clip's time has no loading in it."""
-    from nac_cli.pipelines.runtime import open_model
+    from nac_cli.pipelines.models.opening import open_model
 
     open_model(zoo.find(model), threads=threads)
 

@@ -92,7 +92,7 @@ def split_of(path: Path) -> Split:
     """Where the bits of a `.nac` file went. Its model must be installed."""
     from nac_cli.container import MODES, ChunkRecord, ContainerReader
     from nac_cli.entropy import payload_bits
-    from nac_cli.pipelines.runtime import CodersToUnpack
+    from nac_cli.pipelines.models.opening import CodersToUnpack
 
     with open(path, "rb") as file:
         reader = ContainerReader(file)

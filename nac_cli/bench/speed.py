@@ -83,7 +83,7 @@ def measure(
     """
     import torch
 
-    from nac_cli.pipelines.runtime import choose_device, open_model
+    from nac_cli.pipelines.models.opening import choose_device, open_model
 
     file, device = zoo.find(model), choose_device(device, threads)
     codec = open_model(file, device, threads)
@@ -141,7 +141,7 @@ def _fastest(passes: Sequence[Pass]) -> Pass:
 
 def _possible(file, entropy: str) -> str:
     """`static`, or `packed` for a model without tables."""
-    from nac_cli.pipelines.runtime import open_tables
+    from nac_cli.pipelines.models.opening import open_tables
 
     return "packed" if entropy == "static" and open_tables(file) is None else entropy
 

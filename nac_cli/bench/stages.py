@@ -43,15 +43,15 @@ def stages(
     """Compress and decompress with each stage's work done before the next begins."""
     from nac_cli.audio import Resampler, create_audio, open_audio, open_source
     from nac_cli.container import ContainerReader, ContainerWriter
-    from nac_cli.pipelines.analysis import analyse
+    from nac_cli.pipelines.chain.analysis import analyse
+    from nac_cli.pipelines.chain.framing import stream_for
+    from nac_cli.pipelines.chain.packing import Packer, with_lm_id
+    from nac_cli.pipelines.chain.stages import device_of
+    from nac_cli.pipelines.chain.synthesis import synthesise
+    from nac_cli.pipelines.chain.unpacking import decode_records
     from nac_cli.pipelines.compress import BLOCK_SAMPLES
-    from nac_cli.pipelines.decoding import decode_records
-    from nac_cli.pipelines.fitting import fit_default
-    from nac_cli.pipelines.framing import stream_for
-    from nac_cli.pipelines.packing import Packer, with_lm_id
-    from nac_cli.pipelines.runtime import CodersToUnpack, coders_to_pack
-    from nac_cli.pipelines.stages import device_of
-    from nac_cli.pipelines.synthesis import synthesise
+    from nac_cli.pipelines.models.opening import CodersToUnpack, coders_to_pack
+    from nac_cli.pipelines.rate.fitting import fit_default
 
     device = device_of(codec).type
     coders, modes = coders_to_pack(file, entropy, threads)

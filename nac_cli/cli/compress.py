@@ -75,7 +75,7 @@ def command(
         )
 
     if entropy != "auto":
-        from nac_cli.pipelines.runtime import coders_to_pack
+        from nac_cli.pipelines.models.opening import coders_to_pack
 
         coders_to_pack(weights, entropy, threads)
 

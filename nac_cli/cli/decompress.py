@@ -64,7 +64,7 @@ def command(
     for job in jobs:
         _refuse_other_suffix(job.target, format)
 
-    from nac_cli.pipelines.ahead import Ahead
+    from nac_cli.pipelines.chain.prefetch import Ahead
 
     ahead = Ahead([job.source for job in jobs], threads)
 

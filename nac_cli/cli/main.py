@@ -13,11 +13,20 @@ from nac_cli.cli.errors import explain
 from nac_cli.cli.interrupt import interruptible
 from nac_cli.cli.output import Output
 
-COMMANDS = (
-    "compress", "decompress", "recode", "tag", "info", "verify", "archive", "models", "train", "bench",
-    "completion",
-)  # fmt: skip
-"""Each is the function `command` of its module in this package."""
+COMMANDS = {
+    "compress": "compress",
+    "decompress": "decompress",
+    "recode": "recode",
+    "tag": "tag",
+    "info": "info",
+    "verify": "verify",
+    "archive": "archive.group",
+    "models": "models.group",
+    "train": "train.group",
+    "bench": "bench.group",
+    "completion": "completion",
+}
+"""The module of this package whose function `command` a command is."""
 
 EPILOG = """\b
 Exit codes:
@@ -38,7 +47,7 @@ class Nac(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return import_module(f"nac_cli.cli.{name}").command if name in COMMANDS else None
+        return import_module(f"nac_cli.cli.{COMMANDS[name]}").command if name in COMMANDS else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = args[: args.index("--")] if "--" in args else args

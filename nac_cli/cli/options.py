@@ -8,7 +8,7 @@ import click
 def _usable(ctx: click.Context, param: click.Parameter, device: str) -> str:
     """Refuses a GPU that is not there once, not for every input."""
     if device == "cuda" and not ctx.resilient_parsing:
-        from nac_cli.pipelines.runtime import choose_device
+        from nac_cli.pipelines.models.opening import choose_device
 
         choose_device(device)
     return device
@@ -57,6 +57,6 @@ quiet_option = click.option("--quiet", is_flag=True, help="Say nothing on stderr
 
 def chosen_device(device: str, threads: int | None) -> str:
     """What `device_option` and `threads_option` come to; sets the number of CPU threads."""
-    from nac_cli.pipelines.runtime import choose_device
+    from nac_cli.pipelines.models.opening import choose_device
 
     return choose_device(device, threads)

@@ -128,7 +128,7 @@ def _changes(
     picture: Picture | None = None
     if path is not None:
         # brings FFmpeg's libraries, which the rest does without
-        from nac_cli.audio.picture import read_picture
+        from nac_cli.audio.tags.picture import read_picture
 
         picture = read_picture(path)
     added = (*add, *read_lines(lines)) if lines is not None else add
@@ -148,7 +148,7 @@ def _refuse_clashes(files: tuple, changing: bool, listed: bool, saved: str | Non
 
 
 def _save(report: TagReport, path: str, force: bool, out: Output) -> None:
-    from nac_cli.pipelines.atomic import open_output
+    from nac_cli.files import open_output
     from nac_cli.pipelines.tag_changes import front_cover
 
     picture = front_cover(report.tags)

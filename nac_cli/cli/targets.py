@@ -13,7 +13,7 @@ from typing import BinaryIO
 import click
 
 from nac_cli.cli.text import printable
-from nac_cli.pipelines.atomic import check_output
+from nac_cli.files import check_output
 
 PIPE = "-"
 _SUFFIX = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}")

@@ -53,7 +53,7 @@ def command(files, level, device, threads, as_json, quiet) -> None:
     """
     refuse_repeated_pipe(files)
     out = Output(as_json, quiet)
-    from nac_cli.pipelines.ahead import Ahead
+    from nac_cli.pipelines.chain.prefetch import Ahead
 
     ahead = Ahead([None if name == PIPE else Path(name) for name in files], threads)
 

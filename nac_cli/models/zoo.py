@@ -26,10 +26,10 @@ SUFFIX = ".safetensors"
 LM_SUFFIX = ".lm.safetensors"
 FAMILIES = {
     "spectral": ("nac_cli.models.spectral", "SpectralConfig", "SpectralCodec"),
-    "encodec": ("nac_cli.models.encodec", "EncodecConfig", "EncodecCodec"),
+    "encodec": ("nac_cli.models.encodec.network", "EncodecConfig", "EncodecCodec"),
     "dac": ("nac_cli.models.dac", "DacConfig", "DacCodec"),
     "snac": ("nac_cli.models.snac", "SnacConfig", "SnacCodec"),
-    "taae": ("nac_cli.models.taae", "TaaeConfig", "TaaeCodec"),
+    "taae": ("nac_cli.models.taae.network", "TaaeConfig", "TaaeCodec"),
 }
 """Where each family's config and network are; imported when a model of it is built."""
 

@@ -16,16 +16,16 @@ from nac_cli.audio import SampleDigest, Sanitizer, open_audio, open_source, read
 from nac_cli.container import TAG_PADDING, ChunkRecord, ContainerWriter
 from nac_cli.entropy import Coders, Mode
 from nac_cli.errors import UsageError
+from nac_cli.files import check_output, open_output
 from nac_cli.models import zoo
 from nac_cli.models.codec import Codec
-from nac_cli.pipelines.analysis import analyse
-from nac_cli.pipelines.atomic import check_output, open_output
-from nac_cli.pipelines.fitting import DEFAULT_BITRATE, fit_bitrate, fit_default, fit_planes
-from nac_cli.pipelines.framing import stream_for
-from nac_cli.pipelines.opening import name_of
-from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_id
+from nac_cli.pipelines.chain.analysis import analyse
+from nac_cli.pipelines.chain.framing import stream_for
+from nac_cli.pipelines.chain.packing import Packer, mean_depth, mode_counts, with_lm_id
+from nac_cli.pipelines.endpoints import name_of
+from nac_cli.pipelines.models.opening import coders_to_pack, open_model
 from nac_cli.pipelines.progress import Progress
-from nac_cli.pipelines.runtime import coders_to_pack, open_model
+from nac_cli.pipelines.rate.fitting import DEFAULT_BITRATE, fit_bitrate, fit_default, fit_planes
 from nac_cli.pipelines.verify import verify
 from nac_cli.values import Tags, Waveform
 
@@ -107,7 +107,7 @@ def compress(
 @dataclass(frozen=True)
 class Compressor:
     """A codec with its coders, and what is asked of them: ready for one input after the other, or several at a time in
-    threads of their own if `codec` can be shared (see `pipelines.sharing`)."""
+    threads of their own if `codec` can be shared (see `pipelines.models.sharing`)."""
 
     codec: Codec
     coders: Coders

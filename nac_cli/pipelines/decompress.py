@@ -16,13 +16,13 @@ import numpy as np
 from nac_cli.audio import EXTENSIONS, Resampler, create_audio
 from nac_cli.container import ChunkRecord, ContainerReader, DamagedChunk, chunk_frames
 from nac_cli.errors import CorruptStream, LimitExceeded, UsageError
+from nac_cli.files import atomic_path, check_output
 from nac_cli.models import zoo
-from nac_cli.pipelines.atomic import atomic_path, check_output
-from nac_cli.pipelines.decoding import Loss, decode_records, each_chunk, number_of
-from nac_cli.pipelines.opening import name_of, open_stream
+from nac_cli.pipelines.chain.synthesis import synthesise
+from nac_cli.pipelines.chain.unpacking import Loss, decode_records, each_chunk, number_of
+from nac_cli.pipelines.endpoints import name_of, open_stream
+from nac_cli.pipelines.models.opening import CodersToUnpack, open_model
 from nac_cli.pipelines.progress import Progress
-from nac_cli.pipelines.runtime import CodersToUnpack, open_model
-from nac_cli.pipelines.synthesis import synthesise
 from nac_cli.values import StreamInfo, Tags, Waveform
 
 MAX_SECONDS = 360_000.0

@@ -14,7 +14,7 @@ from nac_cli.container import MODES, ChunkRecord, ContainerReader
 from nac_cli.entropy import code_counts, split_payload
 from nac_cli.errors import CorruptStream, ModelError
 from nac_cli.models import zoo
-from nac_cli.pipelines.opening import name_of, open_stream
+from nac_cli.pipelines.endpoints import name_of, open_stream
 from nac_cli.values import StreamInfo, Tags
 
 

@@ -13,16 +13,16 @@ import numpy as np
 
 from nac_cli.container import ContainerReader, ContainerWriter
 from nac_cli.errors import CorruptStream, TokenMismatch, UsageError
+from nac_cli.files import check_output, open_output
 from nac_cli.models import zoo
 from nac_cli.models.weights import WeightFile
-from nac_cli.pipelines.atomic import check_output, open_output
-from nac_cli.pipelines.decoding import decode_records
-from nac_cli.pipelines.fitting import fit_bitrate, fit_planes
-from nac_cli.pipelines.layered import Layered
-from nac_cli.pipelines.opening import name_of, open_stream
-from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_id
+from nac_cli.pipelines.chain.layered import Layered
+from nac_cli.pipelines.chain.packing import Packer, mean_depth, mode_counts, with_lm_id
+from nac_cli.pipelines.chain.unpacking import decode_records
+from nac_cli.pipelines.endpoints import name_of, open_stream
+from nac_cli.pipelines.models.opening import CodersToUnpack, coders_to_pack
 from nac_cli.pipelines.progress import Progress
-from nac_cli.pipelines.runtime import CodersToUnpack, coders_to_pack
+from nac_cli.pipelines.rate.fitting import fit_bitrate, fit_planes
 from nac_cli.pipelines.verify import verify
 from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
 
@@ -151,7 +151,9 @@ def _with_distortion(
     chunks: list[ChunkCodes], info: StreamInfo, weight_file: WeightFile, device: str, threads: int | None
 ) -> list[Layered]:
     """The chunks with what is lost, by the model's codebooks, when a step keeps fewer planes."""
-    from nac_cli.pipelines.runtime import open_model  # brings torch, which a mere change of the mode does without
+    from nac_cli.pipelines.models.opening import (
+        open_model,  # brings torch, which a mere change of the mode does without
+    )
 
     vectors = [plane.detach().cpu().numpy() for plane in open_model(weight_file, device, threads).code_vectors()]
     layered = []

@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from nac_cli.container import ContainerEditor, ContainerReader
 from nac_cli.errors import CorruptStream, UsageError
-from nac_cli.pipelines.atomic import open_replacement
-from nac_cli.pipelines.opening import name_of, open_stream
+from nac_cli.files import open_replacement
+from nac_cli.pipelines.endpoints import name_of, open_stream
 from nac_cli.pipelines.tag_changes import TagChanges
 from nac_cli.values import Tags
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
-from nac_cli.pipelines.atomic import atomic_path
+from nac_cli.files import atomic_path
 
 
 def save(path: Path, state: dict, part_size: int | None = None) -> None:

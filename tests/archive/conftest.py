@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.library import Tally, archive, survey
+from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.settings import Settings
 from tests.archive.mixed import make_archive, make_library
-from tests.archive.pools import LocalPool
+from tests.archive.workers.pools import LocalPool
 from tests.cli.sounds import write_sound
-from tests.models import TINY, write_tiny_model
+from tests.helpers.codecs import TINY, write_tiny_model
 
 
 @pytest.fixture(scope="session")

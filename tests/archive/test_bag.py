@@ -13,15 +13,15 @@ import pytest
 from nac_cli.archive import bag as bag_module
 from nac_cli.archive import journal
 from nac_cli.archive.bag import export_bag
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.inventory import take_inventory
 from nac_cli.archive.journal import JOURNAL, Failed
+from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.status import status
 from nac_cli.archive.verifying import Verifying, verify_archive
 from nac_cli.errors import AudioError, CorruptStream, OutputExists, UsageError
 from tests.archive.mixed import BAD_UTF8, BROKEN, SIDECARS, SOUNDS
-from tests.archive.pools import LocalPool
 from tests.archive.test_restoring import FLAC, paths, restored
+from tests.archive.workers.pools import LocalPool
 
 
 @pytest.fixture

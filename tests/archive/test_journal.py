@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nac_cli.archive import journal
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.journal import JOURNAL, Copied, Crashed, Done, Failed, Planned, Run
-from nac_cli.archive.place import PRIVATE, Found
+from nac_cli.archive.places.folder import Folder
+from nac_cli.archive.places.place import PRIVATE, Found
 from nac_cli.errors import CorruptStream, UnsupportedStream
 
 DONE = Done("a/\u00e9.wav", "a/\u00e9.nac", 10, 20, None, "00", 441, 44_100, 2, 99, "ff", "nac-44k", "aa", None, "s1", 0.5, ("m",), "t")

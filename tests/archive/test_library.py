@@ -14,9 +14,9 @@ import soundfile as sf
 import nac_cli
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import Archiving
-from nac_cli.archive.folder import UNFINISHED, Folder
 from nac_cli.archive.journal import JOURNAL, Copied, Done, Failed
 from nac_cli.archive.library import check_places, survey
+from nac_cli.archive.places.folder import UNFINISHED, Folder
 from nac_cli.archive.plan import Patterns
 from nac_cli.errors import AudioError, UsageError
 from tests.cli.sounds import write_sound
@@ -162,7 +162,7 @@ def test_a_file_that_changes_while_it_is_read_fails(run, library, archive, monke
 
 
 def test_hashes_of_sources_on_request(library, archive, settings, run):
-    from tests.archive.pools import LocalPool
+    from tests.archive.workers.pools import LocalPool
 
     source, place = Folder(library), Folder(archive)
     from nac_cli.archive.library import archive as archive_library

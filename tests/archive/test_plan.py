@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nac_cli.archive.journal import Copied, Crashed, Done, Failed, Ledger, Planned
 from nac_cli.archive.naming import fold_case
-from nac_cli.archive.place import Found
+from nac_cli.archive.places.place import Found
 from nac_cli.archive.plan import Patterns, Plan, make_plan
 from nac_cli.errors import OutputExists
 

@@ -11,20 +11,26 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.inventory import take_inventory
 from nac_cli.archive.journal import JOURNAL
+from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.plan import Patterns
 from nac_cli.archive.restoring import (
-    Restoration, Restored, RestorePlan, Restoring, plan_restore, restore, tidy,
+    Restoration,
+    Restored,
+    RestorePlan,
+    Restoring,
+    plan_restore,
+    restore,
+    tidy,
 )  # fmt: skip
 from nac_cli.archive.verifying import Verifying
 from nac_cli.audio import read_tags
 from nac_cli.errors import CorruptStream, UsageError
 from tests.archive.mixed import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS, make_archive
-from tests.archive.pools import LocalPool
+from tests.archive.workers.pools import LocalPool
 from tests.cli.sounds import damage_middle
-from tests.models import TINY, write_tiny_lm
+from tests.helpers.codecs import TINY, write_tiny_lm
 
 FLAC = {
     "song.flac": "song.flac", "song.wav": "song.wav.flac", "SONG2.WAV": "SONG2.flac", "a/take 1.mp3": "a/take 1.flac",

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.audio.pictures import PNG
+from tests.audio.tags.pictures import PNG
 from tests.cli.conftest import ROOT
 
 RUN = """

@@ -11,7 +11,7 @@ import pytest
 import nac_cli
 from nac_cli.container import ContainerReader
 from nac_cli.values import Picture
-from tests.audio.pictures import PNG, png
+from tests.audio.tags.pictures import PNG, png
 from tests.cli.conftest import PATIENCE, lines
 from tests.cli.sounds import write_sound
 from tests.container.streams import Pipe

@@ -8,8 +8,7 @@ from hypothesis import given
 from nac_cli.entropy import Coders, Mode, pack
 from nac_cli.entropy.costs import depth_bits, plane_costs, side_bits
 from nac_cli.values import ChunkCodes
-
-from .scenes import random_codes, scenes
+from tests.entropy.scenes import random_codes, scenes
 
 
 @given(scenes())

@@ -21,8 +21,7 @@ from nac_cli.entropy import (
 from nac_cli.entropy.side import pack_side
 from nac_cli.errors import CorruptStream, ModelError, NacError, UnsupportedStream
 from nac_cli.values import ABSENT, ChunkCodes, Framing, StreamInfo
-
-from .scenes import random_codes, same, scenes, stream
+from tests.entropy.scenes import random_codes, same, scenes, stream
 
 modes = st.sampled_from([Mode.PACKED, Mode.STATIC])
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 import nac_cli
-from tests.models import TINY, write_tiny_lm, write_tiny_model
+from tests.helpers.codecs import TINY, write_tiny_lm, write_tiny_model
 from tests.pipelines.sounds import tones
 
 

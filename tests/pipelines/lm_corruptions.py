@@ -16,7 +16,7 @@ from nac_cli.container import ChunkRecord, ContainerReader
 from nac_cli.entropy import Mode, Packed, token_checksum, unpack_each
 from nac_cli.errors import CorruptStream
 from nac_cli.models import zoo
-from nac_cli.pipelines.runtime import CodersToUnpack
+from nac_cli.pipelines.models.opening import CodersToUnpack
 
 BATCH = 50
 

@@ -12,8 +12,8 @@ import nac_cli
 from nac_cli.container import ContainerReader, ContainerWriter, stream_bytes
 from nac_cli.entropy.lm import model_id
 from nac_cli.errors import ModelError, TokenMismatch, UsageError
-from nac_cli.pipelines import decoding
-from tests.models import TINY, TINY_LM, write_tiny_lm
+from nac_cli.pipelines.chain import unpacking as decoding
+from tests.helpers.codecs import TINY, TINY_LM, write_tiny_lm
 from tests.pipelines.sounds import HOP, compressed, decoded, noise, tones
 
 CHUNK = 864 * HOP
@@ -281,7 +281,7 @@ def test_a_pipe_is_read_no_further_than_the_bound(tiny_lm, monkeypatch):
     monkeypatch.setattr(decoding, "STREAMS_AHEAD", 2)
     reader = ContainerReader(io.BytesIO(data))
     from nac_cli.models import zoo
-    from nac_cli.pipelines.runtime import CodersToUnpack
+    from nac_cli.pipelines.models.opening import CodersToUnpack
 
     taken = []
 

@@ -12,12 +12,12 @@ import nac_cli
 from nac_cli.audio import DECIBEL_OFFSET
 from nac_cli.container import ContainerReader
 from nac_cli.models import zoo
-from nac_cli.pipelines import framing
-from nac_cli.pipelines.counting import count
-from nac_cli.pipelines.decoding import decode_records
-from nac_cli.pipelines.framing import framing_for
-from nac_cli.pipelines.runtime import CodersToUnpack
-from tests.models import ENCODEC_STEREO, FAMILY_MODELS, write_family_model
+from nac_cli.pipelines.chain import framing
+from nac_cli.pipelines.chain.framing import framing_for
+from nac_cli.pipelines.chain.unpacking import decode_records
+from nac_cli.pipelines.count import count
+from nac_cli.pipelines.models.opening import CodersToUnpack
+from tests.helpers.codecs import ENCODEC_STEREO, FAMILY_MODELS, write_family_model
 from tests.pipelines.sounds import compressed, decoded, music, noise
 
 NATURAL = tuple(name for name in FAMILY_MODELS if name != ENCODEC_STEREO)

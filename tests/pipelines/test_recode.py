@@ -14,7 +14,7 @@ from nac_cli.container import ContainerReader, ContainerWriter, PcmDigest
 from nac_cli.container.blocks import pack_block
 from nac_cli.errors import CorruptStream, ModelError, OutputExists, TokenMismatch, UsageError
 from nac_cli.values import Picture, Tags
-from tests.models import TINY
+from tests.helpers.codecs import TINY
 from tests.pipelines.sounds import compressed, decoded, noise, tones
 
 MODES = ("packed", "static", "lm")
@@ -75,7 +75,7 @@ def test_a_bitrate_is_kept_to_and_the_codes_are_a_prefix(streams, tiny_lm, bitra
     assert 0.95 * bitrate <= 8 * len(data) / 12 <= bitrate
     from nac_cli.entropy import unpack
     from nac_cli.models import zoo
-    from nac_cli.pipelines.runtime import CodersToUnpack
+    from nac_cli.pipelines.models.opening import CodersToUnpack
 
     def chunks(stream):
         reader = ContainerReader(io.BytesIO(stream), strict=True)

@@ -29,7 +29,7 @@ from tests.container.streams import (
     stream_info,
     write_stream,
 )  # fmt: skip
-from tests.models import TINY
+from tests.helpers.codecs import TINY
 from tests.pipelines.sounds import compressed, decoded, tones
 from tests.pipelines.tagging import COVER, OWN, changes, rest_of, tagged, tags_of, titled
 

@@ -15,7 +15,12 @@ import torch
 from nac_cli.errors import ModelError
 from nac_cli.models.dac import PRESETS, DacCodec, DacConfig
 from nac_cli.models.importers.state import (
-    Checkpoint, build, read_config, read_pickle, read_state, tensors_of,
+    Checkpoint,
+    build,
+    read_config,
+    read_pickle,
+    read_state,
+    tensors_of,
 )
 from nac_cli.models.layers.weight_norm import fold_state
 

@@ -18,7 +18,7 @@ Imported = tuple["Codec", str]
 
 
 def _encodec(path: Path, config: dict | None) -> Imported:
-    from nac_cli.models.encodec_config import EncodecConfig
+    from nac_cli.models.encodec.config import EncodecConfig
     from nac_cli.models.importers.encodec import import_encodec
 
     try:
@@ -51,7 +51,7 @@ def divided(file: WeightFile, config: dict, name: str) -> WeightFile:
     """What the weight file of a TAAE would say of itself, as `name`, with the `levels` of `config` for its
     planes, into which latents can be divided after training (section 3.2.1); its parameters stay. Raises
     ModelError, and UsageError for models of other families or another config."""
-    from nac_cli.models.taae_config import TaaeConfig
+    from nac_cli.models.taae.config import TaaeConfig
 
     if file.spec.family != "taae":
         _refuse(config, file.spec.family)

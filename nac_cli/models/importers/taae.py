@@ -17,8 +17,8 @@ from nac_cli.models.fields import integer
 from nac_cli.models.importers.state import Checkpoint, build, read_config, read_pickle, read_state, tensors_of
 from nac_cli.models.layers.rotary import frequencies
 from nac_cli.models.layers.weight_norm import fold_state
-from nac_cli.models.taae import TaaeCodec
-from nac_cli.models.taae_config import MAX_CODES, MAX_WIDTH, PRESETS, TaaeConfig
+from nac_cli.models.taae.config import MAX_CODES, MAX_WIDTH, PRESETS, TaaeConfig
+from nac_cli.models.taae.network import TaaeCodec
 
 LICENCE = (
     "Stability AI Community License (for Stable Codec's weights, at "

@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from nac_cli.errors import AudioError, OutputExists, UsageError
-from nac_cli.pipelines.atomic import atomic_path
+from nac_cli.files import atomic_path
 from nac_cli.train.corpus.encoding import Encoding
 from nac_cli.train.corpus.prepare import (
     MANIFEST,

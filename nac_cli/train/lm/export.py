@@ -10,11 +10,11 @@ import numpy as np
 from nac_cli.entropy.lm import measure, model_id, prepare, quantise, save
 from nac_cli.entropy.lm.reference import FloatNetwork
 from nac_cli.train import checkpoint
-from nac_cli.train.config import from_json
 from nac_cli.train.lm.config import LmTrainConfig
 from nac_cli.train.lm.loop import CHECKPOINT
 from nac_cli.train.lm.network import LmNetwork
 from nac_cli.train.lm.tokens import Tokens
+from nac_cli.train.records import from_json
 
 CALIBRATION_SEQUENCES = 48
 COMPARED_SEQUENCES = 12

@@ -14,12 +14,12 @@ import torch
 
 from nac_cli.errors import ModelError
 from nac_cli.train import checkpoint, optimizers
-from nac_cli.train.config import from_json, override, to_json
 from nac_cli.train.lm.config import LmTrainConfig
 from nac_cli.train.lm.geometry import start_from
 from nac_cli.train.lm.network import LmNetwork
 from nac_cli.train.lm.tokens import Tokens
 from nac_cli.train.processes import Processes
+from nac_cli.train.records import from_json, override, to_json
 from nac_cli.train.stopwatch import Stopwatch
 
 CHECKPOINT = "lm.pt"

@@ -15,8 +15,8 @@ from safetensors.numpy import load_file, save_file
 from nac_cli.entropy.lm.config import LIMITS
 from nac_cli.errors import AudioError, ModelError
 from nac_cli.models.codec import Codec
-from nac_cli.pipelines.analysis import analyse
-from nac_cli.pipelines.framing import stream_for
+from nac_cli.pipelines.chain.analysis import analyse
+from nac_cli.pipelines.chain.framing import stream_for
 from nac_cli.train.corpus.prepare import read_manifest
 from nac_cli.values import ABSENT, CodecSpec
 

@@ -16,8 +16,7 @@ from nac_cli.entropy.lm.self_test import seal
 from nac_cli.entropy.side import pack_side
 from nac_cli.values import ABSENT, ChunkCodes, CodecSpec, Framing, StreamInfo
 from tests.container.streams import chunk_lengths, random_codes, stream_info, write_stream
-
-from .models import Chunk, extreme, quantised, random_chunk, small
+from tests.entropy.lm.models import Chunk, extreme, quantised, random_chunk, small
 
 FOLDER = Path(__file__).parent / "golden"
 VECTORS, FILE = FOLDER / "vectors.json", FOLDER / "good-lm.nac"

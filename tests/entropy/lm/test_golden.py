@@ -14,10 +14,7 @@ from nac_cli.entropy.lm.arithmetic import BACKENDS
 from nac_cli.entropy.lm.weights import load
 from nac_cli.errors import CorruptStream
 from tests.container.streams import chunk_lengths
-from tests.reference.file_decoder import decode_file
-from tests.reference.lm_decoder import LanguageModel as Reference
-
-from .golden_cases import (
+from tests.entropy.lm.golden_cases import (
     FILE,
     FILE_MODEL,
     FILE_SAMPLES,
@@ -33,6 +30,8 @@ from .golden_cases import (
     readme,
     write_golden,
 )
+from tests.reference.file_decoder import decode_file
+from tests.reference.lm_decoder import LanguageModel as Reference
 
 
 @pytest.fixture(scope="module", autouse=True)

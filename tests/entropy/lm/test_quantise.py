@@ -11,8 +11,7 @@ from nac_cli.entropy.lm.quantise import fixed_point
 from nac_cli.entropy.lm.reference import FloatNetwork
 from nac_cli.errors import ModelError
 from nac_cli.values import ABSENT
-
-from .models import float_parameters, random_chunk, small
+from tests.entropy.lm.models import float_parameters, random_chunk, small
 
 
 def sampled_chunk(rng: np.random.Generator, network: FloatNetwork, num_frames: int, deepest: int):

@@ -13,13 +13,12 @@ from nac_cli.entropy.lm import arithmetic
 from nac_cli.entropy.lm.arithmetic import BACKENDS, Norm, Rescale, Shares, isqrt, whole
 from nac_cli.entropy.lm.config import LIMITS
 from nac_cli.entropy.lm.weights import layout
+from tests.entropy.lm.golden_cases import model_path
+from tests.entropy.lm.models import small
+from tests.helpers.specification import SPEC, example, example_bytes, table
 from tests.reference.lm_decoder import LanguageModel, frequencies, norm, scale, share
 from tests.reference.lm_model import forms
 from tests.reference.payload_decoder import Layout, decode_payload
-from tests.specification import SPEC, example, example_bytes, table
-
-from .golden_cases import model_path
-from .models import small
 
 SECTION = SPEC[SPEC.index("### 17.5") : SPEC.index("### 17.6")]
 

@@ -14,8 +14,7 @@ from nac_cli.entropy.lm import self_test as self_test_module
 from nac_cli.entropy.lm.arithmetic import Backend
 from nac_cli.entropy.lm.config import from_json
 from nac_cli.errors import ModelError, TokenMismatch
-
-from .models import quantised, small
+from tests.entropy.lm.models import quantised, small
 
 MODEL = quantised(small())
 

@@ -1,0 +1,214 @@
+"""`nac archive run`: makes an archive, or brings it up to date."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from nac_cli.archive.journal import Crashed, Failed, Outcome
+from nac_cli.archive.workers.pool import Moved, Refused
+from nac_cli.cli import options
+from nac_cli.cli.archive import options as archive_options
+from nac_cli.cli.archive.lists import tell_first, warn_unreadable
+from nac_cli.cli.errors import MEANINGS
+from nac_cli.cli.output import Output, with_name
+from nac_cli.cli.text import clock, counted, size
+from nac_cli.cli.units import Bitrate
+from nac_cli.errors import BatchFailed
+from nac_cli.failures import Failure
+
+if TYPE_CHECKING:
+    from nac_cli.archive.library import Survey, Tally
+    from nac_cli.archive.places.place import Place
+    from nac_cli.archive.plan import Job
+    from nac_cli.archive.settings import Settings
+
+REASONS = {
+    "new": "new", "changed": "changed", "settings": "made with other settings", "lost": "gone from the archive",
+    "altered": "altered in the archive",
+    "failed": "failed before", "crashed": "ended a process before",
+}
+
+
+@click.command("run", short_help="Make or update an archive.")
+@click.argument("source", metavar="SRC")
+@click.argument("target", metavar="DST")
+@click.option(
+    "-b", "--bitrate", type=Bitrate(),
+    help=f"Bitrate of each file, tags aside, {options.bitrate_help}; a sound of a second or so takes somewhat more.  "
+    "[default: as nac compress]",
+)  # fmt: skip
+@click.option("-q", "--planes", type=click.IntRange(1, 64), metavar="N", help="Constant depth instead of a bitrate.")
+@click.option("--model", default="nac-44k", show_default=True, metavar="MODEL", help="Name, id or weight file of a model.")
+@options.entropy_option
+@options.tags_option
+@click.option("--copy-others", is_flag=True, help="Copy files that are no sound (covers, cue sheets, logs) as they are.")
+@archive_options.include_option
+@archive_options.exclude_option
+@click.option(
+    "--files-from", type=click.File("rb"), metavar="LIST",
+    help="Only these files: paths inside SRC, a line each, or each ended by a zero byte; - for stdin.",
+)  # fmt: skip
+@click.option("--follow-links", is_flag=True, help="Follow symbolic links; they are skipped otherwise.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and about how large it would get; write nothing.")
+@click.option("--hash", "hashed", is_flag=True, help="Note the SHA-256 of each source file in the journal.")
+@click.option("--verify", "check", is_flag=True, help="Decode each result before it takes its place.")
+@click.option("--retry-quarantined", is_flag=True, help="Try files again over which processes have ended twice.")
+@archive_options.workers_options
+@click.option("-f", "--force", is_flag=True, help="Replace files in DST that are not the archive's own.")
+@options.json_option
+@options.quiet_option
+def run(
+    source, target, bitrate, planes, model, entropy, no_tags, copy_others, include, exclude, files_from, follow_links,
+    dry_run, hashed, check, retry_quarantined, workers, engine, address, device, threads, force, as_json, quiet,
+) -> None:  # fmt: skip
+    """Compress every sound file below SRC to a .nac file at the same place below DST.
+
+    Names, tags, pictures and times of change are kept. A journal in DST (.nac/journal.jsonl) says what became of each
+    file. Run the same command again after an interruption, however hard, or when files have come or changed: what is done
+    and unchanged is skipped, the rest is done, failures are tried again. Files that have gone from SRC stay in DST.
+
+    \b
+    nac archive music/ small/ -b 6kbps --dry-run
+    nac archive music/ small/ -b 6kbps --copy-others
+    nac archive s3://recordings/2026 s3://small/2026 -b 3k --engine ray --address auto
+    """
+    from nac_cli.archive.archiving import Archiving
+    from nac_cli.archive.library import Tally, archive, check_places, survey
+    from nac_cli.archive.places.place import LOCK, open_place
+    from nac_cli.archive.plan import Patterns
+    from nac_cli.archive.settings import Settings
+    from nac_cli.cli.archive.progress import Board, Progress
+
+    if bitrate is not None and planes is not None:
+        raise click.UsageError("-b and -q exclude each other: give a bitrate or a depth.")
+    out = Output(as_json, quiet)
+    settings = Settings.of(model, bitrate, planes, entropy, not no_tags)
+    library, place = open_place(source), open_place(target)
+    check_places(library, place)
+    hands = archive_options.Workers.wanted(workers, threads, device, engine, address)
+
+    def look() -> Survey:
+        return survey(
+            library, place, settings, patterns=Patterns(include, exclude), paths=files_from and _paths(files_from.read()),
+            follow_links=follow_links, copy_others=copy_others, force=force, retry_quarantined=retry_quarantined,
+        )
+
+    if dry_run:
+        found = look()
+        _announce(found, out)
+        _estimate(found, library, settings, out)
+        return
+    with place.claim():
+        place.discard_unfinished()
+        found = look()
+        _announce(found, out)
+        work = Archiving(library, place, settings, hashed, check, device, hands.threads)
+        tally, elapsed = Tally(), 0.0
+        if found.plan.jobs:
+            progress = Progress(len(found.plan.jobs), found.plan.bytes)
+            sights = (library, replace(found.plan.jobs[0].found, mtime_ns=0)), (place, place.stat(LOCK))
+            with hands.at(work, len(found.plan.jobs), sights) as pool, Board(progress, pool.size, out) as board:
+
+                def watch(job: Job, event: Outcome | Moved) -> None:
+                    board.watch(job, event)
+                    _tell(event, out)
+
+                tally = archive(library, place, settings, found, pool, watch)
+                elapsed = progress.elapsed
+    _conclude(found, tally, elapsed, out)
+
+
+def _paths(listed: bytes) -> list[str]:
+    """Paths that end with a zero byte each, if there is any, else lines."""
+    parts = listed.split(b"\0") if b"\0" in listed else listed.splitlines()
+    return [os.fsdecode(part).removeprefix("./") for part in parts if part]
+
+
+def _announce(found: Survey, out: Output) -> None:
+    """What was found, on stderr, before any work begins."""
+    plan = found.plan
+    reasons = Counter(job.reason for job in plan.jobs)
+    why = ", ".join(f"{count} {REASONS[reason]}" for reason, count in reasons.most_common())
+    out.say(f"{counted(len(plan.jobs), 'file')} to do ({size(plan.bytes)}{'; ' + why if why else ''}), {plan.done} done before")
+    _list(out, "the usual name is taken, so it becomes", [f"{path} -> {target}" for path, target in plan.renamed])
+    _list(out, "skipped", [f"{path}: {reason}" for path, reason in found.skipped])
+    if plan.others:
+        out.say(f"{counted(len(plan.others), 'file')} without sound left out (--copy-others takes them along)")
+    if found.gone:
+        out.say(f"{counted(found.gone, 'file')} of the archive are no longer in the library; they stay")
+    warn_unreadable(found.ledger.unreadable, out)
+
+
+def _list(out: Output, title: str, lines: list[str]) -> None:
+    tell_first([f"{title}: {line}" for line in lines], out.say, lambda left: f"{title}: {left} more")
+
+
+def _tell(event: Outcome | Moved, out: Output) -> None:
+    """An outcome, in JSON on stdout, and in words on stderr if it is bad."""
+    if isinstance(event, Moved):
+        return
+    record = {"file": event.path, **asdict(event)}
+    del record["path"]
+    if isinstance(event, Failed):
+        failure = Failure(record.pop("error"), record.pop("exit_code"))
+        out.failed(Refused(failure), **record)
+    elif isinstance(event, Crashed):
+        out.warn(f"{event.path}: a worker ended ({event.reason}) while it had this file")
+    else:
+        for message in getattr(event, "messages", ()):
+            out.warn(with_name(message, event.path))
+        out.record({**record, "exit_code": 0})
+
+
+def _conclude(found: Survey, tally: Tally, elapsed: float, out: Output) -> None:
+    """The sums, and an error if anything is not as it should be."""
+    bad = len(tally.failed) + len(found.plan.quarantined)
+    summary = {
+        "done": tally.done, "copied": tally.copied, "done_before": found.plan.done, "failed": len(tally.failed),
+        "quarantined": len(found.plan.quarantined), "source_bytes": tally.source_bytes, "bytes": tally.bytes,
+        "seconds": round(tally.seconds, 3), "elapsed": round(elapsed, 3), "crashes": tally.crashes,
+    }
+    for file in found.plan.quarantined:
+        out.warn(f"{file.path}: in quarantine, since workers ended over it twice (--retry-quarantined tries again)")
+    rows = [
+        ("compressed", f"{counted(tally.done, 'file')}, {clock(tally.seconds)} of sound"),
+        ("size", f"{size(tally.source_bytes)} -> {size(tally.bytes)}"),
+        ("time", f"{clock(elapsed)}, {tally.seconds / max(elapsed, 1e-3):.1f}x real time"),
+        ("done before", str(found.plan.done)),
+    ]  # fmt: skip
+    if tally.copied:
+        rows.insert(1, ("copied", counted(tally.copied, "file")))
+    failures = Counter(failed.exit_code for failed in tally.failed)
+    rows += [(f"failed ({MEANINGS.get(code, code)})", str(count)) for code, count in failures.most_common()]
+    if found.plan.quarantined:
+        rows.append(("in quarantine", str(len(found.plan.quarantined))))
+    for name, value in rows:
+        out.say(f"{name:<28} {value}")
+    if bad:
+        out.record(summary)
+        raise BatchFailed(f"{bad} of {counted(tally.done + tally.copied + bad, 'file')} failed; run again to retry")
+    out.record({**summary, "exit_code": 0})
+
+
+def _estimate(found: Survey, library: Place, settings: Settings, out: Output) -> None:
+    """About how large what is to be done would get."""
+    from nac_cli.archive.estimate import estimate
+
+    with out.progress("reading headers") as progress:
+        guess = estimate(found.plan.jobs, library, settings, lambda done: progress(done, len(found.plan.jobs)))
+    for path, failure in guess.unreadable:
+        out.warn(f"{path}: {failure.message}")
+    out.say(
+        f"about {clock(guess.seconds)} of sound, {size(found.plan.bytes)} -> {size(guess.bytes)}; nothing was written"
+    )
+    out.record({
+        "exit_code": 0, "files": len(found.plan.jobs), "done_before": found.plan.done, "source_bytes": found.plan.bytes,
+        "seconds": round(guess.seconds, 3), "bytes": guess.bytes, "unreadable": [path for path, _ in guess.unreadable],
+        "jobs": [{"path": job.path, "target": job.target, "reason": job.reason} for job in found.plan.jobs],
+        "quarantined": [file.path for file in found.plan.quarantined],
+    })  # fmt: skip
