@@ -30,9 +30,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "compress": "compress", "CompressReport": "compress", "decompress": "decompress", "DecompressReport": "decompress",
-    "info": "info", "FileInfo": "info", "verify": "verify", "VerifyReport": "verify", "load_model": "models.load",
-    "recode": "recode", "RecodeReport": "recode", "tag": "tag", "TagReport": "tag", "TagChanges": "tag_changes",
+    "compress": "compress",
+    "CompressReport": "compress",
+    "decompress": "decompress",
+    "DecompressReport": "decompress",
+    "info": "info",
+    "FileInfo": "info",
+    "verify": "verify",
+    "VerifyReport": "verify",
+    "load_model": "models.load",
+    "recode": "recode",
+    "RecodeReport": "recode",
+    "tag": "tag",
+    "TagReport": "tag",
+    "TagChanges": "tag_changes",
 }
 
 __all__ = ["NacError", "Waveform", "__version__", *_HOMES]

@@ -13,8 +13,19 @@ import nac_cli
 
 PACKAGE = Path(nac_cli.__file__).parent
 RANKS = {
-    "errors": 0, "failures": 0, "files": 0, "values": 0, "audio": 1, "models": 1, "entropy": 1, "container": 1, "pipelines": 2, "train": 3,
-    "bench": 3, "archive": 3, "cli": 4,
+    "errors": 0,
+    "failures": 0,
+    "files": 0,
+    "values": 0,
+    "audio": 1,
+    "models": 1,
+    "entropy": 1,
+    "container": 1,
+    "pipelines": 2,
+    "train": 3,
+    "bench": 3,
+    "archive": 3,
+    "cli": 4,
 }
 APART = ("audio", "models", "entropy", "container")
 
@@ -23,7 +34,9 @@ def imports(path: Path) -> list[str]:
     """Packages of nac that a module imports at its top or inside a function; type-checking imports aside."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped = {
-        id(node) for block in ast.walk(tree) if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
         for node in ast.walk(block)
     }
     names = []
@@ -51,7 +64,10 @@ def test_imports_point_downwards(path):
 
 def modules_after(code: str) -> set[str]:
     out = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys\nprint(' '.join(sys.modules))"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(' '.join(sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return {name.split(".")[0] for name in out.stdout.split()}
 
@@ -59,10 +75,18 @@ def modules_after(code: str) -> set[str]:
 @pytest.mark.parametrize(
     "code",
     [
-        "import nac_cli", "import nac_cli.cli.main", "import nac_cli.audio", "import nac_cli.container", "import nac_cli.entropy",
+        "import nac_cli",
+        "import nac_cli.cli.main",
+        "import nac_cli.audio",
+        "import nac_cli.container",
+        "import nac_cli.entropy",
         "import nac_cli.entropy.lm",
-        "import nac_cli; nac_cli.info", "import nac_cli; nac_cli.verify", "import nac_cli; nac_cli.recode",
-        "import nac_cli; nac_cli.tag", "import nac_cli; nac_cli.TagChanges", "import nac_cli.audio.tags.picture",
+        "import nac_cli; nac_cli.info",
+        "import nac_cli; nac_cli.verify",
+        "import nac_cli; nac_cli.recode",
+        "import nac_cli; nac_cli.tag",
+        "import nac_cli; nac_cli.TagChanges",
+        "import nac_cli.audio.tags.picture",
         "from nac_cli.models import zoo; zoo.available()",
     ],
 )
@@ -73,6 +97,8 @@ def test_what_needs_no_network_imports_no_torch(code):
 def test_inference_imports_no_training():
     loaded = subprocess.run(
         [sys.executable, "-c", "import nac_cli; nac_cli.compress; import sys; print('nac_cli.train' in sys.modules)"],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert loaded.stdout.strip() == "False"

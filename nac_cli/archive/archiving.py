@@ -50,8 +50,15 @@ class Archiving:
         self.settings.require_here()
         device = choose_device(self.device, self.threads)
         compressor = Compressor.open(
-            self.settings.model, bitrate=self.settings.bitrate, planes=self.settings.planes, exact=False,
-            entropy=self.settings.entropy, tags=self.settings.tags, digest=True, device=device, threads=self.threads,
+            self.settings.model,
+            bitrate=self.settings.bitrate,
+            planes=self.settings.planes,
+            exact=False,
+            entropy=self.settings.entropy,
+            tags=self.settings.tags,
+            digest=True,
+            device=device,
+            threads=self.threads,
         )
         shared = SharedEncoder(compressor.codec, together=device == "cuda")
         return Archiver(self, replace(compressor, codec=shared), FILES_AT_ONCE[device])
@@ -96,10 +103,24 @@ class Archiver:
             self._unchanged(job.path, found)
         settings = work.settings
         return Done(
-            job.path, job.target, found.size, found.mtime_ns, source_sha256, report.pcm_md5, report.num_samples,
-            report.sample_rate, report.channels, size, sha256, report.model, settings.model_id,
-            settings.lm_id if report.modes.get("lm") else None, settings.id, round(time.monotonic() - started, 3),
-            tuple(message.replace(str(source), job.path) for message in report.messages), now(),
+            job.path,
+            job.target,
+            found.size,
+            found.mtime_ns,
+            source_sha256,
+            report.pcm_md5,
+            report.num_samples,
+            report.sample_rate,
+            report.channels,
+            size,
+            sha256,
+            report.model,
+            settings.model_id,
+            settings.lm_id if report.modes.get("lm") else None,
+            settings.id,
+            round(time.monotonic() - started, 3),
+            tuple(message.replace(str(source), job.path) for message in report.messages),
+            now(),
         )
 
     def _copied(self, job: Job, found: Found, source: Path) -> Copied:

@@ -54,7 +54,11 @@ class Bag:
 
 
 def export_bag(
-    archive: Place, target: Path, *, copy: bool = False, info: Mapping[str, str] | None = None,
+    archive: Place,
+    target: Path,
+    *,
+    copy: bool = False,
+    info: Mapping[str, str] | None = None,
     progress: Progress = lambda done, whole: None,
 ) -> Bag:
     """Make a bag of an archive at the folder `target`, which must not be there. Files are hard links to the archive's

@@ -69,8 +69,16 @@ Watch = Callable[[Job, Outcome | Moved], None]
 
 
 def survey(
-    source: Place, target: Place, settings: Settings, *, patterns: Patterns = Patterns(), paths: Iterable[str] | None = None,
-    follow_links: bool = False, copy_others: bool = False, force: bool = False, retry_quarantined: bool = False,
+    source: Place,
+    target: Place,
+    settings: Settings,
+    *,
+    patterns: Patterns = Patterns(),
+    paths: Iterable[str] | None = None,
+    follow_links: bool = False,
+    copy_others: bool = False,
+    force: bool = False,
+    retry_quarantined: bool = False,
 ) -> Survey:
     """What is to be done to make an archive at `target` of the library at `source`, or of its files `paths`.
 
@@ -91,8 +99,15 @@ def survey(
         raise AudioError(f"{where}: cannot be read ({error.strerror or error})") from error
     wanted = [file for file in found if patterns.want(file.path)]
     plan = make_plan(
-        wanted, ledger, outputs, settings.id, copy_others=copy_others, fold=fold, times=target.keeps_times,
-        force=force, retry_quarantined=retry_quarantined,
+        wanted,
+        ledger,
+        outputs,
+        settings.id,
+        copy_others=copy_others,
+        fold=fold,
+        times=target.keeps_times,
+        force=force,
+        retry_quarantined=retry_quarantined,
     )
     gone = len(ledger.last.keys() - {file.path for file in found}) if paths is None else 0
     return Survey(plan, ledger, tuple(skipped), gone)
@@ -117,7 +132,9 @@ def archive(
             if isinstance(event, Moved):
                 watch(jobs[event.task], event)
         outcomes = [
-            (jobs[event.task], entry) for event in told if not isinstance(event, Moved)
+            (jobs[event.task], entry)
+            for event in told
+            if not isinstance(event, Moved)
             for entry in _entries(jobs[event.task], event, settings)
         ]
         journal.append(target, [entry for _, entry in outcomes])

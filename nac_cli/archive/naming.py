@@ -27,9 +27,7 @@ def fold_case(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def give_names(
-    suffixes: Mapping[str, str], settled: Mapping[str, str], fold: Callable[[str], str]
-) -> dict[str, str]:
+def give_names(suffixes: Mapping[str, str], settled: Mapping[str, str], fold: Callable[[str], str]) -> dict[str, str]:
     """A name for each path of `suffixes`, which says what its new format ends in (nothing: it keeps its own), that no
     other has. `settled` names stay, whether or not their files are among `suffixes`; files that keep their format
     choose before the others. `fold` makes names equal that a file system takes for the same."""

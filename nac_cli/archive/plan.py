@@ -76,8 +76,16 @@ class Patterns:
 
 
 def make_plan(
-    files: Iterable[Found], ledger: Ledger, outputs: Mapping[str, Found], settings_id: str, *, copy_others: bool = False,
-    fold: Callable[[str], str] = lambda name: name, times: bool = True, force: bool = False, retry_quarantined: bool = False,
+    files: Iterable[Found],
+    ledger: Ledger,
+    outputs: Mapping[str, Found],
+    settings_id: str,
+    *,
+    copy_others: bool = False,
+    fold: Callable[[str], str] = lambda name: name,
+    times: bool = True,
+    force: bool = False,
+    retry_quarantined: bool = False,
 ) -> Plan:
     """`outputs` are the files that lie in the archive, by path; if `times`, with the times of change that they were given.
     `fold` makes names equal that the archive's file system takes for the same.
@@ -102,9 +110,13 @@ def make_plan(
     if not force:
         _refuse_foreign(jobs, ledger, outputs)
     return Plan(
-        tuple(sorted(jobs, key=lambda job: job.path)), len(wanted) - len(jobs) - len(quarantined), tuple(quarantined),
+        tuple(sorted(jobs, key=lambda job: job.path)),
+        len(wanted) - len(jobs) - len(quarantined),
+        tuple(quarantined),
         () if copy_others else tuple(others),
-        tuple((found.path, targets[found.path]) for found in sounds if targets[found.path] != usual(found.path, SUFFIX)),
+        tuple(
+            (found.path, targets[found.path]) for found in sounds if targets[found.path] != usual(found.path, SUFFIX)
+        ),
     )
 
 
@@ -113,9 +125,7 @@ def is_sound(path: str) -> bool:
     return suffix_of(path) in SOUND_SUFFIXES
 
 
-def _reason(
-    found: Found, ledger: Ledger, output: Found | None, settings_id: str | None, times: bool
-) -> Reason | None:
+def _reason(found: Found, ledger: Ledger, output: Found | None, settings_id: str | None, times: bool) -> Reason | None:
     last = ledger.last.get(found.path)
     if ledger.suspicion(found):
         return "crashed"

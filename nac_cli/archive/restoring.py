@@ -47,7 +47,11 @@ class RestorePlan:
 
 
 def plan_restore(
-    inventory: Inventory, target: Place, format: str = DEFAULT_FORMAT, *, patterns: Patterns = Patterns(),
+    inventory: Inventory,
+    target: Place,
+    format: str = DEFAULT_FORMAT,
+    *,
+    patterns: Patterns = Patterns(),
     force: bool = False,
 ) -> RestorePlan:
     """What is to be done to have an archive's library at `target`, which must have been claimed. With `force`, files
@@ -75,6 +79,7 @@ def plan_restore(
 
 def _names(kept: Sequence[Kept], format: str, fold: Callable[[str], str]) -> dict[str, str]:
     """Sidecars, and sounds whose name fits the format, get their own names back."""
+
     def suffix(entry: Kept) -> str:
         fits = isinstance(entry, Copied) or EXTENSIONS.get(suffix_of(entry.path)) == format
         return "" if fits else f".{format}"
@@ -184,8 +189,15 @@ class Restoring:
         from nac_cli.pipelines.decompress import decompress
 
         report = decompress(
-            file, place, format=self.format, bits=self.bits, tags=self.tags, strict=strict, device=self.device,
-            threads=self.threads, progress=progress,
+            file,
+            place,
+            format=self.format,
+            bits=self.bits,
+            tags=self.tags,
+            strict=strict,
+            device=self.device,
+            threads=self.threads,
+            progress=progress,
         )
         damage = [*map(str, report.losses), *report.damage]
         mismatch = damage and not report.damage and all(isinstance(loss.error, TokenMismatch) for loss in report.losses)

@@ -28,7 +28,11 @@ class Settings:
 
     @classmethod
     def of(
-        cls, model: str = zoo.DEFAULT, bitrate: int | None = None, planes: int | None = None, entropy: str = "auto",
+        cls,
+        model: str = zoo.DEFAULT,
+        bitrate: int | None = None,
+        planes: int | None = None,
+        entropy: str = "auto",
         tags: bool = True,
     ) -> Settings:
         """Raises ModelError for a model that is not here, UsageError for what it cannot do, TokenMismatch for a language
@@ -42,9 +46,7 @@ class Settings:
             coders_to_pack(file, entropy)  # which says what is missing
         lm = zoo.lm_beside(file) if entropy in ("auto", "lm") else None
         name = file.path.absolute() if Path(model).suffix == zoo.SUFFIX else model
-        return cls(
-            str(name), file.spec.model_id.hex(), lm and lm.model_id.hex(), bitrate, planes, entropy, tags
-        )
+        return cls(str(name), file.spec.model_id.hex(), lm and lm.model_id.hex(), bitrate, planes, entropy, tags)
 
     @property
     def id(self) -> str:

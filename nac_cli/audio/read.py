@@ -183,9 +183,7 @@ def _is_mp4(file: BinaryIO) -> bool:
 
 def _check_limits(reader: AudioReader) -> None:
     if not 1 <= reader.channels <= MAX_CHANNELS:
-        raise AudioError(
-            f"{reader.name} has {reader.channels} channels; nac takes 1 to {MAX_CHANNELS}: split it first"
-        )
+        raise AudioError(f"{reader.name} has {reader.channels} channels; nac takes 1 to {MAX_CHANNELS}: split it first")
     if not MIN_SAMPLE_RATE <= reader.sample_rate <= MAX_SAMPLE_RATE:
         raise AudioError(
             f"{reader.name} has a sample rate of {reader.sample_rate} Hz; nac takes {MIN_SAMPLE_RATE} to "

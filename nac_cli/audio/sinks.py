@@ -23,9 +23,7 @@ class WavSink:
     On a path the header is corrected at the end if the length turns out to be another; on a pipe it stays.
     """
 
-    def __init__(
-        self, file: BinaryIO, sample_rate: int, channels: int, bits: int, num_samples: int | None, pipe: bool
-    ):
+    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, bits: int, num_samples: int | None, pipe: bool):
         self._file, self._pipe = file, pipe
         self._shape = sample_rate, channels, bits
         self._announced = num_samples
@@ -72,16 +70,12 @@ class SndfileSink:
     Raises `AudioError` if libsndfile refuses the rate or the number of channels, `OSError` if the file fails.
     """
 
-    def __init__(
-        self, file: BinaryIO, sample_rate: int, channels: int, format: str, bits: int, quality: float
-    ):
+    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, format: str, bits: int, quality: float):
         self._file = GuardedFile(file)
         subtype = "VORBIS" if format == "ogg" else f"PCM_{bits}"
         level = {"compression_level": 1 - quality} if format == "ogg" else {}
         if format == "flac" and sample_rate > 65535 and sample_rate % 10:
-            raise AudioError(
-                f"FLAC cannot say {sample_rate} Hz (beyond 65535 in steps of 10 only): choose WAV"
-            )
+            raise AudioError(f"FLAC cannot say {sample_rate} Hz (beyond 65535 in steps of 10 only): choose WAV")
         try:
             self._sound = ForwardFile(
                 self._file, "w", sample_rate, channels, format=format.upper(), subtype=subtype, **level

@@ -20,9 +20,7 @@ SPEAKERS = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63
 """Speaker masks in FLAC's channel order: mono, stereo, L R C, quadro, 5.0, 5.1, 6.1, 7.1."""
 
 
-def wav_header(
-    sample_rate: int, channels: int, bits: int, num_samples: int | None, reserve: bool = False
-) -> bytes:
+def wav_header(sample_rate: int, channels: int, bits: int, num_samples: int | None, reserve: bool = False) -> bytes:
     """All of a WAV file in front of its samples.
 
     `bits` 16 and 24 are integers, 32 is float32. `num_samples` None (a pipe of unknown length) gives sizes of

@@ -187,9 +187,7 @@ def _again(codec: str, waveform: Waveform, result: PeerResult, settings: Sequenc
     return through, waveform.samples, waveform.sample_rate, bitrate, setting
 
 
-def _row(
-    task: Task, codec: str, waveform: Waveform, result: PeerResult, split: Split | None, met: bool
-) -> Row:
+def _row(task: Task, codec: str, waveform: Waveform, result: PeerResult, split: Split | None, met: bool) -> Row:
     return Row(
         clip=task.clip.name,
         codec=codec,

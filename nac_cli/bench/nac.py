@@ -60,9 +60,7 @@ def through_nac(
         split = split_of(packed)
         file_bytes = packed.stat().st_size
     if decoded.samples.shape != waveform.samples.shape:
-        raise AudioError(
-            f"nac gave back {list(decoded.samples.shape)} samples for {list(waveform.samples.shape)}"
-        )
+        raise AudioError(f"nac gave back {list(decoded.samples.shape)} samples for {list(waveform.samples.shape)}")
     rate = file_bytes * 8 / waveform.duration
     name = "" if model == zoo.DEFAULT else f"--model {zoo.find(model).spec.name} "
     setting = f"{name}{target}" + ("" if entropy == "auto" else f" --entropy {entropy}")
@@ -102,16 +100,12 @@ def split_of(path: Path) -> Split:
         for record in reader.chunks():
             if not isinstance(record, ChunkRecord):
                 continue
-            bits = payload_bits(
-                record.payload, record.num_frames, info, record.mode, coders.for_mode(record.mode)
-            )
+            bits = payload_bits(record.payload, record.num_frames, info, record.mode, coders.for_mode(record.mode))
             side, coder, planes = side + bits.side, coder + bits.coder, planes + bits.planes
             modes[MODES[record.mode]] = modes.get(MODES[record.mode], 0) + 1
     seconds = reader.info.duration
     container = 8 * path.stat().st_size - side - coder - planes.sum()
-    return Split(
-        container / seconds, side / seconds, tuple((planes / seconds).tolist()), coder / seconds, modes
-    )
+    return Split(container / seconds, side / seconds, tuple((planes / seconds).tolist()), coder / seconds, modes)
 
 
 def model_of_family(family: str) -> str:

@@ -137,11 +137,7 @@ class _Sounds:
         return [{"id": self.ids[path], "text": text} for path, text in texts if text is not None]
 
     def note(self) -> str:
-        left_out = (
-            f" {self.packed.left_out} of {len(self.paths)} sounds are left out."
-            if self.packed.left_out
-            else ""
-        )
+        left_out = f" {self.packed.left_out} of {len(self.paths)} sounds are left out." if self.packed.left_out else ""
         return f"The sounds in this page are {self.packed.form}.{left_out}"
 
     def _carried(self, path: str) -> bool:
@@ -256,21 +252,14 @@ def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     for target, own in groups.items():
         deepest = max(len(row.split["planes"]) for row in own)
         planes = np.mean([row.split["planes"] for row in own], axis=0)
-        planes = ", ".join(
-            figure(bits / 1000) for bits in planes[: max(np.flatnonzero(planes), default=deepest) + 1]
-        )
-        parts = [
-            figure(np.mean([row.split[name] for row in own]) / 1000, 3)
-            for name in ("container", "side", "coder")
-        ]
+        planes = ", ".join(figure(bits / 1000) for bits in planes[: max(np.flatnonzero(planes), default=deepest) + 1])
+        parts = [figure(np.mean([row.split[name] for row in own]) / 1000, 3) for name in ("container", "side", "coder")]
         modes: dict[str, int] = {}
         for row in own:
             for mode, count in row.split["modes"].items():
                 modes[mode] = modes.get(mode, 0) + count
         file = figure(np.mean([row.bitrate for row in own]) / 1000)
-        lines.append(
-            [f"{target / 1000:g}", file, *parts, ", ".join(f"{n} {m}" for m, n in modes.items()), planes]
-        )
+        lines.append([f"{target / 1000:g}", file, *parts, ", ".join(f"{n} {m}" for m, n in modes.items()), planes])
     return [
         "wanted",
         "file",

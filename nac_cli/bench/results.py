@@ -71,9 +71,7 @@ class Row:
         return self.seconds / self.decode_seconds if self.decode_seconds else math.nan
 
 
-PLAIN = [
-    field.name for field in fields(Row) if field.name not in ("clip", "codec", "scores", "split", "sound")
-]
+PLAIN = [field.name for field in fields(Row) if field.name not in ("clip", "codec", "scores", "split", "sound")]
 
 
 def means(rows: Sequence[Row], domain: str | None = None) -> list[Row]:

@@ -85,9 +85,7 @@ def read_answers(path: Path) -> list[Answer]:
         rows = list(csv.DictReader(io.StringIO(content)))
         if not rows:
             raise ValueError("it has no rows")
-        return [
-            _answer(row["listener"], {name: value or None for name, value in row.items()}) for row in rows
-        ]
+        return [_answer(row["listener"], {name: value or None for name, value in row.items()}) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise UsageError(f"{path}: no answers of a listening test ({error!r})") from error
 
@@ -95,9 +93,7 @@ def read_answers(path: Path) -> list[Answer]:
 def score(answers: Sequence[Answer]) -> Score:
     """Ratings of the listeners who remain, all of ABX."""
     listeners = list(dict.fromkeys(answer.listener for answer in answers))
-    rejected = {
-        name: why for name in listeners if (why := _unfit([a for a in answers if a.listener == name]))
-    }
+    rejected = {name: why for name in listeners if (why := _unfit([a for a in answers if a.listener == name]))}
     kept = [answer for answer in answers if answer.listener not in rejected]
     return Score(
         ratings=[
@@ -152,9 +148,7 @@ def _discrimination(codec: str, target: int, hits: Sequence[bool]) -> Discrimina
 
     found = binomtest(sum(hits), len(hits), 0.5, alternative="greater")
     both = binomtest(sum(hits), len(hits), 0.5).proportion_ci(CONFIDENCE, "wilson")
-    return Discrimination(
-        codec, target, sum(hits), len(hits), (float(both.low), float(both.high)), float(found.pvalue)
-    )
+    return Discrimination(codec, target, sum(hits), len(hits), (float(both.low), float(both.high)), float(found.pvalue))
 
 
 def _answer(listener: object, row: dict) -> Answer:

@@ -215,9 +215,7 @@ def _batch(codec: Codec, size: int, device: str, repeats: int, peak: float) -> l
                 times.append(seconds())
             operations = count_operations(work)
             use = operations / min(times) / peak
-            found.append(
-                Batch(direction, size, seconds_of_sound / min(times), operations / seconds_of_sound, use)
-            )
+            found.append(Batch(direction, size, seconds_of_sound / min(times), operations / seconds_of_sound, use))
     return found
 
 

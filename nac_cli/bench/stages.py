@@ -37,9 +37,7 @@ class Pass:
         return self.sound_seconds / max(self.total, 1e-9)
 
 
-def stages(
-    source: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: int, threads: int | None
-) -> list[Pass]:
+def stages(source: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: int, threads: int | None) -> list[Pass]:
     """Compress and decompress with each stage's work done before the next begins."""
     from nac_cli.audio import Resampler, create_audio, open_audio, open_source
     from nac_cli.container import ContainerReader, ContainerWriter

@@ -42,18 +42,14 @@ class Store:
     def keep(self, clip: str, name: str, request: dict, row: Row) -> None:
         """Raises AudioError where it cannot be written."""
         text = json.dumps({"request": request, "row": plain(row)}, indent=1)
-        self._replace(
-            self._place(RESULTS, clip, name, "json"), lambda path: path.write_text(text, encoding="utf-8")
-        )
+        self._replace(self._place(RESULTS, clip, name, "json"), lambda path: path.write_text(text, encoding="utf-8"))
 
     def keep_sound(self, clip: str, name: str, samples: np.ndarray, sample_rate: int) -> str:
         """`samples` `[C, T]` as 24-bit FLAC, clipped at full scale as a player would; where it is in the
         folder."""
         place = self._place(SOUNDS, clip, name, "flac")
         clipped = np.clip(samples.T, -1, 1)
-        self._replace(
-            place, lambda path: soundfile.write(path, clipped, sample_rate, format="FLAC", subtype="PCM_24")
-        )
+        self._replace(place, lambda path: soundfile.write(path, clipped, sample_rate, format="FLAC", subtype="PCM_24"))
         return place.relative_to(self.folder).as_posix()
 
     def _place(self, kind: str, clip: str, name: str, suffix: str) -> Path:
@@ -73,8 +69,4 @@ class Store:
 def folder_name(clip: str) -> str:
     """A clip's name as that of a folder, whatever characters are in it."""
     legible = "".join(c if c.isalnum() or c in "-_." else "_" for c in clip)[:60].strip(".") or "clip"
-    return (
-        legible
-        if legible == clip
-        else f"{legible}-{hashlib.sha256(clip.encode(errors='replace')).hexdigest()[:8]}"
-    )
+    return legible if legible == clip else f"{legible}-{hashlib.sha256(clip.encode(errors='replace')).hexdigest()[:8]}"

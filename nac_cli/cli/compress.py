@@ -70,9 +70,7 @@ def command(
 
     weights = zoo.find(model or zoo.DEFAULT)  # once, before a long batch begins
     if planes is not None and planes > weights.spec.num_codebooks:
-        raise click.UsageError(
-            f"{weights.spec.name} has 1 to {weights.spec.num_codebooks} planes, not {planes}."
-        )
+        raise click.UsageError(f"{weights.spec.name} has 1 to {weights.spec.num_codebooks} planes, not {planes}.")
 
     if entropy != "auto":
         from nac_cli.pipelines.models.opening import coders_to_pack

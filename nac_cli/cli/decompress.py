@@ -24,13 +24,9 @@ FORMATS = ("wav", "flac", "ogg")
 @click.command("decompress", short_help="Sound files back from .nac files.")
 @options.inputs_argument
 @options.output_option
-@click.option(
-    "--start", type=Timestamp(), help="Decode from here: 83.5 (seconds), 1:23.5 or 0:01:23.5.  [default: 0]"
-)
+@click.option("--start", type=Timestamp(), help="Decode from here: 83.5 (seconds), 1:23.5 or 0:01:23.5.  [default: 0]")
 @click.option("--end", type=Timestamp(), help="Decode up to here.  [default: the end]")
-@click.option(
-    "--format", type=click.Choice(FORMATS), help="Output format.  [default: by the name of OUT, else wav]"
-)
+@click.option("--format", type=click.Choice(FORMATS), help="Output format.  [default: by the name of OUT, else wav]")
 @click.option(
     "--bits",
     type=click.Choice(["16", "24", "32"]),
@@ -43,9 +39,7 @@ FORMATS = ("wav", "flac", "ogg")
 @options.force_option
 @options.json_option
 @options.quiet_option
-def command(
-    inputs, output, start, end, format, bits, strict, no_tags, device, threads, force, as_json, quiet
-) -> None:
+def command(inputs, output, start, end, format, bits, strict, no_tags, device, threads, force, as_json, quiet) -> None:
     """Decode .nac files into WAV, FLAC or Ogg Vorbis files.
 
     Damaged places become silence, are named on stderr, and the exit code is 4 (8 if the bytes are intact but

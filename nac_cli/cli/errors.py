@@ -33,8 +33,15 @@ CLOSED_PIPE = 141
 """What a shell reports for a program that SIGPIPE ended."""
 
 MEANINGS = {
-    1: "internal error", 2: "a target that cannot be met", 3: "unreadable or unwritable", 4: "damaged, partly decoded",
-    5: "not a nac file, or a newer one", 6: "corrupt", 7: "its model is missing", 8: "tokens mismatch", 9: "output exists",
+    1: "internal error",
+    2: "a target that cannot be met",
+    3: "unreadable or unwritable",
+    4: "damaged, partly decoded",
+    5: "not a nac file, or a newer one",
+    6: "corrupt",
+    7: "its model is missing",
+    8: "tokens mismatch",
+    9: "output exists",
     10: "beyond the limits",
 }
 """Of the exit code that a single file would have given, in a summary of many."""

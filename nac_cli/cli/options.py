@@ -49,9 +49,7 @@ entropy_option = click.option(
     help="How codes are packed: plain bits; by the model's tables; by its language model, which makes smaller "
     "files and takes longer both ways. auto takes the smallest of what the model has.",
 )
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="JSON lines on stdout, an object for each input."
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout, an object for each input.")
 quiet_option = click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 
 

@@ -28,18 +28,14 @@ if TYPE_CHECKING:
     help=f"Keep the planes that fit this bitrate of the whole file, tags aside, {options.bitrate_help}.  "
     "[default: keep all]",
 )
-@click.option(
-    "-q", "--planes", type=click.IntRange(1, 64), metavar="N", help="Keep at most the first N planes."
-)
+@click.option("-q", "--planes", type=click.IntRange(1, 64), metavar="N", help="Keep at most the first N planes.")
 @options.device_option
 @options.threads_option
 @options.force_option
 @click.option("--verify", "check", is_flag=True, help="Decode the result before it takes its place.")
 @options.json_option
 @options.quiet_option
-def command(
-    inputs, output, entropy, bitrate, planes, device, threads, force, check, as_json, quiet
-) -> None:
+def command(inputs, output, entropy, bitrate, planes, device, threads, force, check, as_json, quiet) -> None:
     """Pack the codes of .nac files in another way, or keep fewer planes, without touching the sound.
 
     Codes that stay are the same, as are tags, pictures and lengths. Damaged files are refused. IN is a .nac
@@ -85,4 +81,6 @@ def command(
 
 def _summary(report: RecodeReport) -> str:
     modes = ", ".join(f"{counted(count, 'chunk')} {mode}" for mode, count in report.modes.items())
-    return f"{size(report.source_bytes)} to {size(report.file_bytes)}, {kilobits(report.bitrate)}, {modes or 'no chunks'}"
+    return (
+        f"{size(report.source_bytes)} to {size(report.file_bytes)}, {kilobits(report.bitrate)}, {modes or 'no chunks'}"
+    )

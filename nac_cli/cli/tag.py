@@ -28,9 +28,7 @@ class Item(click.ParamType):
 
     name = "KEY=VALUE"
 
-    def convert(
-        self, value: str | tuple, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
+    def convert(self, value: str | tuple, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
         key, equals, text = value.partition("=")
@@ -44,13 +42,9 @@ FILE = click.Path(path_type=Path)
 
 @click.command("tag", short_help="Tags and cover art of .nac files.")
 @options.files_argument
-@click.option(
-    "--list", "listed", is_flag=True, help="Print tags, after any change.  [default if there is none]"
-)
+@click.option("--list", "listed", is_flag=True, help="Print tags, after any change.  [default if there is none]")
 @click.option("--clear", is_flag=True, help="Remove all tags.")
-@click.option(
-    "--remove", multiple=True, metavar="KEY[=VALUE]", help="Remove all values of KEY, or this one."
-)
+@click.option("--remove", multiple=True, metavar="KEY[=VALUE]", help="Remove all values of KEY, or this one.")
 @click.option("--set", "items", multiple=True, type=Item(), help="Replace all values of KEY.")
 @click.option("--add", multiple=True, type=Item(), help="Add a value to those of KEY.")
 @click.option(

@@ -54,15 +54,9 @@ def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
     an output is an input, one file is to hold several results, or binary data would go to a terminal.
     """
     refuse_repeated_pipe(inputs)
-    folder = (
-        output is not None and output != PIPE and (output.endswith(("/", os.sep)) or os.path.isdir(output))
-    )
+    folder = output is not None and output != PIPE and (output.endswith(("/", os.sep)) or os.path.isdir(output))
     if len(inputs) > 1 and output is not None and not folder:
-        hint = (
-            "write each to a file"
-            if output == PIPE
-            else f"end the name with / if {output!r} is to be a folder"
-        )
+        hint = "write each to a file" if output == PIPE else f"end the name with / if {output!r} is to be a folder"
         raise click.UsageError(f"{len(inputs)} inputs do not go into one output; {hint}.")
     if len(inputs) > 1 and PIPE in inputs:
         raise click.UsageError("standard input (-) cannot be one of several inputs.")
@@ -127,9 +121,7 @@ def _refuse_clashes(jobs: Sequence[Job]) -> None:
             raise click.UsageError(f"{name} is an input and would be replaced; name another output with -o.")
         if key in taken:
             both = f"{printable(taken[key].name)} and {printable(job.name)}"
-            raise click.UsageError(
-                f"{both} would both become {name}; put the outputs into different folders."
-            )
+            raise click.UsageError(f"{both} would both become {name}; put the outputs into different folders.")
         taken[key] = job
 
 

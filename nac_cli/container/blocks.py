@@ -1,10 +1,10 @@
 """The block: type, length, check of both, payload, check of all. And the signature before the first one.
 
-    type      4 bytes   ASCII letters and digits; the first is a letter, upper case critical, lower ancillary
-    length    u24       of the payload
-    check     u8        CRC-8 of type and length
-    payload   length
-    checksum  u32       CRC-32 of everything above
+type      4 bytes   ASCII letters and digits; the first is a letter, upper case critical, lower ancillary
+length    u24       of the payload
+check     u8        CRC-8 of type and length
+payload   length
+checksum  u32       CRC-32 of everything above
 """
 
 from __future__ import annotations

@@ -73,7 +73,9 @@ class ContainerWriter:
         if not 1 <= record.num_frames <= full:
             raise UsageError(f"chunk {record.index} has {record.num_frames} frames, possible are 1 to {full}")
         if record.mode == LM_MODE and self.info.lm_id is None:
-            raise UsageError(f"chunk {record.index} is in mode {MODES[LM_MODE]}, but the header names no language model")
+            raise UsageError(
+                f"chunk {record.index} is in mode {MODES[LM_MODE]}, but the header names no language model"
+            )
         if self._num_frames != record.index * full:
             raise UsageError(f"chunk {record.index} follows a shorter one, which has to be the last")
 

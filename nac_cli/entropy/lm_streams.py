@@ -57,7 +57,10 @@ def pack_streams(chunks: Sequence[ChunkCodes], info: StreamInfo, lm: LanguageMod
 
 
 def unpack_streams(
-    sections: Sequence[bytes], depths: Sequence[np.ndarray], frames: Sequence[int], info: StreamInfo,
+    sections: Sequence[bytes],
+    depths: Sequence[np.ndarray],
+    frames: Sequence[int],
+    info: StreamInfo,
     lm: LanguageModel | None,
 ) -> list[Planes | CorruptStream]:
     """Inverse of `pack_streams`, for chunks with `depths[i]` `[C, S]` and `frames[i]` frames.
@@ -94,9 +97,7 @@ def streams_ahead(
     return [(stream, one) for stream, one in zip(streams, of_frames, strict=True) if one.any()]
 
 
-def _decode(
-    streams: list[bytes], depths: list[np.ndarray], lm: LanguageModel
-) -> list[np.ndarray | CorruptStream]:
+def _decode(streams: list[bytes], depths: list[np.ndarray], lm: LanguageModel) -> list[np.ndarray | CorruptStream]:
     """`lm.decode`, which takes its time for frames without codes too, of those streams only that have codes."""
     results: list[np.ndarray | CorruptStream] = []
     for stream, one in zip(streams, depths, strict=True):

@@ -71,9 +71,7 @@ def pack_smallest(
     return smallest
 
 
-def unpack(
-    payload: bytes, num_frames: int, info: StreamInfo, mode: int, coders: Coders = Coders()
-) -> ChunkCodes:
+def unpack(payload: bytes, num_frames: int, info: StreamInfo, mode: int, coders: Coders = Coders()) -> ChunkCodes:
     """Inverse of `pack` for a chunk of `num_frames`: whatever it returns packs to `payload` again.
 
     Raises `CorruptStream` for bytes that `pack` cannot have made, else as `pack`.
@@ -163,9 +161,7 @@ def _pack_sections(chunks: Sequence[ChunkCodes], info: StreamInfo, mode: int, co
     raise _unsupported(mode)
 
 
-def _unpack_runs(
-    data: bytes, counts: list[int], info: StreamInfo, mode: int, coders: Coders
-) -> list[np.ndarray]:
+def _unpack_runs(data: bytes, counts: list[int], info: StreamInfo, mode: int, coders: Coders) -> list[np.ndarray]:
     if mode == Mode.PACKED:
         return packed.unpack_runs(data, counts, info.codec.codebook_sizes)
     if mode == Mode.STATIC:

@@ -83,8 +83,13 @@ PRESETS = {
     "dac-24k": DacConfig(sample_rate=24_000, strides=(2, 4, 5, 8), num_codebooks=32),
     "dac-16k": DacConfig(sample_rate=16_000, strides=(2, 4, 5, 8), num_codebooks=12),
     "dac-tiny": DacConfig(
-        sample_rate=16_000, strides=(2, 4, 5, 8), encoder_width=8, latent_width=32, decoder_width=128,
-        num_codebooks=4, codebook_size=64,
+        sample_rate=16_000,
+        strides=(2, 4, 5, 8),
+        encoder_width=8,
+        latent_width=32,
+        decoder_width=128,
+        num_codebooks=4,
+        codebook_size=64,
     ),
 }
 """The four published models (the package's `conf/final`), and one for tests and training on a CPU."""
@@ -140,8 +145,13 @@ class DacCodec(Codec):
         super().__init__()
         self.config = config
         self.spec = CodecSpec(
-            name, "dac", model_id, config.sample_rate, config.hop_length,
-            (config.codebook_size,) * config.num_codebooks, (1,) * config.num_codebooks,
+            name,
+            "dac",
+            model_id,
+            config.sample_rate,
+            config.hop_length,
+            (config.codebook_size,) * config.num_codebooks,
+            (1,) * config.num_codebooks,
         )
         self.encoder = Encoder(config)
         self.quantizer = ResidualVectorQuantizer(

@@ -100,14 +100,23 @@ class SnacConfig:
 
 PRESETS = {
     "snac-24k": SnacConfig(
-        sample_rate=24_000, strides=(2, 4, 8, 8), encoder_width=48, decoder_width=1024, attention_window=0,
+        sample_rate=24_000,
+        strides=(2, 4, 8, 8),
+        encoder_width=48,
+        decoder_width=1024,
+        attention_window=0,
         plane_strides=(4, 2, 1),
     ),
     "snac-32k": SnacConfig(sample_rate=32_000),
     "snac-44k": SnacConfig(),
     "snac-tiny": SnacConfig(
-        sample_rate=16_000, strides=(2, 3, 8, 8), encoder_width=8, decoder_width=128, attention_window=8,
-        plane_strides=(4, 2, 1), codebook_size=64,
+        sample_rate=16_000,
+        strides=(2, 3, 8, 8),
+        encoder_width=8,
+        decoder_width=128,
+        attention_window=8,
+        plane_strides=(4, 2, 1),
+        codebook_size=64,
     ),
 }
 """The three published models (0.98 kbit/s for speech; 1.9 and 2.6 kbit/s for all sound), and one for tests
@@ -184,8 +193,13 @@ class SnacCodec(Codec):
         super().__init__()
         self.config = config
         self.spec = CodecSpec(
-            name, "snac", model_id, config.sample_rate, config.hop_length,
-            (config.codebook_size,) * len(config.plane_strides), config.plane_strides,
+            name,
+            "snac",
+            model_id,
+            config.sample_rate,
+            config.hop_length,
+            (config.codebook_size,) * len(config.plane_strides),
+            config.plane_strides,
         )
         self.frame_multiple = config.frame_multiple
         self.encoder = Encoder(config)

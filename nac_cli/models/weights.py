@@ -99,7 +99,9 @@ def save(
     tensors = {name: value.detach().to("cpu", kind).contiguous().numpy() for name, value in state.items()}
     for name, value in tensors.items():
         if not np.isfinite(value).all():
-            raise ModelError(f"{path}: not written, as {name} has no finite values in {dtype}; has the training diverged?")
+            raise ModelError(
+                f"{path}: not written, as {name} has no finite values in {dtype}; has the training diverged?"
+            )
     return _write(path, tensors, model.spec, config, tables, training)
 
 
@@ -113,15 +115,26 @@ def save_again(path: Path, file: WeightFile, tables: np.ndarray | None) -> Weigh
 
 
 def _write(
-    path: Path, tensors: dict[str, np.ndarray], spec: CodecSpec, config: dict, tables: np.ndarray | None,
+    path: Path,
+    tensors: dict[str, np.ndarray],
+    spec: CodecSpec,
+    config: dict,
+    tables: np.ndarray | None,
     training: dict,
 ) -> WeightFile:
     described = {
-        "name": spec.name, "family": spec.family, "sample_rate": spec.sample_rate,
-        "hop_length": spec.hop_length, "codebook_sizes": spec.codebook_sizes, "strides": spec.strides,
+        "name": spec.name,
+        "family": spec.family,
+        "sample_rate": spec.sample_rate,
+        "hop_length": spec.hop_length,
+        "codebook_sizes": spec.codebook_sizes,
+        "strides": spec.strides,
     }
     metadata = {
-        "format": FORMAT, "spec": json.dumps(described), "config": json.dumps(config), "training": json.dumps(training)
+        "format": FORMAT,
+        "spec": json.dumps(described),
+        "config": json.dumps(config),
+        "training": json.dumps(training),
     }
     if tables is not None:
         tensors = tensors | {TABLES: np.ascontiguousarray(tables, dtype=np.int32)}
@@ -170,7 +183,11 @@ def _in_order(data: bytes) -> bytes:
 
 def _spec(spec: dict, model_id: bytes) -> CodecSpec:
     return CodecSpec(
-        name=spec["name"], family=spec["family"], model_id=model_id, sample_rate=int(spec["sample_rate"]),
-        hop_length=int(spec["hop_length"]), codebook_sizes=tuple(map(int, spec["codebook_sizes"])),
+        name=spec["name"],
+        family=spec["family"],
+        model_id=model_id,
+        sample_rate=int(spec["sample_rate"]),
+        hop_length=int(spec["hop_length"]),
+        codebook_sizes=tuple(map(int, spec["codebook_sizes"])),
         strides=tuple(map(int, spec["strides"])),
     )

@@ -122,8 +122,16 @@ class Compressor:
 
     @classmethod
     def open(
-        cls, model: str | os.PathLike = zoo.DEFAULT, *, bitrate: int | None = None, planes: int | None = None,
-        exact: bool = True, entropy: str = "auto", tags: bool = True, digest: bool = False, device: str = "auto",
+        cls,
+        model: str | os.PathLike = zoo.DEFAULT,
+        *,
+        bitrate: int | None = None,
+        planes: int | None = None,
+        exact: bool = True,
+        entropy: str = "auto",
+        tags: bool = True,
+        digest: bool = False,
+        device: str = "auto",
         threads: int | None = None,
     ) -> Compressor:
         """Arguments are those of `compress`. Unless `exact`, a sound that is too short for the bitrate takes what the
@@ -138,8 +146,13 @@ class Compressor:
         return cls(codec, *coders, bitrate, planes, exact, tags, digest, device, threads)
 
     def __call__(
-        self, source: str | os.PathLike | BinaryIO | Waveform, target: str | os.PathLike | BinaryIO, *, force: bool = False,
-        check: bool = False, progress: Progress = lambda done, whole: None,
+        self,
+        source: str | os.PathLike | BinaryIO | Waveform,
+        target: str | os.PathLike | BinaryIO,
+        *,
+        force: bool = False,
+        check: bool = False,
+        progress: Progress = lambda done, whole: None,
     ) -> CompressReport:
         """As `compress`. Raises AudioError, UsageError, OutputExists."""
         started = time.monotonic()
@@ -171,12 +184,24 @@ class Compressor:
                 f"no use for {self.bitrate} bit/s: with all planes of {info.codec.name} this sound takes {taken}"
             )
         return CompressReport(
-            source=name_of(source), target=name_of(target), model=info.codec.name, sample_rate=info.sample_rate,
-            channels=info.channels, num_samples=info.num_samples, seconds=seconds, source_bytes=_size(source),
-            file_bytes=counts.total, tag_bytes=counts.tags, overhead_bytes=counts.overhead - counts.tags,
-            bitrate=(counts.total - counts.tags) * per_second, file_bitrate=counts.total * per_second,
-            depth=mean_depth(records, info), modes=mode_counts(records), elapsed=time.monotonic() - started,
-            messages=tuple(messages), pcm_md5=meter.digest and meter.digest.hex(),
+            source=name_of(source),
+            target=name_of(target),
+            model=info.codec.name,
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            num_samples=info.num_samples,
+            seconds=seconds,
+            source_bytes=_size(source),
+            file_bytes=counts.total,
+            tag_bytes=counts.tags,
+            overhead_bytes=counts.overhead - counts.tags,
+            bitrate=(counts.total - counts.tags) * per_second,
+            file_bitrate=counts.total * per_second,
+            depth=mean_depth(records, info),
+            modes=mode_counts(records),
+            elapsed=time.monotonic() - started,
+            messages=tuple(messages),
+            pcm_md5=meter.digest and meter.digest.hex(),
         )
 
     def _fit(self, packer: Packer) -> list[ChunkRecord]:
@@ -203,7 +228,9 @@ class _Sound:
 
 
 @contextmanager
-def _opened(source: str | os.PathLike | BinaryIO | Waveform, warn: Callable[[str], None], tags: bool) -> Iterator[_Sound]:
+def _opened(
+    source: str | os.PathLike | BinaryIO | Waveform, warn: Callable[[str], None], tags: bool
+) -> Iterator[_Sound]:
     if isinstance(source, Waveform):
         yield _Sound(source.sample_rate, source.channels, 0, source.duration, _cut(source.samples), Tags())
         return

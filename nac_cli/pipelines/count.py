@@ -36,8 +36,14 @@ class Counted:
 
 
 def count(
-    model: str | os.PathLike, recordings: Sequence[Path], *, name: str | None = None, seconds: float = SECONDS,
-    device: str = "auto", threads: int | None = None, force: bool = False,
+    model: str | os.PathLike,
+    recordings: Sequence[Path],
+    *,
+    name: str | None = None,
+    seconds: float = SECONDS,
+    device: str = "auto",
+    threads: int | None = None,
+    force: bool = False,
     skip: Callable[[AudioError], None] | None = None,
     progress: Callable[[float, float], None] = lambda done, whole: None,
 ) -> Counted:

@@ -112,11 +112,18 @@ def decompress(
             messages.append(f"{writer.clipped} samples beyond full scale were clipped; 32-bit WAV keeps them")
         damage = () if decoder.losses else tuple(f"byte {lost.start}: {lost.reason}" for lost in reader.damage)
     return DecompressReport(
-        source=name_of(source), target=name_of(target),
-        model=reader.info.codec.name, sample_rate=reader.info.sample_rate, channels=reader.info.channels,
-        num_samples=writer.num_samples, seconds=writer.num_samples / reader.info.sample_rate,
+        source=name_of(source),
+        target=name_of(target),
+        model=reader.info.codec.name,
+        sample_rate=reader.info.sample_rate,
+        channels=reader.info.channels,
+        num_samples=writer.num_samples,
+        seconds=writer.num_samples / reader.info.sample_rate,
         losses=tuple(loss for loss in decoder.losses if _overlaps(loss, first, stop, reader.info)),
-        clipped=writer.clipped, damage=damage, messages=tuple(messages), elapsed=time.monotonic() - started,
+        clipped=writer.clipped,
+        damage=damage,
+        messages=tuple(messages),
+        elapsed=time.monotonic() - started,
     )
 
 
@@ -135,7 +142,9 @@ class _Decoder:
         info, hop = self.info, self.info.codec.hop_length
         first_frame = _aligned_frame(first, info)
         first_chunk = first_frame // info.framing.chunk_frames
-        position = first_frame * hop * info.sample_rate // info.codec.sample_rate  # of the next sample, at the source's rate
+        position = (
+            first_frame * hop * info.sample_rate // info.codec.sample_rate
+        )  # of the next sample, at the source's rate
         held = np.zeros((info.channels, 0), np.float32)
         for block in self._resampled(first_chunk, first_frame, None if stop is None else _last_chunk(stop, info)):
             wanted = block[:, max(first - position, 0) :]

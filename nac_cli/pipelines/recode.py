@@ -114,11 +114,19 @@ def recode(
     per_second = 8 / info.duration if info.duration else 0.0
     unknown = sorted({extent.kind for extent in structure} - KNOWN_BLOCKS)
     return RecodeReport(
-        source=name_of(source), target=name_of(target), model=info.codec.name, channels=info.channels,
-        seconds=info.duration, source_bytes=sum(extent.size for extent in structure), file_bytes=counts.total,
-        tag_bytes=counts.tags, bitrate=(counts.total - counts.tags) * per_second,
-        file_bitrate=counts.total * per_second, depth=mean_depth(records, info),
-        modes=mode_counts(records), elapsed=time.monotonic() - started,
+        source=name_of(source),
+        target=name_of(target),
+        model=info.codec.name,
+        channels=info.channels,
+        seconds=info.duration,
+        source_bytes=sum(extent.size for extent in structure),
+        file_bytes=counts.total,
+        tag_bytes=counts.tags,
+        bitrate=(counts.total - counts.tags) * per_second,
+        file_bitrate=counts.total * per_second,
+        depth=mean_depth(records, info),
+        modes=mode_counts(records),
+        elapsed=time.monotonic() - started,
         messages=tuple(f"blocks of the unknown type {kind!r} were left out" for kind in unknown),
     )
 
@@ -158,7 +166,9 @@ def _with_distortion(
     vectors = [plane.detach().cpu().numpy() for plane in open_model(weight_file, device, threads).code_vectors()]
     layered = []
     for chunk in chunks:
-        lost = np.stack([_distortion(channel, vectors, info.codec.strides, chunk.num_frames) for channel in chunk.codes])
+        lost = np.stack(
+            [_distortion(channel, vectors, info.codec.strides, chunk.num_frames) for channel in chunk.codes]
+        )
         starts = np.arange(0, chunk.num_frames, info.framing.step_frames)
         layered.append(_layered(chunk, info, np.add.reduceat(lost, starts, axis=2)))
     return layered

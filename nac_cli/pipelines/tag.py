@@ -33,13 +33,21 @@ class TagReport:
     def as_dict(self) -> dict:
         """Plain values for JSON; pictures without their data."""
         return {
-            "file": self.name, "changed": self.changed,
-            "source_bytes": self.source_bytes, "file_bytes": self.file_bytes,
+            "file": self.name,
+            "changed": self.changed,
+            "source_bytes": self.source_bytes,
+            "file_bytes": self.file_bytes,
             "tags": [list(item) for item in self.tags.items],
             "pictures": [
                 {
-                    "type": p.type, "mime": p.mime, "description": p.description, "width": p.width, "height": p.height,
-                    "depth": p.depth, "colours": p.colours, "bytes": len(p.data),
+                    "type": p.type,
+                    "mime": p.mime,
+                    "description": p.description,
+                    "width": p.width,
+                    "height": p.height,
+                    "depth": p.depth,
+                    "colours": p.colours,
+                    "bytes": len(p.data),
                 }
                 for p in self.tags.pictures
             ],

@@ -38,7 +38,9 @@ def settings(models) -> Settings:
 def library(tmp_path) -> Path:
     """Sounds at several depths of a tree, one under a name that is hard on everything, and files without sound."""
     root = tmp_path / "library"
-    for number, path in enumerate(("a.wav", "album/b.wav", "album/disc 2/\u00e9t\u00e9 \U0001f3b5.wav", "album/-c\n;.wav")):
+    for number, path in enumerate(
+        ("a.wav", "album/b.wav", "album/disc 2/\u00e9t\u00e9 \U0001f3b5.wav", "album/-c\n;.wav")
+    ):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         write_sound(root / path, seconds=0.2 + 0.1 * number, channels=1 + number % 2)
     (root / "album" / "cover.jpg").write_bytes(b"\xff\xd8 not really")

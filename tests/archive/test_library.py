@@ -90,7 +90,11 @@ def test_what_came_changed_or_got_lost_is_done_and_nothing_else(run, library, ar
     write_sound(library / "new.wav", seconds=0.2, channels=1)
     (archive / "album" / "b.nac").unlink()
     found = survey(Folder(library), Folder(archive), settings)
-    assert {job.path: job.reason for job in found.plan.jobs} == {"a.wav": "changed", "new.wav": "new", "album/b.wav": "lost"}
+    assert {job.path: job.reason for job in found.plan.jobs} == {
+        "a.wav": "changed",
+        "new.wav": "new",
+        "album/b.wav": "lost",
+    }
     assert run().done == 3
     after = contents(archive)
     assert after["album/b.nac"] == before["album/b.nac"] and after["a.nac"] != before["a.nac"]
@@ -132,7 +136,10 @@ def test_a_bad_file_fails_alone_and_is_tried_again(run, library, archive):
     (library / "album" / "bad.flac").write_bytes(b"fLaC but no more")
     (library / "empty.wav").write_bytes(b"")
     tally = run()
-    assert tally.done == 4 and {failed.path: failed.exit_code for failed in tally.failed} == {"album/bad.flac": 3, "empty.wav": 3}
+    assert tally.done == 4 and {failed.path: failed.exit_code for failed in tally.failed} == {
+        "album/bad.flac": 3,
+        "empty.wav": 3,
+    }
     assert journal.read(Folder(archive)).last["empty.wav"].error.startswith("empty.wav is empty")
     assert not (archive / "empty.nac").exists()
     write_sound(library / "empty.wav", seconds=0.3, channels=1)
@@ -169,7 +176,9 @@ def test_hashes_of_sources_on_request(library, archive, settings, run):
 
     with place.claim():
         found = survey(source, place, settings)
-        archive_library(source, place, settings, found, LocalPool(Archiving(source, place, settings, hashed=True, check=True)))
+        archive_library(
+            source, place, settings, found, LocalPool(Archiving(source, place, settings, hashed=True, check=True))
+        )
     entry = journal.read(place).last["a.wav"]
     assert entry.source_sha256 == hashlib.sha256((library / "a.wav").read_bytes()).hexdigest()
 

@@ -31,7 +31,9 @@ def ledger_of(*entries) -> Ledger:
 
 
 def outputs(ledger: Ledger) -> dict[str, Found]:
-    return {entry.target: Found(entry.target, entry.bytes, 7) for entry in ledger.last.values() if hasattr(entry, "bytes")}
+    return {
+        entry.target: Found(entry.target, entry.bytes, 7) for entry in ledger.last.values() if hasattr(entry, "bytes")
+    }
 
 
 def plan(found: list[Found], ledger: Ledger = Ledger(), there: dict[str, Found] | None = None, **options) -> Plan:
@@ -150,7 +152,9 @@ def test_foreign_files_in_the_way_are_refused():
     with pytest.raises(OutputExists, match="a.nac"):
         plan(files("a.wav"), there=there)
     assert plan(files("a.wav"), there=there, force=True).jobs
-    assert plan(files("a.wav"), ledger_of(Planned("a.wav", "a.nac")), there).jobs, "what was planned is the archive's own"
+    assert plan(files("a.wav"), ledger_of(Planned("a.wav", "a.nac")), there).jobs, (
+        "what was planned is the archive's own"
+    )
 
 
 def test_files_without_sound_are_left_out_or_copied():

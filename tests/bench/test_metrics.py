@@ -36,8 +36,11 @@ def white(seed: int = 0, seconds: float = 1.0, rate: int = RATE, level: float = 
 def melody(rate: int, seconds: float = 1.5) -> np.ndarray:
     """Three notes with overtones, decaying, over a little noise: enough for the perceptual metrics."""
     t = np.arange(int(seconds * rate)) / rate
-    notes = [np.where(t >= start, np.exp(-3 * (t - start)), 0) * np.sin(2 * np.pi * f * k * t) / k
-             for start, f in ((0, 220), (0.4, 330), (0.8, 440)) for k in range(1, 9)]
+    notes = [
+        np.where(t >= start, np.exp(-3 * (t - start)), 0) * np.sin(2 * np.pi * f * k * t) / k
+        for start, f in ((0, 220), (0.4, 330), (0.8, 440))
+        for k in range(1, 9)
+    ]
     return 0.15 * sum(notes) + 0.002 * white(7, seconds, rate, 1.0)
 
 

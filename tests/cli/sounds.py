@@ -14,9 +14,7 @@ from nac_cli.container.blocks import pack_block, pack_prefix
 from nac_cli.container.header import pack_header
 
 
-def write_sound(
-    path: Path, seconds: float, channels: int = 2, title: str = "", sample_rate: int = 44_100
-) -> Path:
+def write_sound(path: Path, seconds: float, channels: int = 2, title: str = "", sample_rate: int = 44_100) -> Path:
     """A chord with a little noise, in the format that the name says."""
     rng = np.random.default_rng(1)
     time = np.arange(round(seconds * sample_rate))[:, None] / sample_rate

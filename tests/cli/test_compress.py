@@ -94,9 +94,7 @@ def test_the_model_can_be_named_by_id_and_path(nac, models, wav, tmp_path):
     path = models / f"{TINY}.safetensors"
     model_id = next(line["id"] for line in lines(nac("models", "--json")) if line["name"] == TINY)
     for number, model in enumerate((model_id, path)):
-        assert (
-            nac("compress", wav, "--model", model, "-q", 1, "-o", tmp_path / f"{number}.nac").exit_code == 0
-        )
+        assert nac("compress", wav, "--model", model, "-q", 1, "-o", tmp_path / f"{number}.nac").exit_code == 0
     assert (tmp_path / "0.nac").read_bytes() == (tmp_path / "1.nac").read_bytes()
 
 
@@ -115,10 +113,7 @@ def test_verify_checks_the_result_before_it_takes_its_place(compress, wav, tmp_p
     def broken(packer, planes):
         from dataclasses import replace
 
-        return [
-            replace(record, token_checksum=record.token_checksum ^ 1)
-            for record in fit(packer, planes)
-        ]
+        return [replace(record, token_checksum=record.token_checksum ^ 1) for record in fit(packer, planes)]
 
     fit = pipeline.fit_planes
     monkeypatch.setattr(pipeline, "fit_planes", broken)

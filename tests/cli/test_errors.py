@@ -48,10 +48,7 @@ def test_a_closed_pipe_is_recognised_behind_other_errors():
 
 
 def test_a_missing_package_names_the_extra_that_has_it():
-    assert (
-        "nac-cli[bench]"
-        in explain(ModuleNotFoundError("No module named 'scipy'", name="scipy.signal")).message
-    )
+    assert "nac-cli[bench]" in explain(ModuleNotFoundError("No module named 'scipy'", name="scipy.signal")).message
     assert "'torch'" in explain(ModuleNotFoundError("No module named 'torch'", name="torch")).message
 
 

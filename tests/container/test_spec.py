@@ -41,9 +41,7 @@ def test_modes():
 
 def test_errors_and_exit_codes():
     rows = table("## 13 Errors")
-    assert {name: int(code) for name, code, _ in rows} == {
-        name: getattr(errors, name).exit_code for name, _, _ in rows
-    }
+    assert {name: int(code) for name, code, _ in rows} == {name: getattr(errors, name).exit_code for name, _, _ in rows}
 
 
 def test_limits():

@@ -96,7 +96,8 @@ def test_round_trip_of_all_chunks_together(scene):
     assert all(mode == Mode.LM for mode, _ in packed)
     back = unpack_each(
         [Packed(payload, chunk.num_frames, mode) for chunk, (mode, payload) in zip(scene.chunks, packed)],
-        scene.info, scene.coders,
+        scene.info,
+        scene.coders,
     )
     assert all(map(same, back, scene.chunks))
     assert all(codes.dtype == np.int32 for chunk in back for channel in chunk.codes for codes in channel)

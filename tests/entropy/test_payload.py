@@ -42,7 +42,7 @@ def test_packed_by_hand():
 
 
 def test_checksum_by_hand():
-    said = bytes([10, 12, 2, 1]) + b"\3\0" b"\0\0" b"\2\0" b"\1\0" b"\4\0" b"\2\0"
+    said = bytes([10, 12, 2, 1]) + b"\3\0\0\0\2\0\1\0\4\0\2\0"
     assert token_checksum(tiny()[0]) == zlib.crc32(said)
 
 

@@ -59,8 +59,14 @@ def family_model(name: str, seed: int = 0):
 
     configs = {**dac.PRESETS, **snac.PRESETS, **encodec_config.PRESETS, **taae_config.PRESETS}
     configs[ENCODEC_STEREO] = dataclasses.replace(
-        configs["encodec-24k-tiny"], sample_rate=12_000, channels=2, causal=False, norm="layer", normalise=True,
-        segment_length=12_000, segment_stride=11_880,
+        configs["encodec-24k-tiny"],
+        sample_rate=12_000,
+        channels=2,
+        causal=False,
+        norm="layer",
+        normalise=True,
+        segment_length=12_000,
+        segment_stride=11_880,
     )
     kinds = {"dac": dac.DacCodec, "snac": snac.SnacCodec, "encodec": encodec.EncodecCodec, "taae": taae.TaaeCodec}
     torch.manual_seed(seed)

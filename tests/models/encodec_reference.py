@@ -26,7 +26,11 @@ def tiny(causal: bool):
     from encodec.quantization import ResidualVectorQuantizer
 
     shape = {
-        "channels": 1 if causal else 2, "dimension": 6, "n_filters": 2, "ratios": [3, 2], "causal": causal,
+        "channels": 1 if causal else 2,
+        "dimension": 6,
+        "n_filters": 2,
+        "ratios": [3, 2],
+        "causal": causal,
         "norm": "weight_norm" if causal else "time_group_norm",
     }
     quantizer = ResidualVectorQuantizer(dimension=6, n_q=3, bins=8)

@@ -28,9 +28,15 @@ SMALL = {"channels": 256, "c_mults": [1, 1], "strides": [1, 2], "transformer_dep
 
 
 RANGES = {
-    ".gamma": (0.8, 1.2), "_norm.weight": (0.8, 1.2), "_norm.bias": (-0.1, 0.1), ".scale": (0.05, 0.2),
-    "encoder.layers.0.weight_g": (12, 20), ".weight_g": (0.6, 1.0), ".bias": (-0.1, 0.1),
-    ".weight_v": (-1, 1), ".weight": (-1.7, 1.7),
+    ".gamma": (0.8, 1.2),
+    "_norm.weight": (0.8, 1.2),
+    "_norm.bias": (-0.1, 0.1),
+    ".scale": (0.05, 0.2),
+    "encoder.layers.0.weight_g": (12, 20),
+    ".weight_g": (0.6, 1.0),
+    ".bias": (-0.1, 0.1),
+    ".weight_v": (-1, 1),
+    ".weight": (-1.7, 1.7),
 }
 """Bounds of random weights, by the first ending of their name that fits; those of matrices are divided by the
 root of the number of inputs. With them each layer matters, and latents fill the bottleneck's range."""
@@ -50,13 +56,17 @@ def model_config(window: list[int] | None = None, **shape: object) -> dict:
     """A `model_config.json` of the published form."""
     half = {"latent_dim": 6, "sliding_window": window or [63, 64]} | shape
     return {
-        "model_type": "autoencoder", "sample_rate": 16_000, "sample_size": 81_920,
+        "model_type": "autoencoder",
+        "sample_rate": 16_000,
+        "sample_size": 81_920,
         "model": {
             "encoder": {"type": "taae", "config": {"in_channels": 320} | half},
             "decoder": {"type": "taae", "config": {"out_channels": 320} | half},
             "bottleneck": {"type": "dithered_fsq", "config": dict(BOTTLENECK)},
             "pretransform": {"type": "patched", "config": {"channels": 1, "patch_size": 320}},
-            "latent_dim": 6, "downsampling_ratio": 640, "io_channels": 1,
+            "latent_dim": 6,
+            "downsampling_ratio": 640,
+            "io_channels": 1,
         },
     }
 

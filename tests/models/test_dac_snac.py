@@ -133,8 +133,10 @@ def test_contexts_are_as_far_as_the_network_sees(codec, half):
 @pytest.mark.parametrize(
     "layer",
     [
-        torch.nn.Conv1d(1, 1, 6, 3, padding=2), torch.nn.Conv1d(1, 1, 7, padding=9, dilation=3),
-        torch.nn.ConvTranspose1d(1, 1, 10, 5, padding=3), torch.nn.ConvTranspose1d(1, 1, 4, 2, padding=1),
+        torch.nn.Conv1d(1, 1, 6, 3, padding=2),
+        torch.nn.Conv1d(1, 1, 7, padding=9, dilation=3),
+        torch.nn.ConvTranspose1d(1, 1, 10, 5, padding=3),
+        torch.nn.ConvTranspose1d(1, 1, 4, 2, padding=1),
         torch.nn.Sequential(torch.nn.ConvTranspose1d(1, 1, 10, 5, padding=3), torch.nn.Conv1d(1, 1, 6, 3, padding=2)),
     ],
 )
@@ -211,11 +213,16 @@ def test_snac_without_its_parts_still_codes(config):
 @pytest.mark.parametrize(
     "make, match",
     [
-        (lambda: DacConfig(strides=(2, 0)), "strides"), (lambda: DacConfig(strides="28"), "strides"),
-        (lambda: DacConfig(decoder_width=100), "halved"), (lambda: DacConfig(num_codebooks=10**9), "codebooks"),
-        (lambda: DacConfig(encoder_width=10**6), "encoder width"), (lambda: DacConfig(sample_rate=True), "sample rate"),
-        (lambda: SnacConfig(plane_strides=(4, 2)), "without 1"), (lambda: SnacConfig(encoder_width=6), "multiples of 64"),
-        (lambda: SnacConfig(attention_window=-1), "window"), (lambda: SnacConfig(plane_strides=(7, 11, 1)), "multiple"),
+        (lambda: DacConfig(strides=(2, 0)), "strides"),
+        (lambda: DacConfig(strides="28"), "strides"),
+        (lambda: DacConfig(decoder_width=100), "halved"),
+        (lambda: DacConfig(num_codebooks=10**9), "codebooks"),
+        (lambda: DacConfig(encoder_width=10**6), "encoder width"),
+        (lambda: DacConfig(sample_rate=True), "sample rate"),
+        (lambda: SnacConfig(plane_strides=(4, 2)), "without 1"),
+        (lambda: SnacConfig(encoder_width=6), "multiples of 64"),
+        (lambda: SnacConfig(attention_window=-1), "window"),
+        (lambda: SnacConfig(plane_strides=(7, 11, 1)), "multiple"),
     ],
 )
 def test_a_config_that_makes_no_network_is_an_error(make, match):

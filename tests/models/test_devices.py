@@ -25,8 +25,17 @@ CONFIGS = TINY | {
     "spectral with noise": dataclasses.replace(TINY["nac-44k-tiny"], noise=True),
     "causal taae": dataclasses.replace(TINY["taae-tiny"], window=(15, 0), causal=True),
     "stereo encodec": EncodecConfig(
-        sample_rate=12_000, channels=2, width=8, latent_width=32, causal=False, norm="layer", num_codebooks=4,
-        codebook_size=64, normalise=True, segment_length=6_000, segment_stride=5_940,
+        sample_rate=12_000,
+        channels=2,
+        width=8,
+        latent_width=32,
+        causal=False,
+        norm="layer",
+        num_codebooks=4,
+        codebook_size=64,
+        normalise=True,
+        segment_length=6_000,
+        segment_stride=5_940,
     ),
 }
 FRAMES = 24

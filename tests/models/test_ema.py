@@ -63,8 +63,7 @@ def test_gradients_are_straight_through_and_every_plane_asks_for_commitment(quan
     (gradient,) = torch.autograd.grad((quantizer(z, depths).z_q * weight).sum(), z)
     assert (gradient == weight).all()
     gradients = [
-        torch.autograd.grad(quantizer(z, torch.full((2, 9), depth)).commitment, z)[0]
-        for depth in range(1, PLANES + 1)
+        torch.autograd.grad(quantizer(z, torch.full((2, 9), depth)).commitment, z)[0] for depth in range(1, PLANES + 1)
     ]
     residual = quantizer(z, depths).residuals
     for number, (before, after) in enumerate(zip(gradients, gradients[1:]), 1):

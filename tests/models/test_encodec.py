@@ -19,7 +19,12 @@ from nac_cli.models.quantizers.ema import CodebookAverages
 from nac_cli.values import ABSENT
 
 CAUSAL = EncodecConfig(
-    sample_rate=600, strides=(2, 3), width=4, latent_width=6, num_codebooks=3, codebook_size=8,
+    sample_rate=600,
+    strides=(2, 3),
+    width=4,
+    latent_width=6,
+    num_codebooks=3,
+    codebook_size=8,
     bitrates=(600, 900),
 )
 STEREO = dataclasses.replace(
@@ -184,7 +189,8 @@ def test_a_model_with_memory_has_no_context_that_suffices(causal, stereo):
 
 def test_presets_have_the_published_rates():
     expected = {
-        "encodec-24k": (75, [2, 4, 8, 16, 32], 14_846_817), "encodec-48k": (150, [2, 4, 8, 16], 14_856_294),
+        "encodec-24k": (75, [2, 4, 8, 16, 32], 14_846_817),
+        "encodec-48k": (150, [2, 4, 8, 16], 14_856_294),
         "encodec-24k-tiny": (75, [2, 4], None),
     }
     assert PRESETS.keys() == expected.keys()

@@ -18,7 +18,11 @@ from nac_cli.models.importers.encodec import CHECKPOINTS, import_encodec
 
 GOLDEN = Path(__file__).parent / "golden"
 TINY = {
-    "sample_rate": 300, "strides": (2, 3), "width": 2, "latent_width": 6, "num_codebooks": 3,
+    "sample_rate": 300,
+    "strides": (2, 3),
+    "width": 2,
+    "latent_width": 6,
+    "num_codebooks": 3,
     "codebook_size": 8,
 }
 CONFIGS = {
@@ -88,12 +92,21 @@ def in_the_other_layout(name: str, folder: Path, parametrised: bool) -> Path:
         state[key] = value.contiguous()
     config = CONFIGS[name]
     entries = {
-        "model_type": "encodec", "sampling_rate": 300, "audio_channels": config.channels, "num_filters": 2,
-        "hidden_size": 6, "codebook_size": 8, "upsampling_ratios": [3, 2], "use_causal_conv": config.causal,
-        "normalize": config.normalise, "norm_type": "weight_norm" if config.causal else "time_group_norm",
+        "model_type": "encodec",
+        "sampling_rate": 300,
+        "audio_channels": config.channels,
+        "num_filters": 2,
+        "hidden_size": 6,
+        "codebook_size": 8,
+        "upsampling_ratios": [3, 2],
+        "use_causal_conv": config.causal,
+        "normalize": config.normalise,
+        "norm_type": "weight_norm" if config.causal else "time_group_norm",
         "chunk_length_s": 1.0 if config.segment_length else None,
         "overlap": 0.01 if config.segment_length else None,
-        "target_bandwidths": [0.45], "pad_mode": "reflect", "trim_right_ratio": 1.0,
+        "target_bandwidths": [0.45],
+        "pad_mode": "reflect",
+        "trim_right_ratio": 1.0,
     }
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(entries))

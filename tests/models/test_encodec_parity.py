@@ -128,13 +128,22 @@ def transformers_model(kind: str):
     config = {
         "24khz": {},
         "48khz": {
-            "target_bandwidths": [3.0, 6.0, 12.0, 24.0], "sampling_rate": 48_000, "audio_channels": 2,
-            "normalize": True, "chunk_length_s": 1.0, "overlap": 0.01, "norm_type": "time_group_norm",
+            "target_bandwidths": [3.0, 6.0, 12.0, 24.0],
+            "sampling_rate": 48_000,
+            "audio_channels": 2,
+            "normalize": True,
+            "chunk_length_s": 1.0,
+            "overlap": 0.01,
+            "norm_type": "time_group_norm",
             "use_causal_conv": False,
         },
         "32khz": {
-            "target_bandwidths": [2.2], "sampling_rate": 32_000, "num_filters": 64,
-            "upsampling_ratios": [8, 5, 4, 4], "codebook_size": 2048, "use_causal_conv": False,
+            "target_bandwidths": [2.2],
+            "sampling_rate": 32_000,
+            "num_filters": 64,
+            "upsampling_ratios": [8, 5, 4, 4],
+            "codebook_size": 2048,
+            "use_causal_conv": False,
             "use_conv_shortcut": False,
         },
     }[kind]

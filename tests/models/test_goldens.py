@@ -99,6 +99,6 @@ def test_both_namings_of_weight_norm_and_plain_weights_are_one_model(tmp_path):
     assert today.keys() != state.keys()
     first, _ = import_dac(save_dac(state, tmp_path / "old.pth"))
     second, _ = import_dac(save_dac(today, tmp_path / "today.pth"))
-    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
-
-
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )

@@ -55,10 +55,14 @@ def test_a_shape_that_the_config_contradicts_is_named(dac_state, tmp_path):
 @pytest.mark.parametrize(
     "change, match",
     [
-        ({"decoder_rates": [8, 4, 5, 2]}, "decoder_rates"), ({"encoder_rates": [2, 4, -5, 8]}, "strides"),
-        ({"encoder_rates": 320}, "strides"), ({"n_codebooks": 10**9}, "number of codebooks"),
-        ({"decoder_dim": "128"}, "decoder width"), ({"codebook_dim": [8, 8, 8, 4]}, "codebook dimension"),
-        ({"encoder_rates": [2] * 10**5}, "strides"), ({"decoder_rates": 7}, "decoder_rates"),
+        ({"decoder_rates": [8, 4, 5, 2]}, "decoder_rates"),
+        ({"encoder_rates": [2, 4, -5, 8]}, "strides"),
+        ({"encoder_rates": 320}, "strides"),
+        ({"n_codebooks": 10**9}, "number of codebooks"),
+        ({"decoder_dim": "128"}, "decoder width"),
+        ({"codebook_dim": [8, 8, 8, 4]}, "codebook dimension"),
+        ({"encoder_rates": [2] * 10**5}, "strides"),
+        ({"decoder_rates": 7}, "decoder_rates"),
     ],
 )
 def test_a_dac_config_that_makes_no_network_is_an_error(dac_state, tmp_path, change, match):
@@ -69,9 +73,14 @@ def test_a_dac_config_that_makes_no_network_is_an_error(dac_state, tmp_path, cha
 @pytest.mark.parametrize(
     "change, match",
     [
-        ({"vq_strides": [4, 2]}, "without 1"), ({"attn_window_size": 2.5}, "attention window"), ({"noise": 1}, "noise"),
-        ({"decoder_rates": [2]}, "decoder_rates"), ({"latent_dim": 99}, "latent_dim"), ({"model_type": "x"}, "'model_type'"),
-        ({"encoder_dim": 10**9}, "encoder width"), ({"attn_window_size": None}, "layers.5"),
+        ({"vq_strides": [4, 2]}, "without 1"),
+        ({"attn_window_size": 2.5}, "attention window"),
+        ({"noise": 1}, "noise"),
+        ({"decoder_rates": [2]}, "decoder_rates"),
+        ({"latent_dim": 99}, "latent_dim"),
+        ({"model_type": "x"}, "'model_type'"),
+        ({"encoder_dim": 10**9}, "encoder width"),
+        ({"attn_window_size": None}, "layers.5"),
         ({"encoder_rates": None}, "strides"),
     ],
 )
@@ -83,8 +92,10 @@ def test_a_snac_config_that_makes_no_network_is_an_error(snac_state, tmp_path, c
 @pytest.mark.parametrize(
     "change, match",
     [
-        ({"model_type": "encodec"}, "encodec"), ({"upsampling_ratios": [2, 4, 5, 8]}, "upsampling_ratios"),
-        ({"hidden_size": 64}, "has the shape"), ({"n_codebooks": 3}, "quantizer.planes.3.* is unknown"),
+        ({"model_type": "encodec"}, "encodec"),
+        ({"upsampling_ratios": [2, 4, 5, 8]}, "upsampling_ratios"),
+        ({"hidden_size": 64}, "has the shape"),
+        ({"n_codebooks": 3}, "quantizer.planes.3.* is unknown"),
         ({"n_codebooks": 5}, "quantizer.planes.4.* is missing"),
     ],
 )
@@ -109,7 +120,11 @@ def test_a_transformers_config_that_leaves_out_the_rate_means_16_khz(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"RIFF" * 100, b"PK\x03\x04" + bytes(100), b"\x80\x02}q\x00.", b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f",
+        b"",
+        b"RIFF" * 100,
+        b"PK\x03\x04" + bytes(100),
+        b"\x80\x02}q\x00.",
+        b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f",
     ],
 )
 def test_what_is_no_checkpoint_is_an_error_that_names_the_file(tmp_path, content):
@@ -121,7 +136,9 @@ def test_what_is_no_checkpoint_is_an_error_that_names_the_file(tmp_path, content
         import_snac(tmp_path)
 
 
-@pytest.mark.parametrize("content", [[1, 2], {"state_dict": 3}, {"state_dict": {"a": 1}, "metadata": {"kwargs": {}}}, 7])
+@pytest.mark.parametrize(
+    "content", [[1, 2], {"state_dict": 3}, {"state_dict": {"a": 1}, "metadata": {"kwargs": {}}}, 7]
+)
 def test_a_pickle_of_other_things_is_an_error(tmp_path, content):
     torch.save(content, tmp_path / "w.pth")
     with pytest.raises(ModelError, match=r"w\.pth"):

@@ -144,9 +144,7 @@ def test_weights_that_do_not_speak_of_noise_have_none(tmp_path):
 @pytest.mark.parametrize("noise", [False, True])
 def test_a_config_that_misstates_the_noise_is_an_error(tmp_path, noise):
     file = weights.describe(write_tiny_model(tmp_path, noise=noise))
-    wrong = weights.save(
-        tmp_path / "wrong.safetensors", zoo.load(file), file.config | {"noise": not noise}, None, {}
-    )
+    wrong = weights.save(tmp_path / "wrong.safetensors", zoo.load(file), file.config | {"noise": not noise}, None, {})
     with pytest.raises(ModelError, match="noise.* (is missing|is unknown)"):
         zoo.load(wrong)
 

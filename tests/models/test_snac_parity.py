@@ -12,14 +12,27 @@ from nac_cli.models.snac import PRESETS
 from tests.models.official import close, randomise, save_snac, snac_class, sound
 
 GENERAL = {
-    "encoder_dim": 64, "encoder_rates": [2, 3, 8, 8], "decoder_dim": 1536, "decoder_rates": [8, 8, 3, 2],
-    "attn_window_size": 32, "codebook_size": 4096, "codebook_dim": 8, "vq_strides": [8, 4, 2, 1], "noise": True,
+    "encoder_dim": 64,
+    "encoder_rates": [2, 3, 8, 8],
+    "decoder_dim": 1536,
+    "decoder_rates": [8, 8, 3, 2],
+    "attn_window_size": 32,
+    "codebook_size": 4096,
+    "codebook_dim": 8,
+    "vq_strides": [8, 4, 2, 1],
+    "noise": True,
     "depthwise": True,
 }
 ARGUMENTS = {
-    "snac-24k": GENERAL | {
-        "sampling_rate": 24_000, "encoder_dim": 48, "encoder_rates": [2, 4, 8, 8], "decoder_dim": 1024,
-        "decoder_rates": [8, 8, 4, 2], "attn_window_size": None, "vq_strides": [4, 2, 1],
+    "snac-24k": GENERAL
+    | {
+        "sampling_rate": 24_000,
+        "encoder_dim": 48,
+        "encoder_rates": [2, 4, 8, 8],
+        "decoder_dim": 1024,
+        "decoder_rates": [8, 8, 4, 2],
+        "attn_window_size": None,
+        "vq_strides": [4, 2, 1],
     },
     "snac-32k": GENERAL | {"sampling_rate": 32_000},
     "snac-44k": GENERAL | {"sampling_rate": 44_100},

@@ -16,7 +16,12 @@ from nac_cli.models.taae.network import TaaeCodec
 from nac_cli.values import ABSENT
 
 SMALL = TaaeConfig(
-    patch_size=16, width=32, head_width=16, expansion=2, transformer_depths=(1, 2), window=(3, 4),
+    patch_size=16,
+    width=32,
+    head_width=16,
+    expansion=2,
+    transformer_depths=(1, 2),
+    window=(3, 4),
     latent_width=3,
 )
 CAUSAL = replace(SMALL, window=(6, 0), causal=True)
@@ -51,8 +56,11 @@ def sound(frames: int, seed: int = 0, items: int = 1, config: TaaeConfig = SMALL
 @pytest.mark.parametrize(
     "name, millions, bits",
     [
-        ("taae-16k-400bps", 953.3, 400), ("taae-16k-700bps", 953.3, 700), ("taae-16k-1000bps", 953.3, 1000),
-        ("taae-16k-causal", 953.3, 700), ("taae-tiny", 3.9, 700),
+        ("taae-16k-400bps", 953.3, 400),
+        ("taae-16k-700bps", 953.3, 700),
+        ("taae-16k-1000bps", 953.3, 1000),
+        ("taae-16k-causal", 953.3, 700),
+        ("taae-tiny", 3.9, 700),
     ],
 )
 def test_presets_have_the_papers_size_and_bitrate(name, millions, bits):
@@ -170,11 +178,21 @@ def test_what_looks_ahead_cannot_stream(small):
 @pytest.mark.parametrize(
     "change, match",
     [
-        ({"strides": (1, 3)}, "odd"), ({"strides": (2,)}, "transformer depth"), ({"width": 200}, "multiple"),
-        ({"levels": (17,)}, "over 65536 codes"), ({"levels": (6, 6)}, "not odd"), ({"levels": ()}, "levels"),
-        ({"levels": (1,)}, "levels"), ({"causal": True}, "looks ahead"), ({"soft_clip": 1}, "soft clip"),
-        ({"causal": None}, "causal"), ({"window": (63,)}, "window"), ({"patch_size": 2**16}, "hop length"),
-        ({"width": 10**9}, "width"), ({"latent_width": 99}, "latent width"), ({"head_width": 2}, "head"),
+        ({"strides": (1, 3)}, "odd"),
+        ({"strides": (2,)}, "transformer depth"),
+        ({"width": 200}, "multiple"),
+        ({"levels": (17,)}, "over 65536 codes"),
+        ({"levels": (6, 6)}, "not odd"),
+        ({"levels": ()}, "levels"),
+        ({"levels": (1,)}, "levels"),
+        ({"causal": True}, "looks ahead"),
+        ({"soft_clip": 1}, "soft clip"),
+        ({"causal": None}, "causal"),
+        ({"window": (63,)}, "window"),
+        ({"patch_size": 2**16}, "hop length"),
+        ({"width": 10**9}, "width"),
+        ({"latent_width": 99}, "latent width"),
+        ({"head_width": 2}, "head"),
         ({"transformer_depths": (8, 10**6)}, "transformer depths"),
         ({"training_levels": (1,)}, "training levels"),
     ],

@@ -96,7 +96,8 @@ def test_a_missing_tensor_is_named(state, tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        "discriminator.weight", "encoder.layers.1.layers.2.9.pre_norm.gamma",
+        "discriminator.weight",
+        "encoder.layers.1.layers.2.9.pre_norm.gamma",
         "encoder.layers.1.layers.2.1.conformer.bias",
     ],
 )
@@ -115,14 +116,24 @@ def test_constants_of_another_value_are_not_ignored(state, tmp_path, ending):
 @pytest.mark.parametrize(
     "change, match",
     [
-        ({"use_snake": True}, "use_snake"), ({"conformer": True}, "conformer"),
-        ({"use_dilated_conv": True}, "use_dilated_conv"), ({"layer_scale": False}, "layer_scale"),
-        ({"c_mults": [1, 2]}, "c_mults"), ({"strides": [1, 3]}, "odd"), ({"strides": 2}, "strides"),
-        ({"channels": 10**9}, "channels"), ({"channels": 320}, "multiple"), ({"latent_dim": 8}, "latent_dim"),
-        ({"transformer_depths": [1, 3]}, "is missing"), ({"transformer_depths": [1, 1]}, "is unknown"),
-        ({"sliding_window": [-1, -1]}, "window"), ({"channels": "2", "c_mults": [10**12]}, "channels"),
+        ({"use_snake": True}, "use_snake"),
+        ({"conformer": True}, "conformer"),
+        ({"use_dilated_conv": True}, "use_dilated_conv"),
+        ({"layer_scale": False}, "layer_scale"),
+        ({"c_mults": [1, 2]}, "c_mults"),
+        ({"strides": [1, 3]}, "odd"),
+        ({"strides": 2}, "strides"),
+        ({"channels": 10**9}, "channels"),
+        ({"channels": 320}, "multiple"),
+        ({"latent_dim": 8}, "latent_dim"),
+        ({"transformer_depths": [1, 3]}, "is missing"),
+        ({"transformer_depths": [1, 1]}, "is unknown"),
+        ({"sliding_window": [-1, -1]}, "window"),
+        ({"channels": "2", "c_mults": [10**12]}, "channels"),
         ({"c_mults": []}, "c_mults"),
-        ({"channels": 384}, "has the shape"), ({"latent_dim": None}, "latent_dim"), ({"colour": 1}, "colour"),
+        ({"channels": 384}, "has the shape"),
+        ({"latent_dim": None}, "latent_dim"),
+        ({"colour": 1}, "colour"),
     ],
 )
 def test_a_network_that_is_not_ours_is_an_error(state, tmp_path, change, match):
@@ -136,13 +147,21 @@ def test_a_network_that_is_not_ours_is_an_error(state, tmp_path, change, match):
 @pytest.mark.parametrize(
     "path, value",
     [
-        (("model", "encoder", "type"), "dac"), (("model", "pretransform", "type"), "pqmf"),
-        (("model", "bottleneck", "type"), "vae"), (("model", "encoder"), None), (("model",), []),
-        (("model", "pretransform"), 3), (("sample_rate",), None), (("model", "pretransform", "config"), []),
+        (("model", "encoder", "type"), "dac"),
+        (("model", "pretransform", "type"), "pqmf"),
+        (("model", "bottleneck", "type"), "vae"),
+        (("model", "encoder"), None),
+        (("model",), []),
+        (("model", "pretransform"), 3),
+        (("sample_rate",), None),
+        (("model", "pretransform", "config"), []),
         (("model", "bottleneck", "config"), 6),
-        (("model", "pretransform", "config", "patch_size"), 160), (("model", "io_channels"), 2),
-        (("model", "downsampling_ratio"), 320), (("model", "bottleneck", "config", "num_codebooks"), 2),
-        (("model", "decoder", "soft_clip"), "yes"), (("model", "decoder", "config", "strides"), [2, 1]),
+        (("model", "pretransform", "config", "patch_size"), 160),
+        (("model", "io_channels"), 2),
+        (("model", "downsampling_ratio"), 320),
+        (("model", "bottleneck", "config", "num_codebooks"), 2),
+        (("model", "decoder", "soft_clip"), "yes"),
+        (("model", "decoder", "config", "strides"), [2, 1]),
     ],
 )
 def test_a_description_that_is_not_one_is_an_error(folder, tmp_path, path, value):

@@ -32,17 +32,23 @@ def layers():
         "convolution": ZeroPaddedConv(16, 16, 7, causal=True),
         "strided": ZeroPaddedConv(16, 16, 4, 2, causal=True),
         "all": Chain(
-            ZeroPaddedConv(16, 8, 7, causal=True), WindowTransformer(2, 8, 4, 4, (5, 0)),
-            ZeroPaddedConv(8, 8, 4, 2, causal=True), WindowTransformer(1, 8, 8, 4, (2, 0)),
-            TrimmedTransposedConv(8, 16, 4, 2), ZeroPaddedConv(16, 4, 3, causal=True),
+            ZeroPaddedConv(16, 8, 7, causal=True),
+            WindowTransformer(2, 8, 4, 4, (5, 0)),
+            ZeroPaddedConv(8, 8, 4, 2, causal=True),
+            WindowTransformer(1, 8, 8, 4, (2, 0)),
+            TrimmedTransposedConv(8, 16, 4, 2),
+            ZeroPaddedConv(16, 4, 3, causal=True),
         ),
     }
     return {name: livened(layer) for name, layer in made.items()}
 
 
 @given(
-    length=st.integers(1, 30), before=st.integers(0, 12), after=st.integers(0, 12),
-    past=st.integers(0, 12), seed=st.integers(0, 99),
+    length=st.integers(1, 30),
+    before=st.integers(0, 12),
+    after=st.integers(0, 12),
+    past=st.integers(0, 12),
+    seed=st.integers(0, 99),
 )
 @settings(max_examples=80, deadline=None)
 def test_windows_are_full_attention_under_a_mask(length, before, after, past, seed):

@@ -21,7 +21,6 @@ GOLDEN = Path(__file__).parents[1] / "container" / "golden"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
 
 
-
 @pytest.fixture
 def path(tmp_path):
     (tmp_path / "song.nac").write_bytes(small_stream(padding=100))
@@ -183,6 +182,7 @@ def test_a_failure_while_writing_leaves_the_old_file(path, monkeypatch):
 def test_a_kill_while_writing_leaves_the_old_file(path):
     before = path.read_bytes()
     if (child := os.fork()) == 0:
+
         def die(self, extent, target):
             if extent.kind == "INDX":
                 target.flush()

@@ -36,7 +36,9 @@ def connect(address: str | None, cpus: int | None) -> bool:
     options: dict = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address is None:
         options |= {
-            "address": "local", "num_cpus": max(cpus or 1, os.cpu_count() or 1), "include_dashboard": False,
+            "address": "local",
+            "num_cpus": max(cpus or 1, os.cpu_count() or 1),
+            "include_dashboard": False,
             "object_store_memory": STORE_BYTES,
         }
     else:

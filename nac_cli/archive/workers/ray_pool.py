@@ -33,8 +33,14 @@ class RayPool:
     then the others go on without it."""
 
     def __init__(
-        self, work: Work, size: int | None = None, *, most: int | None = None, address: str | None = None,
-        device: str = "auto", threads: int = 1,
+        self,
+        work: Work,
+        size: int | None = None,
+        *,
+        most: int | None = None,
+        address: str | None = None,
+        device: str = "auto",
+        threads: int = 1,
     ):
         """`address` is "auto" (a cluster that this machine belongs to), "host:port", or "ray://host:port" from
         anywhere; None starts one on this machine. `size` workers with `threads` CPUs each; by default as many as there

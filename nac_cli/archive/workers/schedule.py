@@ -95,5 +95,3 @@ def _batch(waiting: deque[int], tasks: Sequence[Task], workers: int) -> list[int
         batch.append(waiting.popleft())
         size += tasks[batch[-1]].size
     return batch
-
-

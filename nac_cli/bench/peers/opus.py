@@ -47,9 +47,7 @@ class OpusSetting:
             "compression_level": "10",
         }
         padded = np.pad(audio, ((0, 0), (0, filled - length)))
-        return ffmpeg.encode(
-            padded, self.sample_rate, "libopus", "ogg", bitrate, options, LONG_PAGES, planar=False
-        )
+        return ffmpeg.encode(padded, self.sample_rate, "libopus", "ogg", bitrate, options, LONG_PAGES, planar=False)
 
     def decode(self, file: bytes, channels: int) -> np.ndarray:
         """By libopus, which drops the pre-skip. PyAV would choose FFmpeg's own decoder, which scores lower at

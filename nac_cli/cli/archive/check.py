@@ -39,9 +39,7 @@ archive_argument = click.argument("archive", metavar="DST")
 @archive_options.workers_options
 @options.json_option
 @options.quiet_option
-def verify(
-    archive, level, full, include, exclude, workers, engine, address, device, threads, as_json, quiet
-) -> None:
+def verify(archive, level, full, include, exclude, workers, engine, address, device, threads, as_json, quiet) -> None:
     """Check every file of an archive against its journal.
 
     stdout has a line for each bad file, and what is wrong with it. Only tokens and full need the models that the files

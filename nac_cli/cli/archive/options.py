@@ -87,9 +87,7 @@ class Workers:
         work, most = Sighted(work, tuple(sights)), max(1, tasks)
         pool: Pool
         if self.engine == "ray":
-            pool = RayPool(
-                work, self.count, most=most, address=self.address, device=self.device, threads=self.threads
-            )
+            pool = RayPool(work, self.count, most=most, address=self.address, device=self.device, threads=self.threads)
         else:
             pool = ProcessPool(work, min(self.count, most))
         try:

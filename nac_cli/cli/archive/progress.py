@@ -132,4 +132,3 @@ class Board:
             if path == job.path:
                 self._lines[worker] = (line, None)
                 self._bars.update(line, visible=False)
-

@@ -28,9 +28,13 @@ if TYPE_CHECKING:
     from nac_cli.archive.settings import Settings
 
 REASONS = {
-    "new": "new", "changed": "changed", "settings": "made with other settings", "lost": "gone from the archive",
+    "new": "new",
+    "changed": "changed",
+    "settings": "made with other settings",
+    "lost": "gone from the archive",
     "altered": "altered in the archive",
-    "failed": "failed before", "crashed": "ended a process before",
+    "failed": "failed before",
+    "crashed": "ended a process before",
 }
 
 
@@ -43,10 +47,14 @@ REASONS = {
     "[default: as nac compress]",
 )  # fmt: skip
 @click.option("-q", "--planes", type=click.IntRange(1, 64), metavar="N", help="Constant depth instead of a bitrate.")
-@click.option("--model", default="nac-44k", show_default=True, metavar="MODEL", help="Name, id or weight file of a model.")
+@click.option(
+    "--model", default="nac-44k", show_default=True, metavar="MODEL", help="Name, id or weight file of a model."
+)
 @options.entropy_option
 @options.tags_option
-@click.option("--copy-others", is_flag=True, help="Copy files that are no sound (covers, cue sheets, logs) as they are.")
+@click.option(
+    "--copy-others", is_flag=True, help="Copy files that are no sound (covers, cue sheets, logs) as they are."
+)
 @archive_options.include_option
 @archive_options.exclude_option
 @click.option(
@@ -54,7 +62,9 @@ REASONS = {
     help="Only these files: paths inside SRC, a line each, or each ended by a zero byte; - for stdin.",
 )  # fmt: skip
 @click.option("--follow-links", is_flag=True, help="Follow symbolic links; they are skipped otherwise.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and about how large it would get; write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be done, and about how large it would get; write nothing."
+)
 @click.option("--hash", "hashed", is_flag=True, help="Note the SHA-256 of each source file in the journal.")
 @click.option("--verify", "check", is_flag=True, help="Decode each result before it takes its place.")
 @click.option("--retry-quarantined", is_flag=True, help="Try files again over which processes have ended twice.")
@@ -94,8 +104,15 @@ def run(
 
     def look() -> Survey:
         return survey(
-            library, place, settings, patterns=Patterns(include, exclude), paths=files_from and _paths(files_from.read()),
-            follow_links=follow_links, copy_others=copy_others, force=force, retry_quarantined=retry_quarantined,
+            library,
+            place,
+            settings,
+            patterns=Patterns(include, exclude),
+            paths=files_from and _paths(files_from.read()),
+            follow_links=follow_links,
+            copy_others=copy_others,
+            force=force,
+            retry_quarantined=retry_quarantined,
         )
 
     if dry_run:
@@ -134,7 +151,9 @@ def _announce(found: Survey, out: Output) -> None:
     plan = found.plan
     reasons = Counter(job.reason for job in plan.jobs)
     why = ", ".join(f"{count} {REASONS[reason]}" for reason, count in reasons.most_common())
-    out.say(f"{counted(len(plan.jobs), 'file')} to do ({size(plan.bytes)}{'; ' + why if why else ''}), {plan.done} done before")
+    out.say(
+        f"{counted(len(plan.jobs), 'file')} to do ({size(plan.bytes)}{'; ' + why if why else ''}), {plan.done} done before"
+    )
     _list(out, "the usual name is taken, so it becomes", [f"{path} -> {target}" for path, target in plan.renamed])
     _list(out, "skipped", [f"{path}: {reason}" for path, reason in found.skipped])
     if plan.others:
@@ -169,9 +188,16 @@ def _conclude(found: Survey, tally: Tally, elapsed: float, out: Output) -> None:
     """The sums, and an error if anything is not as it should be."""
     bad = len(tally.failed) + len(found.plan.quarantined)
     summary = {
-        "done": tally.done, "copied": tally.copied, "done_before": found.plan.done, "failed": len(tally.failed),
-        "quarantined": len(found.plan.quarantined), "source_bytes": tally.source_bytes, "bytes": tally.bytes,
-        "seconds": round(tally.seconds, 3), "elapsed": round(elapsed, 3), "crashes": tally.crashes,
+        "done": tally.done,
+        "copied": tally.copied,
+        "done_before": found.plan.done,
+        "failed": len(tally.failed),
+        "quarantined": len(found.plan.quarantined),
+        "source_bytes": tally.source_bytes,
+        "bytes": tally.bytes,
+        "seconds": round(tally.seconds, 3),
+        "elapsed": round(elapsed, 3),
+        "crashes": tally.crashes,
     }
     for file in found.plan.quarantined:
         out.warn(f"{file.path}: in quarantine, since workers ended over it twice (--retry-quarantined tries again)")

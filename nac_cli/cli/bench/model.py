@@ -65,9 +65,7 @@ def speed(sound, model, bitrate, batches, repeats, warm_only, device, threads, a
 
     out = Output(as_json, quiet)
     waveform = sound_of(sound)
-    found = measure(
-        waveform, model, bitrate, device, threads, batches, repeats, not warm_only, progress=out.say
-    )
+    found = measure(waveform, model, bitrate, device, threads, batches, repeats, not warm_only, progress=out.say)
     out.record({**asdict(found), "exit_code": 0})
     out.line(
         f"{found.model} on {found.device}, {counted(found.threads, 'thread')}, {waveform.duration:.1f} s of "
@@ -119,9 +117,7 @@ def codes(paths, model, device, threads, as_json, quiet) -> None:
     with out.progress("codes") as bar:
         coded = codes_of(clips_in(paths), model, device, threads, bar)
         spec, planes = coded.spec, use(coded, model)
-    packed, huffman = (
-        sum(getattr(plane, name) for plane in planes) for name in ("packed_rate", "huffman_rate")
-    )
+    packed, huffman = (sum(getattr(plane, name) for plane in planes) for name in ("packed_rate", "huffman_rate"))
     efficiency = bitrate_efficiency(planes)
     out.record(
         {
@@ -173,10 +169,6 @@ def codes(paths, model, device, threads, as_json, quiet) -> None:
 
 
 def _pass_line(one: Pass) -> tuple[str, ...]:
-    stages = (
-        ", ".join(f"{name} {seconds:.3f}" for name, seconds in one.seconds.items())
-        if len(one.seconds) > 1
-        else ""
-    )
+    stages = ", ".join(f"{name} {seconds:.3f}" for name, seconds in one.seconds.items()) if len(one.seconds) > 1 else ""
     peak = size(one.peak_bytes) if one.peak_bytes else "–"
     return one.direction, one.entropy, one.temperature, f"{one.total:.2f}", f"{one.speed:.1f}", stages, peak

@@ -48,8 +48,7 @@ if TYPE_CHECKING:
     "--judges",
     type=Names(),
     metavar="NAME,...",
-    help="Metrics whose mean rank chooses a peer's best setting for each clip.  "
-    "[default: visqol,zimtohrli,mel]",
+    help="Metrics whose mean rank chooses a peer's best setting for each clip.  [default: visqol,zimtohrli,mel]",
 )
 @click.option("--model", default="nac-44k", show_default=True, metavar="NAME", help="nac's model.")
 @options.entropy_option

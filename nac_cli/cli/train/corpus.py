@@ -80,15 +80,11 @@ def prepare_sources(
             raise AudioError(f"no sound files in {', '.join(map(str, sources))}")
         out.say(f"preparing {counted(len(files), 'file')}")
         with out.progress("preparing") as progress:
-            items = prepare_files(
-                files, target, sample_rate, workers=jobs, report=left_out.append, progress=progress
-            )
+            items = prepare_files(files, target, sample_rate, workers=jobs, report=left_out.append, progress=progress)
     for message in left_out:
         out.warn(f"left out: {message}")
     if not items:
-        raise AudioError(
-            f"none of {counted(len(files), 'file')} is of use, so there is no corpus in {target}"
-        )
+        raise AudioError(f"none of {counted(len(files), 'file')} is of use, so there is no corpus in {target}")
     return {**told(target, items, out), "left_out": left_out}
 
 
@@ -149,17 +145,13 @@ def scan(paths, jobs, as_json, quiet) -> None:
     help="Aimed at for one channel of opus or vorbis, such as 64kbps.  [default: 96kbps]",
 )
 @click.option("--minutes", type=MINUTES, metavar="N", help="How much to pack.  [default: everything]")
-@click.option(
-    "--weights", default="", metavar="DOMAIN=W,...", help="Shares of the domains.  [default: all alike]"
-)
+@click.option("--weights", default="", metavar="DOMAIN=W,...", help="Shares of the domains.  [default: all alike]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the drawing.")
 @jobs_option
 @click.option("-f", "--force", is_flag=True, help="Replace shards in OUT.")
 @options.json_option
 @options.quiet_option
-def pack(
-    source, target, shard_bytes, codec, quality, minutes, weights, seed, jobs, force, as_json, quiet
-) -> None:
+def pack(source, target, shard_bytes, codec, quality, minutes, weights, seed, jobs, force, as_json, quiet) -> None:
     """Pack a prepared CORPUS into tar shards of a bounded size in the folder OUT.
 
     Long files are cut into excerpts of at most 20 s. Every shard is a balanced random sample of the domains,
@@ -185,9 +177,7 @@ def pack(
         f"{counted(packed.excerpts, 'excerpt')}, {clock(total)} ({_shares(packed.seconds)}), "
         f"{kilobits(packed.channel_bitrate)} a channel"
     )
-    out.record(
-        {"target": str(target)} | asdict(packed) | {"shards": list(map(str, packed.shards)), "exit_code": 0}
-    )
+    out.record({"target": str(target)} | asdict(packed) | {"shards": list(map(str, packed.shards)), "exit_code": 0})
 
 
 def check_target(target: Path, force: bool) -> None:

@@ -32,9 +32,7 @@ BOARD_EVERY = 20
 
 def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not NAME.fullmatch(value):
-        raise click.BadParameter(
-            f"{value!r} is no model name; use 1 to 32 letters, digits, '.', '_' and '-'."
-        )
+        raise click.BadParameter(f"{value!r} is no model name; use 1 to 32 letters, digits, '.', '_' and '-'.")
     return value
 
 
@@ -70,21 +68,15 @@ for other in (
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON with the preset's values to change, as `nac train presets NAME` prints them.",
 )
-@click.option(
-    "--from", "source", metavar="RUN", type=FOLDER, help="Start from the averaged weights of another run."
-)
-@click.option(
-    "--steps", type=click.IntRange(min=1), metavar="N", help="Updates in all.  [default: the preset's]"
-)
+@click.option("--from", "source", metavar="RUN", type=FOLDER, help="Start from the averaged weights of another run.")
+@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Updates in all.  [default: the preset's]")
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
     metavar="N",
     help="Excerpts an update and process.  [default: the preset's]",
 )
-@click.option(
-    "--time-limit", type=Duration(), help="Stop after this long, such as 9m or 1h30m.  [default: none]"
-)
+@click.option("--time-limit", type=Duration(), help="Stop after this long, such as 9m or 1h30m.  [default: none]")
 @click.option(
     "--resume",
     is_flag=True,
@@ -100,9 +92,7 @@ for other in (
     "--validate-every", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Steps."
 )
 @click.option("--tensorboard", is_flag=True, help="Write losses, validation sounds and pictures to RUN/board.")
-@click.option(
-    "--part-size", type=ByteSize(), metavar="SIZE", help="Split checkpoints into files of at most this size."
-)
+@click.option("--part-size", type=ByteSize(), metavar="SIZE", help="Split checkpoints into files of at most this size.")
 @click.option(
     "--workers",
     type=click.IntRange(min=0),

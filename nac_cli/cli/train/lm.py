@@ -71,9 +71,7 @@ def tokens(corpus, target, model, time_limit, device, threads, as_json, quiet) -
     help="JSON with the preset's values to change.",
 )
 @model_option
-@click.option(
-    "--steps", type=click.IntRange(min=1), metavar="N", help="Updates in all.  [default: the preset's]"
-)
+@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Updates in all.  [default: the preset's]")
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
@@ -131,9 +129,7 @@ def lm(
 @click.command("export-lm", short_help="Write a language model's run as an integer model.")
 @click.argument("run", type=FOLDER)
 @click.argument("target", metavar=f"OUT{LM_SUFFIX}", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--tokens", "source", required=True, metavar="TOKENS", type=FOLDER, help="What it was trained on."
-)
+@click.option("--tokens", "source", required=True, metavar="TOKENS", type=FOLDER, help="What it was trained on.")
 @options.force_option
 @options.json_option
 @options.quiet_option
@@ -172,9 +168,7 @@ def _tokenise(
         return tokenise(corpus, target, codec, progress=progress)
 
 
-def _tokens(
-    source: Path, run: Path, model: str | None, device: str, threads: int | None, out: Output
-) -> Tokens:
+def _tokens(source: Path, run: Path, model: str | None, device: str, threads: int | None, out: Output) -> Tokens:
     from nac_cli.train.corpus.prepare import MANIFEST
     from nac_cli.train.lm.tokens import Tokens
 

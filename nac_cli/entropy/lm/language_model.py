@@ -52,9 +52,7 @@ class LanguageModel:
         """Intervals of each of `chunks`, pairs of codes `[K, F]` and depths `[F]`. Raises as `coding.measure`."""
         return self._share(lambda chunk, _: measure(self._network, *chunk), chunks)
 
-    def decode(
-        self, streams: Sequence[bytes], depths: Sequence[np.ndarray]
-    ) -> list[np.ndarray | CorruptStream]:
+    def decode(self, streams: Sequence[bytes], depths: Sequence[np.ndarray]) -> list[np.ndarray | CorruptStream]:
         """For each stream its codes, int32 `[K, F]`, or why there are none. As `coding.decode`."""
         known = [self._ahead.pop(_key(*pair), None) for pair in zip(streams, depths, strict=True)]
         new = [index for index, codes in enumerate(known) if codes is None]

@@ -53,9 +53,7 @@ class StepPass:
         if plane + 1 < self._network.config.planes:
             self._states += self._network.within[plane][self._codes[plane]]
 
-    def _attend(
-        self, attention: Attention, projected: np.ndarray, ring: np.ndarray, biases: np.ndarray
-    ) -> np.ndarray:
+    def _attend(self, attention: Attention, projected: np.ndarray, ring: np.ndarray, biases: np.ndarray) -> np.ndarray:
         """Context sums `[n, D]` of `projected` `[n, 3, H, D / H]`, whose keys and values join the `ring`."""
         active, slot = len(projected), self._frame % self._slots
         ring[0, :active, :, slot] = projected[:, 1]

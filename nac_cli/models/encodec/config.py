@@ -9,12 +9,25 @@ from nac_cli.errors import ModelError
 
 NORMS = ("weight", "layer")
 LIMITS = {
-    "sample_rate": (1, 768_000), "channels": (1, 2), "strides": (1, 64), "width": (1, 1024),
-    "latent_width": (1, 4096), "kernel_size": (1, 64), "last_kernel_size": (1, 64),
+    "sample_rate": (1, 768_000),
+    "channels": (1, 2),
+    "strides": (1, 64),
+    "width": (1, 1024),
+    "latent_width": (1, 4096),
+    "kernel_size": (1, 64),
+    "last_kernel_size": (1, 64),
     "residual_kernel_size": (1, 64),
-    "residual_units": (0, 8), "dilation_base": (1, 3), "compress": (1, 64), "lstm_layers": (0, 8),
-    "num_codebooks": (1, 64), "codebook_size": (2, 1 << 15), "segment_length": (0, 1 << 24),
-    "segment_stride": (0, 1 << 24), "bitrates": (1, 1 << 24), "hop_length": (1, 1 << 16), "widest": (1, 8192),
+    "residual_units": (0, 8),
+    "dilation_base": (1, 3),
+    "compress": (1, 64),
+    "lstm_layers": (0, 8),
+    "num_codebooks": (1, 64),
+    "codebook_size": (2, 1 << 15),
+    "segment_length": (0, 1 << 24),
+    "segment_stride": (0, 1 << 24),
+    "bitrates": (1, 1 << 24),
+    "hop_length": (1, 1 << 16),
+    "widest": (1, 8192),
 }
 
 
@@ -93,8 +106,15 @@ class EncodecConfig:
 PRESETS = {
     "encodec-24k": EncodecConfig(),
     "encodec-48k": EncodecConfig(
-        sample_rate=48_000, channels=2, causal=False, norm="layer", num_codebooks=16, normalise=True,
-        segment_length=48_000, segment_stride=47_520, bitrates=(3_000, 6_000, 12_000, 24_000),
+        sample_rate=48_000,
+        channels=2,
+        causal=False,
+        norm="layer",
+        num_codebooks=16,
+        normalise=True,
+        segment_length=48_000,
+        segment_stride=47_520,
+        bitrates=(3_000, 6_000, 12_000, 24_000),
     ),
     "encodec-24k-tiny": EncodecConfig(
         width=8, latent_width=32, num_codebooks=4, codebook_size=64, bitrates=(900, 1_800)

@@ -73,13 +73,16 @@ class EncodecCodec(Codec):
         self.config = config
         self.channels, self.unit_level = config.channels, config.normalise
         self.spec = CodecSpec(
-            name, "encodec", model_id, config.sample_rate, config.hop_length,
-            (config.codebook_size,) * config.num_codebooks, (1,) * config.num_codebooks,
+            name,
+            "encodec",
+            model_id,
+            config.sample_rate,
+            config.hop_length,
+            (config.codebook_size,) * config.num_codebooks,
+            (1,) * config.num_codebooks,
         )
         self.encoder = _encoder(config)
-        self.quantizer = ResidualEuclideanQuantizer(
-            config.latent_width, config.num_codebooks, config.codebook_size
-        )
+        self.quantizer = ResidualEuclideanQuantizer(config.latent_width, config.num_codebooks, config.codebook_size)
         self.decoder = _decoder(config)
         unbounded = config.lstm_layers or config.norm == "layer"
         self.encode_context = None if unbounded else max(self.convolution_context("encoder"))
@@ -157,9 +160,7 @@ class EncodecCodec(Codec):
         wavs = [self.decode(segment.codes, segment.scale) for segment in segments]
         return overlap_add(wavs, self.config.segment_stride)[..., :num_samples]
 
-    def encode_step(
-        self, wav: torch.Tensor, state: State = None, last: bool = False
-    ) -> tuple[Encoded, State]:
+    def encode_step(self, wav: torch.Tensor, state: State = None, last: bool = False) -> tuple[Encoded, State]:
         """The next samples `[B, channels, n]`, n >= 0, of a stream -> the frames that are certain now, and
         the new state.
 
@@ -232,8 +233,13 @@ def _decoder(config: EncodecConfig) -> Chain:
 def _residual_units(config: EncodecConfig, width: int) -> list[nn.Module]:
     return [
         ResidualUnit(
-            width, width // config.compress, config.residual_kernel_size, config.dilation_base**number,
-            causal=config.causal, norm=config.norm == "layer", conv_shortcut=config.conv_shortcut,
+            width,
+            width // config.compress,
+            config.residual_kernel_size,
+            config.dilation_base**number,
+            causal=config.causal,
+            norm=config.norm == "layer",
+            conv_shortcut=config.conv_shortcut,
         )
         for number in range(config.residual_units)
     ]

@@ -31,21 +31,34 @@ LICENCE = (
 MUSICGEN_LICENCE = "CC BY-NC 4.0: so are the weights of MusicGen's EnCodec; AudioCraft's code is MIT."
 CHECKPOINTS = (
     Checkpoint(
-        "encodec_24khz-d7cc33bc.th", "https://dl.fbaipublicfiles.com/encodec/v0/encodec_24khz-d7cc33bc.th",
-        "encodec-24k", LICENCE,
+        "encodec_24khz-d7cc33bc.th",
+        "https://dl.fbaipublicfiles.com/encodec/v0/encodec_24khz-d7cc33bc.th",
+        "encodec-24k",
+        LICENCE,
     ),
     Checkpoint(
-        "encodec_48khz-7e698e3e.th", "https://dl.fbaipublicfiles.com/encodec/v0/encodec_48khz-7e698e3e.th",
-        "encodec-48k", LICENCE,
+        "encodec_48khz-7e698e3e.th",
+        "https://dl.fbaipublicfiles.com/encodec/v0/encodec_48khz-7e698e3e.th",
+        "encodec-48k",
+        LICENCE,
     ),
     Checkpoint(
-        "facebook/encodec_24khz", "https://huggingface.co/facebook/encodec_24khz", "encodec-24k", LICENCE,
+        "facebook/encodec_24khz",
+        "https://huggingface.co/facebook/encodec_24khz",
+        "encodec-24k",
+        LICENCE,
     ),
     Checkpoint(
-        "facebook/encodec_48khz", "https://huggingface.co/facebook/encodec_48khz", "encodec-48k", LICENCE,
+        "facebook/encodec_48khz",
+        "https://huggingface.co/facebook/encodec_48khz",
+        "encodec-48k",
+        LICENCE,
     ),
     Checkpoint(
-        "facebook/encodec_32khz", "https://huggingface.co/facebook/encodec_32khz", "", MUSICGEN_LICENCE,
+        "facebook/encodec_32khz",
+        "https://huggingface.co/facebook/encodec_32khz",
+        "",
+        MUSICGEN_LICENCE,
     ),
 )
 """Addresses as in the package's `model.py` and in the documentation of `transformers`. The last fits no
@@ -53,11 +66,20 @@ preset: its `config.json` says all."""
 
 NORMS = {"weight_norm": "weight", "time_group_norm": "layer"}
 OURS = {
-    "sampling_rate": "sample_rate", "audio_channels": "channels", "num_filters": "width",
-    "hidden_size": "latent_width", "kernel_size": "kernel_size", "last_kernel_size": "last_kernel_size",
-    "residual_kernel_size": "residual_kernel_size", "num_residual_layers": "residual_units",
-    "dilation_growth_rate": "dilation_base", "compress": "compress", "use_conv_shortcut": "conv_shortcut",
-    "num_lstm_layers": "lstm_layers", "use_causal_conv": "causal", "codebook_size": "codebook_size",
+    "sampling_rate": "sample_rate",
+    "audio_channels": "channels",
+    "num_filters": "width",
+    "hidden_size": "latent_width",
+    "kernel_size": "kernel_size",
+    "last_kernel_size": "last_kernel_size",
+    "residual_kernel_size": "residual_kernel_size",
+    "num_residual_layers": "residual_units",
+    "dilation_growth_rate": "dilation_base",
+    "compress": "compress",
+    "use_conv_shortcut": "conv_shortcut",
+    "num_lstm_layers": "lstm_layers",
+    "use_causal_conv": "causal",
+    "codebook_size": "codebook_size",
     "normalize": "normalise",
 }
 """Entries of a `config.json` that mean the same as ours under another name."""

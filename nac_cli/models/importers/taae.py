@@ -38,9 +38,19 @@ WEIGHTS = ("model.safetensors", "model.ckpt")
 """In the package's order of preference."""
 
 HALF = {
-    "in_channels": 2, "out_channels": 2, "channels": 128, "c_mults": [1, 2, 4, 8], "strides": [2, 4, 8, 8],
-    "latent_dim": 32, "transformer_depths": [3, 3, 3, 3], "sliding_window": [63, 64], "checkpointing": False,
-    "layer_scale": True, "use_snake": False, "conformer": False, "use_dilated_conv": False,
+    "in_channels": 2,
+    "out_channels": 2,
+    "channels": 128,
+    "c_mults": [1, 2, 4, 8],
+    "strides": [2, 4, 8, 8],
+    "latent_dim": 32,
+    "transformer_depths": [3, 3, 3, 3],
+    "sliding_window": [63, 64],
+    "checkpointing": False,
+    "layer_scale": True,
+    "use_snake": False,
+    "conformer": False,
+    "use_dilated_conv": False,
 }
 """Arguments of the package's encoder and decoder, with its defaults."""
 MIRRORED = ("channels", "c_mults", "strides", "transformer_depths", "sliding_window", "latent_dim")
@@ -60,8 +70,10 @@ BLOCK_NAMES = {
     "self_attn.k_norm.bias": "attention.key_norm.bias",
     "self_attn_scale.scale": "attention_scale",
     "ff_norm.gamma": "feed_norm.weight",
-    "ff.ff.0.proj.weight": "feed_in.weight", "ff.ff.0.proj.bias": "feed_in.bias",
-    "ff.ff.2.weight": "feed_out.weight", "ff.ff.2.bias": "feed_out.bias",
+    "ff.ff.0.proj.weight": "feed_in.weight",
+    "ff.ff.0.proj.bias": "feed_in.bias",
+    "ff.ff.2.weight": "feed_out.weight",
+    "ff.ff.2.bias": "feed_out.bias",
     "ff_scale.scale": "feed_scale",
 }
 CONSTANT = re.compile(r"\.(?:(?:pre_norm|ff_norm)\.beta|rope\.inv_freq)$")
@@ -138,10 +150,14 @@ def _config(values: dict, levels: tuple[int, ...] | None, folder: Path) -> TaaeC
             raise ModelError(f"{folder / CONFIG}: nac only knows models in which {what}")
     try:
         config = TaaeConfig(
-            sample_rate=values.get("sample_rate"), patch_size=patch_size,
+            sample_rate=values.get("sample_rate"),
+            patch_size=patch_size,
             width=_count("channels", encoder["channels"]) * _count("c_mults", widths[0]),
-            head_width=HEAD_WIDTH, strides=encoder["strides"], window=encoder["sliding_window"],
-            transformer_depths=encoder["transformer_depths"], soft_clip=soft_clip,
+            head_width=HEAD_WIDTH,
+            strides=encoder["strides"],
+            window=encoder["sliding_window"],
+            transformer_depths=encoder["transformer_depths"],
+            soft_clip=soft_clip,
             latent_width=encoder["latent_dim"],
             levels=levels or _own_levels(bottleneck.get("levels"), encoder["latent_dim"]),
         )

@@ -43,8 +43,15 @@ class PaddedConv(StreamingLayer):
     one."""
 
     def __init__(
-        self, width_in: int, width_out: int, kernel_size: int, stride: int = 1, dilation: int = 1, *,
-        causal: bool = True, norm: bool = False,
+        self,
+        width_in: int,
+        width_out: int,
+        kernel_size: int,
+        stride: int = 1,
+        dilation: int = 1,
+        *,
+        causal: bool = True,
+        norm: bool = False,
     ):
         super().__init__()
         self.conv = nn.Conv1d(width_in, width_out, kernel_size, stride, dilation=dilation)
@@ -93,7 +100,13 @@ class TrimmedTransposedConv(StreamingLayer):
     """
 
     def __init__(
-        self, width_in: int, width_out: int, kernel_size: int, stride: int, *, causal: bool = True,
+        self,
+        width_in: int,
+        width_out: int,
+        kernel_size: int,
+        stride: int,
+        *,
+        causal: bool = True,
         norm: bool = False,
     ):
         super().__init__()

@@ -46,9 +46,7 @@ def window_attention(
     return seen.unflatten(0, (-1, count)).transpose(1, 2).flatten(2, 3)[:, :, :length]
 
 
-def _mask(
-    length: int, past: int, window: Window, block: int, count: int, device: torch.device
-) -> torch.Tensor:
+def _mask(length: int, past: int, window: Window, block: int, count: int, device: torch.device) -> torch.Tensor:
     """Boolean `[count, block, span]`: which keys a query sees; padded queries see padding too, as softmax
     needs some."""
     before, after = window

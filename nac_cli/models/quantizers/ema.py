@@ -99,7 +99,10 @@ class CodebookAverages(nn.Module):
     """
 
     def __init__(
-        self, quantizer: ResidualEuclideanQuantizer, decay: float = 0.99, replace_below: float = 0.03,
+        self,
+        quantizer: ResidualEuclideanQuantizer,
+        decay: float = 0.99,
+        replace_below: float = 0.03,
         summed: Callable[[torch.Tensor], torch.Tensor] = torch.clone,
     ):
         super().__init__()
@@ -132,9 +135,7 @@ class CodebookAverages(nn.Module):
                 replaced += self._update_plane(number, plane, points, codes)
         return replaced
 
-    def _update_plane(
-        self, number: int, plane: EuclideanQuantizer, points: torch.Tensor, codes: torch.Tensor
-    ) -> int:
+    def _update_plane(self, number: int, plane: EuclideanQuantizer, points: torch.Tensor, codes: torch.Tensor) -> int:
         counts, sums = self.counts[number], self.sums[number]
         counts.lerp_(self.summed(torch.bincount(codes, minlength=len(counts)).to(counts)), 1 - self.decay)
         sums.lerp_(self.summed(torch.zeros_like(sums).index_add_(0, codes, points)), 1 - self.decay)

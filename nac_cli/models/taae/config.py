@@ -42,8 +42,11 @@ class TaaeConfig:
         integer("expansion", self.expansion, 1, 16)
         integer("latent width", self.latent_width, 1, 64)
         for name, low, high, most in (
-            ("strides", 1, 64, 8), ("transformer_depths", 0, 64, 8), ("window", 0, 2**16, 2),
-            ("levels", 2, MAX_CODES, 64), ("training_levels", 2, 2**16, 64),
+            ("strides", 1, 64, 8),
+            ("transformer_depths", 0, 64, 8),
+            ("window", 0, 2**16, 2),
+            ("levels", 2, MAX_CODES, 64),
+            ("training_levels", 2, 2**16, 64),
         ):
             checked = integers(name.replace("_", " "), getattr(self, name), low, high, most)
             object.__setattr__(self, name, checked)

@@ -68,8 +68,13 @@ class TaaeCodec(Codec):
         self.quantizer = ResidualFsq(config.latent_width, config.levels, config.training_levels)
         self.decoder = _decoder(config)
         self.spec = CodecSpec(
-            name, "taae", model_id, config.sample_rate, config.hop_length,
-            config.codebook_sizes, (1,) * len(config.levels),
+            name,
+            "taae",
+            model_id,
+            config.sample_rate,
+            config.hop_length,
+            config.codebook_sizes,
+            (1,) * len(config.levels),
         )
         patches = config.patches_per_frame
         first, last = self.encoder.sources(0, 0)
@@ -103,9 +108,7 @@ class TaaeCodec(Codec):
     def code_vectors(self) -> tuple[torch.Tensor, ...]:
         return self.quantizer.vectors()
 
-    def encode_step(
-        self, wav: torch.Tensor, state: State = None, last: bool = False
-    ) -> tuple[Encoded, State]:
+    def encode_step(self, wav: torch.Tensor, state: State = None, last: bool = False) -> tuple[Encoded, State]:
         """The next samples `[B, 1, n]`, n >= 0, of a stream -> the frames that they complete, and the new
         state.
 

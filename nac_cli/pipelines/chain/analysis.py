@@ -105,7 +105,10 @@ def natural_gains(groups: tuple[int, ...], rotated: bool) -> np.ndarray:
 
 
 def level(
-    chunks: Iterable[Stretch], framing: Framing, hop_length: int, voices: Voices | None = None,
+    chunks: Iterable[Stretch],
+    framing: Framing,
+    hop_length: int,
+    voices: Voices | None = None,
     fixed: np.ndarray | None = None,
 ) -> Iterator[Stretch]:
     """Find the level nodes of each voice (by default of each channel) and divide by them, so that the model sees about
@@ -120,7 +123,10 @@ def level(
         curves = np.stack([gain_curve(voice, spacing, 0, length) for voice in gains])[voices.of_channels]
         silent = _silent_steps(voices.gather(chunk.samples), framing.step_frames * hop_length)
         return Stretch(
-            chunk.samples / curves, chunk.angles, voices.spread(gains, DECIBEL_OFFSET), levels[voices.of_channels],
+            chunk.samples / curves,
+            chunk.angles,
+            voices.spread(gains, DECIBEL_OFFSET),
+            levels[voices.of_channels],
             voices.spread(silent, True),
         )
 
@@ -171,8 +177,13 @@ def encode(
         distortion = np.add.reduceat(lost, np.arange(0, frames[0], framing.step_frames), axis=2)
         available = np.where(chunk.silent, 0, np.full((channels, 1), len(codes)))
         yield Layered(
-            frames[0], chunk.angles, chunk.gains, tuple(voices.spread(plane, 0) for plane in codes), available,
-            voices.spread(distortion, 0), chunk.levels,
+            frames[0],
+            chunk.angles,
+            chunk.gains,
+            tuple(voices.spread(plane, 0) for plane in codes),
+            available,
+            voices.spread(distortion, 0),
+            chunk.levels,
         )
         before = np.concatenate((before, chunk.samples), axis=1)
         before = before[:, max(before.shape[1] - around.before * hop, 0) :]

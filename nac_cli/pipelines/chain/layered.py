@@ -28,8 +28,11 @@ class Layered:
         """The first `depths` `[C, S]` planes of each step."""
         codes = tuple(
             tuple(
-                np.where(present(channel_depths, k, stride, self.num_frames, info.framing.step_frames),
-                         plane[channel].astype(np.int32), ABSENT)
+                np.where(
+                    present(channel_depths, k, stride, self.num_frames, info.framing.step_frames),
+                    plane[channel].astype(np.int32),
+                    ABSENT,
+                )
                 for k, (plane, stride) in enumerate(zip(self.codes, info.codec.strides, strict=True))
             )
             for channel, channel_depths in enumerate(depths)

@@ -45,9 +45,7 @@ def unrotate_pairs(wav: np.ndarray, angles: np.ndarray, groups: tuple[int, ...])
     return wav
 
 
-def _decode(
-    before: Part, chunk: ChunkCodes, after: Part, info: StreamInfo, model: Codec, voices: Voices
-) -> np.ndarray:
+def _decode(before: Part, chunk: ChunkCodes, after: Part, info: StreamInfo, model: Codec, voices: Voices) -> np.ndarray:
     """The model's sound of a chunk, `[V, M, L]`, with real codes around it."""
     around = Surroundings.of(model, "decoder", info.framing.chunk_frames)
     left, right = min(around.before, _length(before)), min(around.after, _length(after))

@@ -42,7 +42,11 @@ class Missing:
 
 
 def decode_records(
-    records: Iterable[Record], info: StreamInfo, coders: CodersToUnpack, losses: list[Loss], strict: bool = False,
+    records: Iterable[Record],
+    info: StreamInfo,
+    coders: CodersToUnpack,
+    losses: list[Loss],
+    strict: bool = False,
     last: int | None = None,
 ) -> Iterator[ChunkCodes | Missing]:
     """Codes of each chunk in order, `Missing` where there are none; the reasons are added to `losses`.
@@ -93,9 +97,7 @@ def _decode(
     return [_checked(record, result) for record, result in zip(records, unpack_each(packed, info, coders), strict=True)]
 
 
-def _checked(
-    record: ChunkRecord, result: ChunkCodes | CorruptStream
-) -> ChunkCodes | CorruptStream | TokenMismatch:
+def _checked(record: ChunkRecord, result: ChunkCodes | CorruptStream) -> ChunkCodes | CorruptStream | TokenMismatch:
     if isinstance(result, ChunkCodes) and token_checksum(result) == record.token_checksum:
         return result
     if isinstance(result, CorruptStream) and record.mode != Mode.LM:

@@ -18,7 +18,11 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
 
 
 def import_model(
-    source: str | os.PathLike, *, family: str | None = None, config: dict | None = None, name: str | None = None,
+    source: str | os.PathLike,
+    *,
+    family: str | None = None,
+    config: dict | None = None,
+    name: str | None = None,
     force: bool = False,
 ) -> WeightFile:
     """Read an official checkpoint (a file, a folder, or "hf:" and a repository of the Hugging Face hub) and save it in
@@ -96,7 +100,9 @@ def _import_own(own: WeightFile, family: str | None, config: dict | None, name: 
         other = divided(own, config, name or own.spec.name)
         return weights.save_again(place_for(other.spec.name, force), other, None)
     if name not in (None, own.spec.name):
-        raise UsageError(f"{own.path}: is a model of nac's called {own.spec.name!r}; it has its name in it and keeps it")
+        raise UsageError(
+            f"{own.path}: is a model of nac's called {own.spec.name!r}; it has its name in it and keeps it"
+        )
     return _copy(own, place_for(own.spec.name, force), force)
 
 

@@ -113,7 +113,10 @@ def _fixed_bits(packer: Packer) -> float:
 
 def _nominal_bitrate(info: StreamInfo) -> float:
     """Bits per second of all planes of all channels, packed, with a tenth for everything else."""
-    frame_bits = sum((size - 1).bit_length() / stride for size, stride in zip(info.codec.codebook_sizes, info.codec.strides, strict=True))
+    frame_bits = sum(
+        (size - 1).bit_length() / stride
+        for size, stride in zip(info.codec.codebook_sizes, info.codec.strides, strict=True)
+    )
     return 1.1 * info.channels * info.codec.frame_rate * frame_bits
 
 

@@ -71,6 +71,7 @@ def _lm_prices(packer: Packer, fixed: list[np.ndarray], depths: list[np.ndarray]
 def _ratios(fixed: list[np.ndarray], measured: list[np.ndarray], masks: list[np.ndarray]) -> np.ndarray:
     """`[K, 1]`: the language model's price of each plane over the fixed one; of planes that it did not see, that of
     the deepest that it saw."""
+
     def total(prices: list[np.ndarray]) -> np.ndarray:
         return sum((np.where(mask, price, 0.0).sum(axis=(0, 2)) for price, mask in zip(prices, masks, strict=True)))
 

@@ -31,7 +31,10 @@ class Adversary:
         )
 
     def learn(
-        self, wav_hat: torch.Tensor, wav: torch.Tensor, step: int,
+        self,
+        wav_hat: torch.Tensor,
+        wav: torch.Tensor,
+        step: int,
         average: Callable[[Iterable[torch.Tensor]], None],
     ) -> dict[str, torch.Tensor]:
         """One update on `wav_hat` (detached here) and `wav` `[B, 1, T]`; nothing in the steps that chance leaves out.

@@ -22,7 +22,10 @@ class Balancer:
     """
 
     def __init__(
-        self, weights: Mapping[str, float], norm: float = 1.0, decay: float = 0.999,
+        self,
+        weights: Mapping[str, float],
+        norm: float = 1.0,
+        decay: float = 0.999,
         average: Callable[[torch.Tensor], torch.Tensor] = lambda norms: norms,
     ):
         """`weights` by loss name; `average` may replace norms `[n]` by their mean over parallel processes, which must

@@ -91,9 +91,7 @@ class AveragedCodebooks(Codebooks):
         self._share()
 
     def restart(self) -> None:
-        self.averages = CodebookAverages(
-            self.quantizer, replace_below=self.revive_below, summed=self.processes.sum
-        )
+        self.averages = CodebookAverages(self.quantizer, replace_below=self.revive_below, summed=self.processes.sum)
 
     def state(self) -> nn.Module:
         return self.averages

@@ -41,8 +41,14 @@ class Excerpts:
     """
 
     def __init__(
-        self, corpus: Path, length: int, domain_weights: dict[str, float], full_band_share: float,
-        augmentation: Augmentation = Augmentation(0.0, 0.0, 0.0), level: Level = Level(), channels: int = 1,
+        self,
+        corpus: Path,
+        length: int,
+        domain_weights: dict[str, float],
+        full_band_share: float,
+        augmentation: Augmentation = Augmentation(0.0, 0.0, 0.0),
+        level: Level = Level(),
+        channels: int = 1,
         sample_rate: int = 0,
     ):
         items = read_manifest(corpus)
@@ -68,8 +74,14 @@ class Excerpts:
     def of(cls, corpus: Path, config: TrainConfig) -> Excerpts:
         """Excerpts as `config` wants them."""
         return cls(
-            corpus, config.excerpt_frames * config.model.hop_length, config.domain_weights, config.full_band_share,
-            config.augmentation, config.level, config.channels, config.model.sample_rate,
+            corpus,
+            config.excerpt_frames * config.model.hop_length,
+            config.domain_weights,
+            config.full_band_share,
+            config.augmentation,
+            config.level,
+            config.channels,
+            config.model.sample_rate,
         )
 
     def draw(self, rng: np.random.Generator, full_band: bool = False) -> np.ndarray:

@@ -41,5 +41,7 @@ def by_bitrate(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
 
 
 KINDS = {
-    "varying": varying, "by item": by_item, "by bitrate": by_bitrate,
+    "varying": varying,
+    "by item": by_item,
+    "by bitrate": by_bitrate,
 }

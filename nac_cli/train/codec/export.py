@@ -23,9 +23,7 @@ TABLE_EXCERPTS = 1500
 BATCH = 10
 
 
-def export(
-    run: Path, target: Path, corpus: Path, device: str = "cpu", name: str | None = None
-) -> weights.WeightFile:
+def export(run: Path, target: Path, corpus: Path, device: str = "cpu", name: str | None = None) -> weights.WeightFile:
     """Write the run's averaged weights to `target`, with `static` tables counted on excerpts of `corpus`.
 
     A light checkpoint is enough. The model is called `name`, or as the run's config says. In float16 about 1 % of codes

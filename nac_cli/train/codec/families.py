@@ -47,9 +47,7 @@ def _channels_last(model: Codec, wav: torch.Tensor) -> torch.Tensor:
 
 
 FAMILIES = {
-    "spectral": Family(
-        SpectralConfig, SpectralCodec, FactorisedCodebooks, lambda model, wav: model.encoder(wav[:, 0])
-    ),
+    "spectral": Family(SpectralConfig, SpectralCodec, FactorisedCodebooks, lambda model, wav: model.encoder(wav[:, 0])),
     "encodec": Family(EncodecConfig, EncodecCodec, AveragedCodebooks, _channels_last, gain=3**0.5),
     "dac": Family(DacConfig, DacCodec, FactorisedCodebooks, _channels_last, gain=1.0),
     "snac": Family(SnacConfig, SnacCodec, FactorisedCodebooks, _channels_last, gain=1.0),

@@ -47,8 +47,10 @@ class Validation:
 
     def _clips(self, model: Codec) -> Iterator[Clip]:
         spec = model.spec
-        bits = [np.log2(size) * spec.sample_rate / (spec.hop_length * stride)
-                for size, stride in zip(spec.codebook_sizes, spec.strides, strict=True)]
+        bits = [
+            np.log2(size) * spec.sample_rate / (spec.hop_length * stride)
+            for size, stride in zip(spec.codebook_sizes, spec.strides, strict=True)
+        ]
         planes = max(int(np.searchsorted(np.cumsum(bits), self.bitrate * 1.02, side="right")), 1)
         for path in self.paths:
             recording = read_middle(str(path), MAX_SECONDS)

@@ -64,14 +64,24 @@ class Item:
 
 
 TYPES = {
-    "path": str, "domain": str, "source": str, "licence": str, "seconds": (int, float), "channels": int,
+    "path": str,
+    "domain": str,
+    "source": str,
+    "licence": str,
+    "seconds": (int, float),
+    "channels": int,
     "full_band": bool,
 }
 
 
 def prepare(
-    files: Iterable[SourceFile], target: Path, sample_rate: int, max_seconds: float = MAX_SECONDS, workers: int = 2,
-    report: Report = lambda message: None, progress: Progress = lambda done, whole: None,
+    files: Iterable[SourceFile],
+    target: Path,
+    sample_rate: int,
+    max_seconds: float = MAX_SECONDS,
+    workers: int = 2,
+    report: Report = lambda message: None,
+    progress: Progress = lambda done, whole: None,
 ) -> list[Item]:
     """Decode `files` to `sample_rate` Hz under `target` and write the manifest; a corpus that is there is replaced.
 
@@ -85,8 +95,14 @@ def prepare(
 
 
 def decode(
-    files: Iterable[SourceFile], target: Path, sample_rate: int, first_number: int, max_seconds: float = MAX_SECONDS,
-    workers: int = 2, report: Report = lambda message: None, progress: Progress = lambda done, whole: None,
+    files: Iterable[SourceFile],
+    target: Path,
+    sample_rate: int,
+    first_number: int,
+    max_seconds: float = MAX_SECONDS,
+    workers: int = 2,
+    report: Report = lambda message: None,
+    progress: Progress = lambda done, whole: None,
 ) -> list[Item]:
     """As `prepare`, but a part of a corpus: no manifest is written, and files are numbered from `first_number`."""
     jobs = [(file, target / f"{number:06d}.wav") for number, file in enumerate(files, first_number)]

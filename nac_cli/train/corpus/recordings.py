@@ -15,8 +15,30 @@ from nac_cli.errors import AudioError
 
 SUFFIXES = frozenset(
     [
-        ".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff",
-        ".aifc", ".au", ".snd", ".caf", ".m4a", ".m4b", ".aac", ".wma", ".wv", ".ape", ".tta", ".mka",
+        ".wav",
+        ".wave",
+        ".w64",
+        ".rf64",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".mp2",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".caf",
+        ".m4a",
+        ".m4b",
+        ".aac",
+        ".wma",
+        ".wv",
+        ".ape",
+        ".tta",
+        ".mka",
     ]
 )
 FULL_BAND_HZ = 14_000

@@ -18,8 +18,13 @@ from nac_cli.train.corpus.prepare import SILENCE, SourceFile
 from nac_cli.train.corpus.recordings import read_middle
 
 SOUNDFONTS = (
-    "sf3/MuseScore_General_Full.sf2", "sf2/MuseScore_General_Full.sf2", "sf2/MuseScore_General.sf2",
-    "sf2/FluidR3_GM.sf2", "sf3/MuseScore_General.sf3", "sf2/default-GM.sf2", "sf3/default-GM.sf3",
+    "sf3/MuseScore_General_Full.sf2",
+    "sf2/MuseScore_General_Full.sf2",
+    "sf2/MuseScore_General.sf2",
+    "sf2/FluidR3_GM.sf2",
+    "sf3/MuseScore_General.sf3",
+    "sf2/default-GM.sf2",
+    "sf3/default-GM.sf3",
 )
 """Below /usr/share/sounds, lossless ones first; Debian's musescore-general-soundfont-lossless, fluid-soundfont-gm."""
 SOUNDS = Path("/usr/share/sounds")
@@ -45,8 +50,13 @@ def find_soundfont(given: Path | None = None) -> Path:
 
 
 def render_all(
-    tunes: Sequence[SourceFile], folder: Path, soundfont: Path, minutes: float, sample_rate: int,
-    report: Callable[[str], None], progress: Callable[[int, int], None] = lambda done, whole: None,
+    tunes: Sequence[SourceFile],
+    folder: Path,
+    soundfont: Path,
+    minutes: float,
+    sample_rate: int,
+    report: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda done, whole: None,
 ) -> list[SourceFile]:
     """Render tunes in a random order to WAV files in `folder` until `minutes` are there; those that fail are reported.
 
@@ -80,7 +90,10 @@ def render(tune: Path, target: Path, soundfont: Path, sample_rate: int, time_out
     command = ["fluidsynth", "-ni", "-T", "wav", "-O", "float", "-r", str(sample_rate), "-F", raw, soundfont, tune]
     try:
         done = subprocess.run(
-            list(map(str, command)), timeout=time_out, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            list(map(str, command)),
+            timeout=time_out,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         if done.returncode or not raw.is_file():

@@ -26,7 +26,10 @@ class LmNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.tensors = nn.ParameterDict(
-            {name.replace(".", "/"): nn.Parameter(_initial(name, shape, config)) for name, shape in layout(config).items()}
+            {
+                name.replace(".", "/"): nn.Parameter(_initial(name, shape, config))
+                for name, shape in layout(config).items()
+            }
         )
 
     def __getitem__(self, name: str) -> nn.Parameter:
@@ -47,7 +50,9 @@ class LmNetwork(nn.Module):
                 logits = self._logits(plane, states[rows])
                 costs[plane, rows] = functional.cross_entropy(logits.float(), flat[plane, rows], reduction="none")
             if plane + 1 < planes:
-                states = states + functional.embedding(_row(flat[plane], self._table(f"within.{plane}")), self._table(f"within.{plane}"))
+                states = states + functional.embedding(
+                    _row(flat[plane], self._table(f"within.{plane}")), self._table(f"within.{plane}")
+                )
         return costs.view(planes, batch, length).transpose(0, 1)
 
     def matrices(self) -> Iterator[nn.Parameter]:
@@ -82,7 +87,9 @@ class LmNetwork(nn.Module):
     def _attend(self, name: str, normal: torch.Tensor) -> torch.Tensor:
         batch, length, width = normal.shape
         heads = self.config.heads
-        queries, keys, values = self._linear(f"{name}.qkv", normal).view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+        queries, keys, values = (
+            self._linear(f"{name}.qkv", normal).view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+        )
         scores = queries @ keys.transpose(-1, -2) / math.sqrt(width // heads)
         weights = (scores + self._biases(name, length).to(scores.dtype)).softmax(-1)
         context = (weights.to(values.dtype) @ values).transpose(1, 2).reshape(batch, length, width)

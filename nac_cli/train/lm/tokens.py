@@ -40,7 +40,10 @@ class Sequence:
 
 
 def tokenise(
-    corpus: Path, target: Path, model: Codec, seed: int = 0,
+    corpus: Path,
+    target: Path,
+    model: Codec,
+    seed: int = 0,
     progress: Callable[[int, int], bool] = lambda done, whole: False,
 ) -> int:
     """Code the recordings of a prepared corpus into the folder `target`; how many are there at the end.
@@ -55,7 +58,9 @@ def tokenise(
     """
     _, most = LIMITS["codebook_sizes"]
     if max(model.spec.codebook_sizes) > most:
-        raise ModelError(f"{model.spec.name} cannot have a language model: that is for codebooks of {most} codes at most")
+        raise ModelError(
+            f"{model.spec.name} cannot have a language model: that is for codebooks of {most} codes at most"
+        )
     target.mkdir(parents=True, exist_ok=True)
     _claim(target, model)
     done = {sequence.item for sequence in _read_index(target)}

@@ -17,7 +17,16 @@ def walked(folder: Folder, **options) -> tuple[set[str], dict[str, str]]:
 
 
 def test_every_file_is_found_whatever_its_name(tmp_path):
-    names = ["plain", "two words", "-dash", "new\nline", "\u00fcml\u00e4ut", os.fsdecode(b"latin-\xe9"), ".hidden", "d/d/d/deep"]
+    names = [
+        "plain",
+        "two words",
+        "-dash",
+        "new\nline",
+        "\u00fcml\u00e4ut",
+        os.fsdecode(b"latin-\xe9"),
+        ".hidden",
+        "d/d/d/deep",
+    ]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"1")

@@ -75,14 +75,18 @@ def test_tasks_are_done_and_workers_that_die_replaced(hire, capfd):
     assert len(finished) == 62 and 31 not in finished
     assert all(finished[n] == 2 * tasks[n].payload for n in finished if isinstance(tasks[n].payload, int))
     assert finished[30].exit_code == 3 and "on purpose" in finished[32].message
-    assert [crash.alone for crash in crashes if crash.given_up] == [True] and {c.task for c in crashes if c.given_up} == {31}
+    assert [crash.alone for crash in crashes if crash.given_up] == [True] and {
+        c.task for c in crashes if c.given_up
+    } == {31}
     assert any(isinstance(event, Moved) for event in events)
     assert all("worker process has died" in crash.reason for crash in crashes)
     pool.close()
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(("wrong", "code", "said"), [("refuse", 7, "node .*: no such model"), ("die", 1, "before they begin")])
+@pytest.mark.parametrize(
+    ("wrong", "code", "said"), [("refuse", 7, "node .*: no such model"), ("die", 1, "before they begin")]
+)
 def test_work_that_cannot_begin(hire, wrong, code, said):
     pool = hire(Doubling(wrong))
     with pytest.raises(Refused, match=said) as error:
@@ -127,7 +131,9 @@ def test_a_library_while_a_node_is_lost(cluster, hire, run, library, settings, t
 
     def watch(job, event):
         node = cluster.list_all_nodes()[-1]
-        busy = [hired.batch for hired in pool._workers if hired.home and hired.home.node == node.node_id and hired.batch]
+        busy = [
+            hired.batch for hired in pool._workers if hired.home and hired.home.node == node.node_id and hired.batch
+        ]
         if isinstance(event, Done) and not lost and any(job in batch.values() for batch in busy):
             lost.append(node)
             cluster.remove_node(node, allow_graceful=False)

@@ -8,6 +8,7 @@ import zlib
 
 def png(width: int, height: int) -> bytes:
     """A black picture of eight bits a sample, RGB."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 

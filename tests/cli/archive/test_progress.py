@@ -59,7 +59,20 @@ def test_a_terminal_sees_all_files_and_those_of_the_workers(tmp_path, models):
         (tmp_path / "music").mkdir(exist_ok=True)
         write_sound(tmp_path / "music" / f"song {number}.wav", seconds=0.5, channels=2)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "nac_cli", "archive", "music", "small", "--model", TINY, "-q", "2", "--workers", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "nac_cli",
+        "archive",
+        "music",
+        "small",
+        "--model",
+        TINY,
+        "-q",
+        "2",
+        "--workers",
+        "1",
+    ]
     environment = os.environ | {
         "PYTHONPATH": str(ROOT), "NAC_MODELS": str(models), "TERM": "xterm", "COLUMNS": "200", "OMP_NUM_THREADS": "1",
     }  # fmt: skip

@@ -83,7 +83,20 @@ def test_a_dry_run_writes_nothing(archive, library, tmp_path):
 
 def test_a_guess_is_near_the_truth(nac, library, tmp_path):
     write_sound(library / "long.wav", seconds=20.0, channels=2)
-    args = ("archive", library, tmp_path / "small", "--model", TINY, "-b", "3k", "--include", "long.wav", "--json", "--workers", 1)
+    args = (
+        "archive",
+        library,
+        tmp_path / "small",
+        "--model",
+        TINY,
+        "-b",
+        "3k",
+        "--include",
+        "long.wav",
+        "--json",
+        "--workers",
+        1,
+    )
     guess = json.loads(nac(*args, "--dry-run").stdout)
     result = json.loads(nac(*args).stdout.splitlines()[-1])
     assert guess["bytes"] == pytest.approx(result["bytes"], rel=0.05)

@@ -34,11 +34,17 @@ def write_snac(folder: Path) -> Path:
     model = family_model("snac-tiny")
     config = model.config
     theirs = {
-        "sampling_rate": config.sample_rate, "encoder_rates": list(config.strides),
-        "decoder_rates": list(config.strides[::-1]), "encoder_dim": config.encoder_width,
-        "decoder_dim": config.decoder_width, "attn_window_size": config.attention_window,
-        "vq_strides": list(config.plane_strides), "codebook_size": config.codebook_size,
-        "codebook_dim": config.codebook_dim, "noise": True, "depthwise": True,
+        "sampling_rate": config.sample_rate,
+        "encoder_rates": list(config.strides),
+        "decoder_rates": list(config.strides[::-1]),
+        "encoder_dim": config.encoder_width,
+        "decoder_dim": config.decoder_width,
+        "attn_window_size": config.attention_window,
+        "vq_strides": list(config.plane_strides),
+        "codebook_size": config.codebook_size,
+        "codebook_dim": config.codebook_dim,
+        "noise": True,
+        "depthwise": True,
     }
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(theirs))
@@ -243,7 +249,10 @@ def test_a_taae_is_divided_into_other_planes_after_training(nac, folder, tmp_pat
     result = nac("models", "import", trained, "--config", levels, "--name", "taae-400")
     assert result.exit_code == 0, result.stderr
     file = zoo.find("taae-400")
-    assert file.spec.codebook_sizes == (6**6,) and weights.load_state(trained).keys() == weights.load_state(file.path).keys()
+    assert (
+        file.spec.codebook_sizes == (6**6,)
+        and weights.load_state(trained).keys() == weights.load_state(file.path).keys()
+    )
     sound = write_sound(tmp_path / "a.wav", seconds=3.0)
     assert nac("compress", sound, "--model", "taae-400").exit_code == 0
     assert nac("decompress", tmp_path / "a.nac", "-o", tmp_path / "b.wav").exit_code == 0

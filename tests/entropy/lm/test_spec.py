@@ -126,9 +126,7 @@ def test_lengths_that_are_not(plain, bad):
     names = ("channels", "pairs", "sizes", "strides", "num_frames", "step_frames", "node_frames")
     assert data[12] == 3
     with pytest.raises(ValueError, match="corrupt"):
-        decode_payload(
-            data[:12] + bad + data[13:], 2, Layout(*(wanted[name] for name in names)), language_model=plain
-        )
+        decode_payload(data[:12] + bad + data[13:], 2, Layout(*(wanted[name] for name in names)), language_model=plain)
 
 
 def test_config_keys_and_limits():
@@ -142,8 +140,7 @@ def test_tensors_and_their_ranges(changes):
     """The reference decoder's list, which is that of B.3, against the package's."""
     config = small(**changes)
     ours = {
-        name: (field.dtype.__name__, list(field.shape), field.low, field.high)
-        for name, field in layout(config).items()
+        name: (field.dtype.__name__, list(field.shape), field.low, field.high) for name, field in layout(config).items()
     }
     types = {"I8": "int8", "I32": "int32", "U8": "uint8"}
     theirs = {name: (types[kind], *form) for name, kind, *form in forms(json.loads(config.to_json()))}

@@ -93,10 +93,23 @@ def test_tensors_of_another_form(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"layers": 10**9}, {"layers": "2"}, {"layers": True}, {"layers": 2.0}, {"width": 17}, {"window": 0},
-        {"codebook_sizes": []}, {"codebook_sizes": [7, 16, 2**20]}, {"codebook_sizes": [2] * 128}, {"strides": [1]},
-        {"codebook_sizes": 7}, {"strides": [1, 1, "1"]}, {"attention_total": 132105}, {"shared_hidden": 1},
-        {"unknown": 1}, {"head_width": None}, {"width": 2048, "heads": 1},
+        {"layers": 10**9},
+        {"layers": "2"},
+        {"layers": True},
+        {"layers": 2.0},
+        {"width": 17},
+        {"window": 0},
+        {"codebook_sizes": []},
+        {"codebook_sizes": [7, 16, 2**20]},
+        {"codebook_sizes": [2] * 128},
+        {"strides": [1]},
+        {"codebook_sizes": 7},
+        {"strides": [1, 1, "1"]},
+        {"attention_total": 132105},
+        {"shared_hidden": 1},
+        {"unknown": 1},
+        {"head_width": None},
+        {"width": 2048, "heads": 1},
     ],
 )
 def test_configs_that_make_no_sense(tmp_path, change):

@@ -17,18 +17,39 @@ import torch
 
 GOLDENS = Path(__file__).parent
 DAC = {
-    "sample_rate": 16_000, "encoder_dim": 8, "encoder_rates": [2, 4, 5, 8], "latent_dim": 32, "decoder_dim": 128,
-    "decoder_rates": [8, 5, 4, 2], "n_codebooks": 4, "codebook_size": 64, "codebook_dim": 8,
+    "sample_rate": 16_000,
+    "encoder_dim": 8,
+    "encoder_rates": [2, 4, 5, 8],
+    "latent_dim": 32,
+    "decoder_dim": 128,
+    "decoder_rates": [8, 5, 4, 2],
+    "n_codebooks": 4,
+    "codebook_size": 64,
+    "codebook_dim": 8,
 }
 SNAC = {
-    "sampling_rate": 16_000, "encoder_dim": 8, "encoder_rates": [2, 3, 8, 8], "decoder_dim": 128,
-    "decoder_rates": [8, 8, 3, 2], "attn_window_size": 8, "codebook_size": 64, "codebook_dim": 8, "vq_strides": [4, 2, 1],
-    "noise": True, "depthwise": True,
+    "sampling_rate": 16_000,
+    "encoder_dim": 8,
+    "encoder_rates": [2, 3, 8, 8],
+    "decoder_dim": 128,
+    "decoder_rates": [8, 8, 3, 2],
+    "attn_window_size": 8,
+    "codebook_size": 64,
+    "codebook_dim": 8,
+    "vq_strides": [4, 2, 1],
+    "noise": True,
+    "depthwise": True,
 }
 """Arguments of the packages' classes; our `dac-tiny` and `snac-tiny`."""
 TRANSFORMERS = {
-    "model_type": "dac", "sampling_rate": 16_000, "downsampling_ratios": [2, 4, 5, 8], "encoder_hidden_size": 8,
-    "decoder_hidden_size": 128, "n_codebooks": 4, "codebook_size": 64, "codebook_dim": 8,
+    "model_type": "dac",
+    "sampling_rate": 16_000,
+    "downsampling_ratios": [2, 4, 5, 8],
+    "encoder_hidden_size": 8,
+    "decoder_hidden_size": 128,
+    "n_codebooks": 4,
+    "codebook_size": 64,
+    "codebook_dim": 8,
 }
 
 
@@ -42,8 +63,12 @@ def _weight(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     if name.endswith("inv_freq"):
         return torch.zeros(shape)
     count = int(np.prod(shape))
-    integers = (np.arange(count, dtype=np.uint64) + np.uint64(zlib.crc32(name.encode()))) * np.uint64(0x9E3779B97F4A7C15)
-    values = ((integers ^ (integers >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(40)).astype(np.float64)
+    integers = (np.arange(count, dtype=np.uint64) + np.uint64(zlib.crc32(name.encode()))) * np.uint64(
+        0x9E3779B97F4A7C15
+    )
+    values = ((integers ^ (integers >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(40)).astype(
+        np.float64
+    )
     values = torch.from_numpy(values / 2**23 - 1).reshape(shape).float()
     if name.endswith("alpha"):
         return 1.25 + 0.75 * values
@@ -69,7 +94,9 @@ def main() -> None:
         _save("dac-tiny", model, wav, z, codes.unbind(1), model.decode(model.quantizer.from_codes(codes)[0]))
 
         model_type, config_type = transformers_dac()
-        model = _filled(model_type(config_type(**{key: value for key, value in TRANSFORMERS.items() if key != "model_type"})))
+        model = _filled(
+            model_type(config_type(**{key: value for key, value in TRANSFORMERS.items() if key != "model_type"}))
+        )
         z, codes = model.encoder(wav), model.encode(wav).audio_codes
         _save("dac-transformers", model, wav, z, codes.unbind(1), model.decode(audio_codes=codes).audio_values[:, None])
 

@@ -63,7 +63,9 @@ def test_everyone_gets_their_own(together):
     wavs = [sound(100 * number, items=1 + number % 3) for number in range(12)]
     results = encode_all(codec, SharedEncoder(codec, together), wavs)
     for wav, encoded in zip(wavs, results, strict=True):
-        assert torch.equal(encoded.codes[0], wav[:, 0, :1].long()) and torch.equal(encoded.codes[1], 2 * wav[:, 0, :1].long())
+        assert torch.equal(encoded.codes[0], wav[:, 0, :1].long()) and torch.equal(
+            encoded.codes[1], 2 * wav[:, 0, :1].long()
+        )
         assert torch.equal(encoded.distortion[:, 0, 0], wav[:, 0, 0])
     assert len(codec.batches) == (2 if together else 12) and sum(codec.batches) == sum(map(len, wavs))
 

@@ -43,7 +43,8 @@ def domains_of(signals: np.ndarray) -> dict[str, int]:
     peak = spectra.argmax(1) * RATE / signals.shape[1]
     tonal = spectra.max(1) > 30 * spectra.mean(1)
     return {
-        "speech": int((tonal & (np.abs(peak - 440) < 5)).sum()), "env": int((tonal & (np.abs(peak - 1760) < 5)).sum()),
+        "speech": int((tonal & (np.abs(peak - 440) < 5)).sum()),
+        "env": int((tonal & (np.abs(peak - 1760) < 5)).sum()),
         "music": int((~tonal).sum()),
     }
 
@@ -71,7 +72,7 @@ def test_a_mix_holds_two_sources(corpus):
 
 def test_narrowing_leaves_nothing_on_top(corpus):
     narrow = draws(Excerpts(corpus, LENGTH, {"music": 1.0}, 0.0, Augmentation(0.0, 1.0, 0.0)), 10)
-    power = (np.abs(np.fft.rfft(narrow)) ** 2)
+    power = np.abs(np.fft.rfft(narrow)) ** 2
     top = power[:, round(17_000 * LENGTH / RATE) :].sum(1) / power.sum(1)
     assert (top < 1e-4).all()
 

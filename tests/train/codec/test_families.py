@@ -15,8 +15,10 @@ from tests.train.codec.micro import MICRO, some_batches
 
 PLAYED = {"adv/gen", "adv/feature", "vq/commitment", "vq/codebook", "loss"}
 LOSSES = {
-    "encodec": {"mel/encodec", "waveform/loss"} | PLAYED, "encodec stereo": {"mel/encodec", "waveform/loss"} | PLAYED,
-    "dac": {"mel/loss"} | PLAYED, "snac": {"mel/loss"} | PLAYED,
+    "encodec": {"mel/encodec", "waveform/loss"} | PLAYED,
+    "encodec stereo": {"mel/encodec", "waveform/loss"} | PLAYED,
+    "dac": {"mel/loss"} | PLAYED,
+    "snac": {"mel/loss"} | PLAYED,
     "taae": {"stft/magnitude", "waveform/loss", "adv/feature", "loss"},
 }
 CLOSENESS = {"encodec": "mel/encodec", "encodec stereo": "mel/encodec", "taae": "stft/magnitude"}

@@ -27,7 +27,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, tones, tmp_path, stop):
     train(resumed, tones)
     assert resumed.step == config.steps
     pairs = [
-        (run.model.state_dict(), resumed.model.state_dict()), (run.ema.state_dict(), resumed.ema.state_dict()),
+        (run.model.state_dict(), resumed.model.state_dict()),
+        (run.ema.state_dict(), resumed.ema.state_dict()),
         (run.codebooks.state().state_dict(), resumed.codebooks.state().state_dict()),
         (run.adversary.discriminators.state_dict(), resumed.adversary.discriminators.state_dict()),
     ]

@@ -20,7 +20,13 @@ from nac_cli.train.corpus.prepare import find_audio, prepare
 from nac_cli.train.records import PRESETS, AdversaryConfig, to_json
 
 CONFIG = replace(
-    PRESETS["nac-44k-tiny"], steps=8, batch_size=4, quantizer_start=3, warmup_steps=1, revive_every=4, revive_below=0.5,
+    PRESETS["nac-44k-tiny"],
+    steps=8,
+    batch_size=4,
+    quantizer_start=3,
+    warmup_steps=1,
+    revive_every=4,
+    revive_below=0.5,
     adversary=AdversaryConfig(kinds=("stft",), windows=(512,), channels=4, warmup_steps=2),
 )
 PROGRAM = """

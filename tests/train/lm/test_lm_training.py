@@ -26,8 +26,18 @@ from tests.helpers.codecs import write_tiny_model
 
 RATE = 44_100
 SMALL = replace(
-    PRESETS["nac-lm-tiny"], width=16, heads=2, feed_width=32, head_width=16, embedding_rank=8, steps=40, batch_size=2,
-    sequence_frames=64, warmup_steps=2, adam_rate=1e-2, muon_rate=1e-2,
+    PRESETS["nac-lm-tiny"],
+    width=16,
+    heads=2,
+    feed_width=32,
+    head_width=16,
+    embedding_rank=8,
+    steps=40,
+    batch_size=2,
+    sequence_frames=64,
+    warmup_steps=2,
+    adam_rate=1e-2,
+    muon_rate=1e-2,
 )
 
 

@@ -55,5 +55,7 @@ def band_slices(bins: int, edges: tuple[float, ...]) -> list[slice]:
 def _convolutions(channels: int) -> list[nn.Conv2d]:
     halving = [nn.Conv2d(channels, channels, (3, 9), (1, 2), padding=(1, 4)) for _ in range(3)]
     return [
-        nn.Conv2d(2, channels, (3, 9), padding=(1, 4)), *halving, nn.Conv2d(channels, channels, (3, 3), padding=(1, 1))
+        nn.Conv2d(2, channels, (3, 9), padding=(1, 4)),
+        *halving,
+        nn.Conv2d(channels, channels, (3, 3), padding=(1, 1)),
     ]
