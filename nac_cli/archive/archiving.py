@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from nac_cli.archive.settings import Settings
 from nac_cli.archive.workers.pool import Tell
 from nac_cli.errors import AudioError, NacError
 from nac_cli.failures import Failure, explain
+from nac_cli.files import sha256_of
 from nac_cli.pipelines.verify import verify
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ class Archiver:
             report = self._compressor(
                 source, place, check=work.check, progress=lambda done, whole: tell(index, done, whole)
             )
-            size, sha256 = place.stat().st_size, hash_of(place)
-            source_sha256 = hash_of(source) if work.hashed else None
+            size, sha256 = place.stat().st_size, sha256_of(place).hex()
+            source_sha256 = sha256_of(source).hex() if work.hashed else None
             self._unchanged(job.path, found)
         settings = work.settings
         return Done(
@@ -126,7 +126,7 @@ class Archiver:
     def _copied(self, job: Job, found: Found, source: Path) -> Copied:
         with self._work.target.writing(job.target, found.mtime_ns) as place:
             shutil.copyfile(source, place)
-            size, sha256 = place.stat().st_size, hash_of(place)
+            size, sha256 = place.stat().st_size, sha256_of(place).hex()
             self._unchanged(job.path, found)
         return Copied(
             job.path, job.target, found.size, found.mtime_ns, sha256 if self._work.hashed else None, size, sha256, now()
@@ -139,7 +139,7 @@ class Archiver:
         if before is None:
             return None
         with target.reading(job.target) as path:
-            now_is = {"bytes": path.stat().st_size, "sha256": hash_of(path), "time": now()}
+            now_is = {"bytes": path.stat().st_size, "sha256": sha256_of(path).hex(), "time": now()}
             if not _holds_the_same(path, now_is["sha256"], before):
                 return None
             with target.writing(job.target, before.source_mtime_ns) as place:
@@ -172,15 +172,6 @@ def _holds_the_same(path: Path, sha256: str, before: Done | Copied) -> bool:
     stream = report.stream
     shape = stream.num_samples, stream.sample_rate, stream.channels
     return report.sound and shape == (before.samples, before.sample_rate, before.channels)
-
-
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def now() -> str:

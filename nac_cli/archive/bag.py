@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,13 +23,13 @@ from pathlib import Path
 
 from nac_cli import __version__, failures
 from nac_cli.archive import journal
-from nac_cli.archive.archiving import hash_of
 from nac_cli.archive.inventory import Inventory, Kept, take_inventory
 from nac_cli.archive.journal import JOURNAL, Failed, Ledger
 from nac_cli.archive.naming import fold_case
 from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.places.place import Place
 from nac_cli.errors import AudioError, CorruptStream, OutputExists, UsageError
+from nac_cli.files import new_folder, sha256_of
 
 BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 MANIFEST = "manifest-sha256.txt"
@@ -87,7 +86,6 @@ def export_bag(
         _write_tags(folder, hashes, size, info or {})
         if archive.records(JOURNAL) != records:
             raise AudioError(f"{archive.name}: has changed meanwhile; run again when nothing works on it")
-        _flush()
     renamed = tuple((path, name) for path, name in sorted(names.items()) if path != name)
     return Bag(len(hashes), size, linked, renamed)
 
@@ -131,7 +129,7 @@ def _place(source: Path, place: Path, copy: bool) -> bool:
 
 
 def _checked_hash(file: Path, path: str, entry: Kept | None) -> str:
-    sha256 = hash_of(file)
+    sha256 = sha256_of(file).hex()
     if entry is not None and entry.sha256 != sha256:
         raise CorruptStream(
             f"{path}: has changed since it was archived (another SHA-256 than in the journal); nac archive verify "
@@ -154,7 +152,7 @@ def _write_journal(data: Path, records: bytes, ledger: Ledger, names: Mapping[st
             if isinstance(last, Failed):
                 renamed.append(replace(last, target=name))
     journal.append(Folder(data), renamed)
-    return hash_of(file)
+    return sha256_of(file).hex()
 
 
 def _write_tags(folder: Path, hashes: Mapping[str, str], size: int, info: Mapping[str, str]) -> None:
@@ -170,7 +168,7 @@ def _write_tags(folder: Path, hashes: Mapping[str, str], size: int, info: Mappin
     }
     for name, text in tags.items():
         (folder / name).write_bytes(text.encode("utf-8"))
-    lines = [f"{hash_of(folder / name)}  {name}\n" for name in tags]
+    lines = [f"{sha256_of(folder / name).hex()}  {name}\n" for name in tags]
     (folder / f"tag{MANIFEST}").write_bytes("".join(lines).encode("ascii"))
 
 
@@ -187,18 +185,8 @@ def _beside(target: Path) -> Iterator[Path]:
         raise OutputExists(f"{target}: already exists; a bag is made in a new folder")
     if not target.absolute().parent.is_dir():
         raise AudioError(f"{target}: its folder does not exist; make it first")
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
-        beside.mkdir()
-        yield beside
-        os.rename(beside, target)
+        with new_folder(target) as beside:
+            yield beside
     except OSError as error:
         raise AudioError(failures.explain(error).message) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _flush() -> None:
-    """What was written is on the disk before the bag has its name."""
-    if hasattr(os, "sync"):
-        os.sync()

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nac_cli.archive.archiving import hash_of
 from nac_cli.archive.inventory import Inventory, Kept, at_hand, files_of, named, results
 from nac_cli.archive.journal import JOURNAL, Copied, Done
 from nac_cli.archive.naming import fold_case, give_names, suffix_of, usual
@@ -22,6 +21,7 @@ from nac_cli.archive.workers.schedule import Task
 from nac_cli.audio import EXTENSIONS, WRITES
 from nac_cli.errors import CorruptStream, FormatError, NacError, OutputExists, PartlyDecoded, TokenMismatch, UsageError
 from nac_cli.failures import Failure, explain
+from nac_cli.files import sha256_of
 
 DEFAULT_FORMAT = "flac"
 """Loses nothing, holds all tags and pictures in the one way that all players know, and is half as large as WAV."""
@@ -212,7 +212,7 @@ class Restoring:
         self, entry: Copied, file: Path, place: Path, strict: bool, progress: Callable[[float, float | None], None]
     ) -> Restored:
         shutil.copyfile(file, place)
-        changed = hash_of(place) != entry.sha256
+        changed = sha256_of(place).hex() != entry.sha256
         damage = ("has changed since it was archived (another SHA-256 than in the journal)",) if changed else ()
         return Restored(place.stat().st_size, 0.0, (), damage, PartlyDecoded.exit_code if changed else 0)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nac_cli.archive.archiving import hash_of
 from nac_cli.archive.inventory import Inventory, Kept, at_hand, named, results
 from nac_cli.archive.journal import Done
 from nac_cli.archive.places.place import Place
@@ -15,6 +14,7 @@ from nac_cli.archive.workers.pool import Labour, Moved, Pool, Tell
 from nac_cli.archive.workers.schedule import Task
 from nac_cli.errors import CorruptStream, NacError
 from nac_cli.failures import Failure, explain
+from nac_cli.files import sha256_of
 
 LEVELS = ("files", "structure", "tokens", "full")
 
@@ -72,7 +72,7 @@ class Verifying:
         size = file.stat().st_size
         if size != entry.bytes:
             wrong.append(CorruptStream(f"has {size} bytes, the journal says {entry.bytes}"))
-        elif hash_of(file) != entry.sha256:
+        elif sha256_of(file).hex() != entry.sha256:
             wrong.append(CorruptStream("has changed since it was archived (another SHA-256 than in the journal)"))
         if self.level == "files" or not isinstance(entry, Done):
             return wrong

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from nac_cli.archive.places.place import LOCK, PRIVATE, Found, Skip, joined_parts, parts_of
 from nac_cli.errors import UsageError
+from nac_cli.files import replacing
 
 UNFINISHED = f"{PRIVATE}/unfinished"
 
@@ -52,15 +53,10 @@ class Folder:
         target = self.root / path
         beside = self.root / UNFINISHED / uuid.uuid4().hex
         beside.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(target, beside=beside):
             yield beside
             os.utime(beside, ns=(mtime_ns, mtime_ns))
-            with open(beside, "rb+") as file:
-                os.fsync(file.fileno())
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
 
     def append(self, path: str, data: bytes) -> None:
         path = (self._parts(path) or [path])[-1]

@@ -14,7 +14,7 @@ if find_spec("ray") is None:  # not imported: it reads the environment when it i
     pytest.skip("ray is not installed: pip install 'nac-cli[archive]'", allow_module_level=True)
 
 from nac_cli.archive import journal
-from nac_cli.archive.archiving import Archiving, hash_of  # noqa: E402
+from nac_cli.archive.archiving import Archiving  # noqa: E402
 from nac_cli.archive.journal import Crashed, Done  # noqa: E402
 from nac_cli.archive.library import archive, survey  # noqa: E402
 from nac_cli.archive.places.folder import Folder  # noqa: E402
@@ -27,6 +27,7 @@ from nac_cli.archive.workers.ray_cluster import QUIET  # noqa: E402
 from nac_cli.archive.workers.ray_pool import RayPool  # noqa: E402
 from nac_cli.archive.workers.schedule import Crash, Task, perform_all  # noqa: E402
 from nac_cli.errors import UsageError  # noqa: E402
+from nac_cli.files import sha256_of  # noqa: E402
 from tests.archive.workers.works import Doubling  # noqa: E402
 from tests.cli.sounds import write_sound  # noqa: E402
 
@@ -148,7 +149,7 @@ def test_a_library_while_a_node_is_lost(cluster, hire, run, library, settings, t
     assert lost and (tally.done, tally.failed) == (34, [])
     here, there = journal.read(Folder(tmp_path / "here")).last, journal.read(target).last
     assert {path: entry.sha256 for path, entry in there.items()} == {path: entry.sha256 for path, entry in here.items()}
-    assert all(hash_of(target.root / entry.target) == entry.sha256 for entry in there.values())
+    assert all(sha256_of(target.root / entry.target).hex() == entry.sha256 for entry in there.values())
     told = Counter(type(entry).__name__ for entry in journal._entries(target.records(journal.JOURNAL)))
     assert told["Done"] == 34 and told["Crashed"] == tally.crashes
     assert len(survey(source, target, settings).plan.jobs) == 0

@@ -129,7 +129,7 @@ def test_what_cannot_be_imported(nac, folder, checkpoint, lm_models, tmp_path, m
 
 
 def test_a_folder_that_takes_no_model(nac, folder, checkpoint, tmp_path, monkeypatch):
-    (folder / "snac-tiny.safetensors.part").mkdir(parents=True)  # where the file would be written first
+    (folder / "snac-tiny.safetensors").mkdir(parents=True)  # where the file would be written
     assert nac("models", "import", checkpoint).exit_code == 3
     monkeypatch.setenv("NAC_MODELS", str(checkpoint / "config.json" / "models"))
     assert nac("models", "import", checkpoint).exit_code == 3
