@@ -15,7 +15,7 @@ from nac_cli.archive.journal import Copied, Done
 from nac_cli.archive.places.place import Found, Place
 from nac_cli.archive.plan import Job
 from nac_cli.archive.settings import Settings
-from nac_cli.archive.workers.pool import Tell
+from nac_cli.archive.workers.pool import OnProgress
 from nac_cli.errors import AudioError, NacError
 from nac_cli.failures import Failure, explain
 from nac_cli.files import sha256_of
@@ -65,18 +65,18 @@ class Archiving:
 
 
 class Archiver:
-    """A worker's `Labour`: yields `Done`, `Copied` or `Failure` for each job."""
+    """A `Worker` that compresses or copies files: the result of a job is `Done`, `Copied` or a `Failure`."""
 
     def __init__(self, work: Archiving, compressor: Compressor, files_at_once: int):
         self._work, self._compressor, self._files_at_once = work, compressor, files_at_once
 
-    def __call__(self, jobs: Sequence[Job], tell: Tell) -> Iterator[tuple[int, Done | Copied | Failure]]:
+    def run(self, jobs: Sequence[Job], progress: OnProgress) -> Iterator[tuple[int, Done | Copied | Failure]]:
         with ThreadPoolExecutor(min(self._files_at_once, len(jobs))) as threads:
-            futures = {threads.submit(self._one, job, index, tell): index for index, job in enumerate(jobs)}
+            futures = {threads.submit(self._one, job, index, progress): index for index, job in enumerate(jobs)}
             for future in as_completed(futures):
                 yield futures[future], future.result()
 
-    def _one(self, job: Job, index: int, tell: Tell) -> Done | Copied | Failure:
+    def _one(self, job: Job, index: int, progress: OnProgress) -> Done | Copied | Failure:
         try:
             found = self._unchanged(job.path, None)
             if (kept := self._kept(job)) is not None:
@@ -84,7 +84,7 @@ class Archiver:
             with self._work.source.reading(job.path) as source:
                 try:
                     if job.sound:
-                        return self._compressed(job, found, source, index, tell)
+                        return self._compressed(job, found, source, index, progress)
                     return self._copied(job, found, source)
                 except NacError as error:  # which knows the file by the name that it has here
                     failure = explain(error)
@@ -92,11 +92,11 @@ class Archiver:
         except Exception as error:  # whatever one file did, the others still have their turn
             return explain(error)
 
-    def _compressed(self, job: Job, found: Found, source: Path, index: int, tell: Tell) -> Done:
+    def _compressed(self, job: Job, found: Found, source: Path, index: int, progress: OnProgress) -> Done:
         started, work = time.monotonic(), self._work
         with work.target.writing(job.target, found.mtime_ns) as place:
             report = self._compressor(
-                source, place, check=work.check, progress=lambda done, whole: tell(index, done, whole)
+                source, place, check=work.check, progress=lambda done, whole: progress(index, done, whole)
             )
             size, sha256 = place.stat().st_size, sha256_of(place).hex()
             source_sha256 = sha256_of(source).hex() if work.hashed else None

@@ -12,7 +12,7 @@ from nac_cli.archive import journal
 from nac_cli.archive.journal import Copied, Done, Ledger
 from nac_cli.archive.places.place import Found, Place
 from nac_cli.archive.plan import Patterns
-from nac_cli.archive.workers.pool import Moved, Pool
+from nac_cli.archive.workers.pool import Pool, Progressed
 from nac_cli.archive.workers.schedule import Crash, Task, perform_all
 from nac_cli.errors import AudioError, NacError
 from nac_cli.failures import Failure, explain
@@ -85,9 +85,9 @@ def named(entry: Kept, file: Path, failure: Failure) -> Failure:
 
 
 def results(tasks: Sequence[Task], pool: Pool) -> Iterator[tuple[int, Any]]:
-    """What came of each task, a `Failure` where workers die over it; and `Moved` now and then."""
+    """What came of each task, a `Failure` where workers die over it; and `Progressed` now and then."""
     for event in perform_all(tasks, pool):
-        if isinstance(event, Moved):
+        if isinstance(event, Progressed):
             yield event.task, event
         elif not isinstance(event, Crash):
             yield event.task, event.value

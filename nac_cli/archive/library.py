@@ -16,7 +16,7 @@ from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.places.place import Found, Place, checked
 from nac_cli.archive.plan import Job, Patterns, Plan, make_plan
 from nac_cli.archive.settings import Settings
-from nac_cli.archive.workers.pool import Finished, Moved, Pool
+from nac_cli.archive.workers.pool import Finished, Pool, Progressed
 from nac_cli.archive.workers.schedule import Crash, Task, perform_rounds
 from nac_cli.errors import AudioError, CorruptStream, UsageError
 from nac_cli.failures import Failure
@@ -64,7 +64,7 @@ class Tally:
                 self.copied += 1
 
 
-Watch = Callable[[Job, Outcome | Moved], None]
+Watch = Callable[[Job, Outcome | Progressed], None]
 """Told of each job how far it is and what came of it, when that is in the journal."""
 
 
@@ -129,12 +129,12 @@ def archive(
     tasks = [Task(job, job.found.size, len(ledger.suspicion(job.found))) for job in jobs]
     for told in perform_rounds(tasks, pool):
         for event in told:
-            if isinstance(event, Moved):
+            if isinstance(event, Progressed):
                 watch(jobs[event.task], event)
         outcomes = [
             (jobs[event.task], entry)
             for event in told
-            if not isinstance(event, Moved)
+            if not isinstance(event, Progressed)
             for entry in _entries(jobs[event.task], event, settings)
         ]
         journal.append(target, [entry for _, entry in outcomes])

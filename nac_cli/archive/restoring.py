@@ -16,7 +16,7 @@ from nac_cli.archive.naming import fold_case, give_names, suffix_of, usual
 from nac_cli.archive.places.place import PRIVATE, Found, Place
 from nac_cli.archive.plan import TIMES_NS, Patterns
 from nac_cli.archive.verifying import other_shape
-from nac_cli.archive.workers.pool import Labour, Moved, Pool, Tell
+from nac_cli.archive.workers.pool import OnProgress, Pool, Progressed, Worker
 from nac_cli.archive.workers.schedule import Task
 from nac_cli.audio import EXTENSIONS, WRITES
 from nac_cli.errors import CorruptStream, FormatError, NacError, OutputExists, PartlyDecoded, TokenMismatch, UsageError
@@ -136,14 +136,14 @@ class Restoring:
             widths = " or ".join(map(str, WRITES[self.format]))
             raise UsageError(f"{self.format.upper()} is written with {widths} bits, not {self.bits}")
 
-    def open(self) -> Labour:
+    def open(self) -> Worker:
         """Raises UsageError for a device that is not there."""
         from nac_cli.pipelines.models.opening import choose_device
 
         choose_device(self.device, self.threads)
-        return self._batch
+        return self
 
-    def _batch(self, pieces: Sequence[Piece], tell: Tell) -> Iterator[tuple[int, Restored | Failure]]:
+    def run(self, pieces: Sequence[Piece], progress: OnProgress) -> Iterator[tuple[int, Restored | Failure]]:
         from nac_cli.pipelines.chain.prefetch import Ahead
 
         with at_hand(self.archive, [piece.entry for piece in pieces]) as files:
@@ -154,20 +154,20 @@ class Restoring:
                     yield index, file
                     continue
                 ahead.before(index)
-                yield index, self._one(piece, file, index, tell)
+                yield index, self._one(piece, file, index, progress)
 
-    def _one(self, piece: Piece, file: Path, index: int, tell: Tell) -> Restored | Failure:
+    def _one(self, piece: Piece, file: Path, index: int, progress: OnProgress) -> Restored | Failure:
         """A file that is not sound gets the time of its making instead of its source's, so that nobody takes it for the
         whole, this command least of all."""
 
-        def progress(done: float, whole: float | None) -> None:
-            tell(index, done, whole)
+        def told(done: float, whole: float | None) -> None:
+            progress(index, done, whole)
 
         try:
             try:
-                return self._written(piece, file, piece.entry.source_mtime_ns, True, progress)
+                return self._written(piece, file, piece.entry.source_mtime_ns, True, told)
             except FormatError:
-                return self._written(piece, file, time.time_ns(), False, progress)
+                return self._written(piece, file, time.time_ns(), False, told)
         except Exception as error:  # whatever one file did, the others still have their turn
             return named(piece.entry, file, explain(error))
 
@@ -229,7 +229,7 @@ class Restoration:
     failed: list[tuple[Piece, Failure]] = field(default_factory=list)
 
 
-Watch = Callable[[Piece, "Restored | Failure | Moved"], None]
+Watch = Callable[[Piece, "Restored | Failure | Progressed"], None]
 """Told of each file how far it is, and what came of it."""
 
 

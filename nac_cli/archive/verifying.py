@@ -10,7 +10,7 @@ from nac_cli.archive.inventory import Inventory, Kept, at_hand, named, results
 from nac_cli.archive.journal import Done
 from nac_cli.archive.places.place import Place
 from nac_cli.archive.plan import Patterns
-from nac_cli.archive.workers.pool import Labour, Moved, Pool, Tell
+from nac_cli.archive.workers.pool import OnProgress, Pool, Progressed, Worker
 from nac_cli.archive.workers.schedule import Task
 from nac_cli.errors import CorruptStream, NacError
 from nac_cli.failures import Failure, explain
@@ -33,15 +33,15 @@ class Verifying:
     device: str = "auto"
     threads: int | None = None
 
-    def open(self) -> Labour:
+    def open(self) -> Worker:
         """Raises UsageError for a device that is not there."""
         if self.level == "full":
             from nac_cli.pipelines.models.opening import choose_device
 
             choose_device(self.device, self.threads)
-        return self._batch
+        return self
 
-    def _batch(self, entries: Sequence[Kept], tell: Tell) -> Iterator[tuple[int, float | Failure]]:
+    def run(self, entries: Sequence[Kept], progress: OnProgress) -> Iterator[tuple[int, float | Failure]]:
         with at_hand(self.archive, entries) as files:
             ahead = None
             if self.level in ("tokens", "full"):
@@ -55,11 +55,11 @@ class Verifying:
                     continue
                 if ahead is not None:
                     ahead.before(index)
-                yield index, self._one(entry, file, index, tell)
+                yield index, self._one(entry, file, index, progress)
 
-    def _one(self, entry: Kept, file: Path, index: int, tell: Tell) -> float | Failure:
+    def _one(self, entry: Kept, file: Path, index: int, progress: OnProgress) -> float | Failure:
         try:
-            wrong = self._wrong(entry, file, lambda done, whole: tell(index, done, whole))
+            wrong = self._wrong(entry, file, lambda done, whole: progress(index, done, whole))
         except Exception as error:  # whatever one file did, the others still have their turn
             return named(entry, file, explain(error))
         if not wrong:
@@ -110,7 +110,7 @@ class Verification:
     bad: list[tuple[str, Failure]] = field(default_factory=list)
 
 
-Watch = Callable[[Kept, "float | Failure | Moved"], None]
+Watch = Callable[[Kept, "float | Failure | Progressed"], None]
 """Told of each file how far it is, and what came of it."""
 
 
@@ -124,7 +124,7 @@ def verify_archive(
         entry = kept[number]
         if isinstance(value, Failure):
             sum_.bad.append((entry.target, value))
-        elif not isinstance(value, Moved):
+        elif not isinstance(value, Progressed):
             sum_.sound += 1
             sum_.bytes += entry.bytes
             sum_.seconds += value

@@ -9,15 +9,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.request import url2pathname
 
-from nac_cli.errors import CorruptStream, UsageError
+from nac_cli.errors import CorruptStream
 
 PRIVATE = ".nac"
 """The folder of an archive that holds its journal and what is being written; never part of a library."""
 LOCK = f"{PRIVATE}/lock"
 """Is there while a process has claimed a place."""
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 Skip = Callable[[str, str], None]
 """Told of a path that is left out, and why."""
@@ -70,23 +68,6 @@ class Place(Protocol):
 
     def folds_case(self) -> bool:
         """Whether names that differ in case alone are the same file. The place must be there."""
-
-
-def open_place(name: str) -> Place:
-    """The place that a path or a URL (`s3://bucket/folder`, whatever fsspec knows) names. A `file://` URL is a folder;
-    what has a percent sign in front of two digits is one byte there (RFC 8089)."""
-    from nac_cli.archive.places.folder import Folder
-
-    if name.startswith("file://"):
-        path = name.removeprefix("file://").removeprefix("localhost")
-        if not path.startswith("/"):
-            raise UsageError(f"{name}: a file on another machine; such a URL begins with file:///")
-        return Folder(Path(url2pathname(path)))
-    if _URL.match(name):
-        from nac_cli.archive.places.store import Store
-
-        return Store(name)
-    return Folder(Path(name))
 
 
 def checked(path: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nac_cli.archive.workers.pool import Moved
+from nac_cli.archive.workers.pool import Progressed
 from nac_cli.cli import options
 from nac_cli.cli.archive import options as archive_options
 from nac_cli.cli.archive.lists import LISTED, tell_first, warn_unreadable
@@ -50,7 +50,7 @@ def verify(archive, level, full, include, exclude, workers, engine, address, dev
     nac archive verify small/ --full --json
     """
     from nac_cli.archive.inventory import take_inventory
-    from nac_cli.archive.places.place import open_place
+    from nac_cli.archive.places.opening import open_place
     from nac_cli.archive.plan import Patterns
     from nac_cli.archive.verifying import Verification, Verifying, verify_archive
 
@@ -65,13 +65,13 @@ def verify(archive, level, full, include, exclude, workers, engine, address, dev
         sights = [(place, replace(next(iter(inventory.found.values())), mtime_ns=0))] if inventory.found else []
         with hands.at(work, len(kept), sights) as pool, steps(f"verifying ({level})", kept, out) as counter:
 
-            def watch(entry: Kept, event: float | Failure | Moved) -> None:
+            def watch(entry: Kept, event: float | Failure | Progressed) -> None:
                 counter.add(entry, event, isinstance(event, Failure))
                 if isinstance(event, Failure):
                     text = event.message.removeprefix(f"{entry.target}: ")
                     out.line(f"{entry.target}: {text}")
                     out.record({"file": entry.target, "exit_code": event.exit_code, "error": text})
-                elif not isinstance(event, Moved):
+                elif not isinstance(event, Progressed):
                     out.record({"file": entry.target, "exit_code": 0})
 
             found = verify_archive(inventory, pool, patterns, watch)
@@ -106,7 +106,7 @@ def status(archive, list_failed, zero, as_json) -> None:
     nac archive status small/
     nac archive status small/ --failed -0 | nac archive music/ small/ -b 6kbps --files-from -
     """
-    from nac_cli.archive.places.place import open_place
+    from nac_cli.archive.places.opening import open_place
     from nac_cli.archive.status import status as status_of
 
     if zero and not list_failed or list_failed and as_json:

@@ -79,12 +79,12 @@ class Workers:
     @contextmanager
     def at(self, work: Work, tasks: int, sights: Sequence[tuple[Place, Found]] = ()) -> Iterator[Pool]:
         """The workers at their work, no more than there are tasks; they end with the context. They must see the files
-        `sights` (see `Sighted`)."""
-        from nac_cli.archive.places.visibility import Sighted
+        `sights` (see `RequiresVisible`)."""
+        from nac_cli.archive.places.visibility import RequiresVisible
         from nac_cli.archive.workers.processes import ProcessPool
         from nac_cli.archive.workers.ray_pool import RayPool
 
-        work, most = Sighted(work, tuple(sights)), max(1, tasks)
+        work, most = RequiresVisible(work, tuple(sights)), max(1, tasks)
         pool: Pool
         if self.engine == "ray":
             pool = RayPool(work, self.count, most=most, address=self.address, device=self.device, threads=self.threads)

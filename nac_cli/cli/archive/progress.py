@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nac_cli.archive.journal import Crashed, Done, Failed, Outcome
-from nac_cli.archive.workers.pool import Moved
+from nac_cli.archive.workers.pool import Progressed
 from nac_cli.cli.output import Output, bars_on_stderr
 from nac_cli.cli.text import clock, counted, printable, size
 
@@ -39,8 +39,8 @@ class Progress:
     under_way: dict[str, tuple[float, float]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, job: Job, event: Outcome | Moved) -> None:
-        if isinstance(event, Moved):
+    def add(self, job: Job, event: Outcome | Progressed) -> None:
+        if isinstance(event, Progressed):
             read = min(event.done / event.whole, 1.0) if event.whole else 1.0
             self.under_way[job.path] = (READING * read * job.found.size, READING * event.done)
             return
@@ -108,7 +108,7 @@ class Board:
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
-    def watch(self, job: Job, event: Outcome | Moved) -> None:
+    def watch(self, job: Job, event: Outcome | Progressed) -> None:
         self.progress.add(job, event)
         if self._bars is not None:
             self._bars.update(self._whole, completed=self.progress.bytes_reached, description=self.progress.words())
@@ -117,8 +117,8 @@ class Board:
             self._told = time.monotonic()
             self._out.say(self.progress.words())
 
-    def _update_line(self, job: Job, event: Outcome | Moved) -> None:
-        if isinstance(event, Moved):
+    def _update_line(self, job: Job, event: Outcome | Progressed) -> None:
+        if isinstance(event, Progressed):
             line, before = self._lines[event.worker]
             self._lines[event.worker] = (line, job.path)
             packing = "" if event.whole else ", packing"

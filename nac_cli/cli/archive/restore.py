@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nac_cli.archive.workers.pool import Moved, Refused
+from nac_cli.archive.workers.pool import Progressed, Refused
 from nac_cli.cli import options
 from nac_cli.cli.archive import options as archive_options
 from nac_cli.cli.archive.check import archive_argument
@@ -57,7 +57,8 @@ def restore(
     """
     from nac_cli.archive.inventory import take_inventory
     from nac_cli.archive.library import check_places
-    from nac_cli.archive.places.place import LOCK, open_place
+    from nac_cli.archive.places.opening import open_place
+    from nac_cli.archive.places.place import LOCK
     from nac_cli.archive.plan import Patterns
     from nac_cli.archive.restoring import Restoration, Restoring, plan_restore, tidy
     from nac_cli.archive.restoring import restore as restore_all
@@ -78,8 +79,8 @@ def restore(
             sights = [(target, target.stat(LOCK))]
             with hands.at(work, len(entries), sights) as pool, steps("restoring", entries, out) as counter:
 
-                def watch(piece: Piece, event: Restored | Failure | Moved) -> None:
-                    counter.add(piece.entry, event, not isinstance(event, Moved) and event.exit_code != 0)
+                def watch(piece: Piece, event: Restored | Failure | Progressed) -> None:
+                    counter.add(piece.entry, event, not isinstance(event, Progressed) and event.exit_code != 0)
                     _tell(piece, event, out, messages)
 
                 done = restore_all(plan, pool, watch)
@@ -98,11 +99,11 @@ def _announce(plan: RestorePlan, out: Output) -> None:
         out.failed(error, file=piece.output, archived=piece.entry.target)
 
 
-def _tell(piece: Piece, event: Restored | Failure | Moved, out: Output, messages: Counter) -> None:
+def _tell(piece: Piece, event: Restored | Failure | Progressed, out: Output, messages: Counter) -> None:
     """An outcome, in JSON on stdout, and in words on stderr if it is bad. `messages` counts what is odd."""
     from nac_cli.archive.status import gist
 
-    if isinstance(event, Moved):
+    if isinstance(event, Progressed):
         return
     record = {"file": piece.output, "archived": piece.entry.target}
     if isinstance(event, Failure):
@@ -154,7 +155,7 @@ def export(archive, out_name, bagit, copy, info, as_json, quiet) -> None:
     nac archive export small/ bag/ --bagit --info 'Source-Organization=City Archive'
     """
     from nac_cli.archive.bag import export_bag
-    from nac_cli.archive.places.place import open_place
+    from nac_cli.archive.places.opening import open_place
 
     lines = dict(line.partition("=")[::2] for line in info)
     if any("=" not in line for line in info):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nac_cli.archive.journal import Crashed, Failed, Outcome
-from nac_cli.archive.workers.pool import Moved, Refused
+from nac_cli.archive.workers.pool import Progressed, Refused
 from nac_cli.cli import options
 from nac_cli.cli.archive import options as archive_options
 from nac_cli.cli.archive.lists import tell_first, warn_unreadable
@@ -89,7 +89,8 @@ def run(
     """
     from nac_cli.archive.archiving import Archiving
     from nac_cli.archive.library import Tally, archive, check_places, survey
-    from nac_cli.archive.places.place import LOCK, open_place
+    from nac_cli.archive.places.opening import open_place
+    from nac_cli.archive.places.place import LOCK
     from nac_cli.archive.plan import Patterns
     from nac_cli.archive.settings import Settings
     from nac_cli.cli.archive.progress import Board, Progress
@@ -131,7 +132,7 @@ def run(
             sights = (library, replace(found.plan.jobs[0].found, mtime_ns=0)), (place, place.stat(LOCK))
             with hands.at(work, len(found.plan.jobs), sights) as pool, Board(progress, pool.size, out) as board:
 
-                def watch(job: Job, event: Outcome | Moved) -> None:
+                def watch(job: Job, event: Outcome | Progressed) -> None:
                     board.watch(job, event)
                     _tell(event, out)
 
@@ -167,9 +168,9 @@ def _list(out: Output, title: str, lines: list[str]) -> None:
     tell_first([f"{title}: {line}" for line in lines], out.say, lambda left: f"{title}: {left} more")
 
 
-def _tell(event: Outcome | Moved, out: Output) -> None:
+def _tell(event: Outcome | Progressed, out: Output) -> None:
     """An outcome, in JSON on stdout, and in words on stderr if it is bad."""
-    if isinstance(event, Moved):
+    if isinstance(event, Progressed):
         return
     record = {"file": event.path, **asdict(event)}
     del record["path"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nac_cli.archive.workers.pool import Moved
+from nac_cli.archive.workers.pool import Progressed
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import counted
 
@@ -29,7 +29,7 @@ class Steps:
 
     def add(self, entry: Kept, event: object, bad: bool = False) -> None:
         self._under_way.pop(entry.path, None)
-        if isinstance(event, Moved):
+        if isinstance(event, Progressed):
             self._under_way[entry.path] = entry.bytes * min(event.done / event.whole, 1.0) if event.whole else 0.0
         else:
             self.done += 1
