@@ -19,9 +19,9 @@ from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.status import status
 from nac_cli.archive.verifying import Verifying, verify_archive
 from nac_cli.errors import AudioError, CorruptStream, OutputExists, UsageError
-from tests.archive.mixed import BAD_UTF8, BROKEN, SIDECARS, SOUNDS
 from tests.archive.test_restoring import FLAC, paths, restored
-from tests.archive.workers.pools import LocalPool
+from tests.helpers.libraries import BAD_UTF8, BROKEN, SIDECARS, SOUNDS
+from tests.helpers.pools import LocalPool
 
 
 @pytest.fixture

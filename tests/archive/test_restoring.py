@@ -27,10 +27,10 @@ from nac_cli.archive.restoring import (
 from nac_cli.archive.verifying import Verifying
 from nac_cli.audio import read_tags
 from nac_cli.errors import CorruptStream, UsageError
-from tests.archive.mixed import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS, make_archive
-from tests.archive.workers.pools import LocalPool
-from tests.cli.sounds import damage_middle
 from tests.helpers.codecs import TINY, write_tiny_lm
+from tests.helpers.libraries import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS, make_archive
+from tests.helpers.pools import LocalPool
+from tests.helpers.streams import damage_middle
 
 FLAC = {
     "song.flac": "song.flac", "song.wav": "song.wav.flac", "SONG2.WAV": "SONG2.flac", "a/take 1.mp3": "a/take 1.flac",

@@ -11,9 +11,9 @@ from nac_cli.archive.inventory import take_inventory
 from nac_cli.archive.plan import Patterns
 from nac_cli.archive.verifying import LEVELS, Verification, Verifying, verify_archive
 from nac_cli.errors import UsageError
-from tests.archive.mixed import RATE, SIDECARS, SOUNDS
-from tests.archive.workers.pools import DeadlyPool, LocalPool
-from tests.cli.sounds import damage_middle
+from tests.helpers.libraries import RATE, SIDECARS, SOUNDS
+from tests.helpers.pools import DeadlyPool, LocalPool
+from tests.helpers.streams import damage_middle
 
 
 def verified(place, level="full", patterns=Patterns(), pool=LocalPool) -> Verification:
@@ -109,8 +109,8 @@ def test_a_folder_that_is_no_archive_is_refused(tmp_path):
 
 def test_checking_structure_needs_no_torch(place):
     code = (
-        "import sys; from nac_cli.archive.places.place import open_place; from nac_cli.archive.verifying import *\n"
-        "from nac_cli.archive.inventory import take_inventory; from tests.archive.workers.pools import LocalPool\n"
+        "import sys; from nac_cli.archive.places.opening import open_place; from nac_cli.archive.verifying import *\n"
+        "from nac_cli.archive.inventory import take_inventory; from tests.helpers.pools import LocalPool\n"
         "place = open_place(sys.argv[1]); found = verify_archive(take_inventory(place), LocalPool(Verifying(place)))\n"
         "print(found.sound, 'torch' in sys.modules)"
     )

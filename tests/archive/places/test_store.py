@@ -25,15 +25,16 @@ from nac_cli.archive.journal import JOURNAL, Done, Planned  # noqa: E402
 from nac_cli.archive.library import archive, survey  # noqa: E402
 from nac_cli.archive.places import store
 from nac_cli.archive.places.folder import Folder  # noqa: E402
-from nac_cli.archive.places.place import LOCK, Found, open_place  # noqa: E402
+from nac_cli.archive.places.opening import open_place  # noqa: E402
+from nac_cli.archive.places.place import LOCK, Found  # noqa: E402
 from nac_cli.archive.places.store import Store  # noqa: E402
 from nac_cli.archive.places.temporary import NAME  # noqa: E402
-from nac_cli.archive.places.visibility import Sighted  # noqa: E402
+from nac_cli.archive.places.visibility import RequiresVisible  # noqa: E402
 from nac_cli.archive.workers.processes import ProcessPool  # noqa: E402
 from nac_cli.errors import AudioError, CorruptStream, UsageError  # noqa: E402
 from nac_cli.failures import explain  # noqa: E402
 from tests.archive.conftest import LocalPool  # noqa: E402
-from tests.archive.workers.works import Doubling  # noqa: E402
+from tests.helpers.works import Doubling  # noqa: E402
 
 HARD = "\u00e9t\u00e9 \U0001f3b5/[a-z]*? #1&+%20.wav"
 
@@ -340,8 +341,8 @@ def test_workers_that_do_not_see_a_place_refuse(name, tmp_path):
     place = open_place(name)
     with place.claim():
         lock = place.stat(LOCK)
-        Sighted(Doubling(), ((place, lock),)).open()
+        RequiresVisible(Doubling(), ((place, lock),)).open()
         for wrong in (Found("no such file", 1, 0), Found(LOCK, lock.size, lock.mtime_ns + 3 * 10**9)):
             with pytest.raises(UsageError, match="not visible"):
-                Sighted(Doubling(), ((place, wrong),)).open()
+                RequiresVisible(Doubling(), ((place, wrong),)).open()
     assert Path(tmp_path).exists()

@@ -20,16 +20,16 @@ from nac_cli.archive.library import archive, survey  # noqa: E402
 from nac_cli.archive.places.folder import Folder  # noqa: E402
 from nac_cli.archive.places.place import LOCK  # noqa: E402
 from nac_cli.archive.places.store import Store  # noqa: E402
-from nac_cli.archive.places.visibility import Sighted  # noqa: E402
+from nac_cli.archive.places.visibility import RequiresVisible  # noqa: E402
 from nac_cli.archive.workers import ray_pool
-from nac_cli.archive.workers.pool import Finished, Moved, Refused  # noqa: E402
+from nac_cli.archive.workers.pool import Finished, Progressed, Refused  # noqa: E402
 from nac_cli.archive.workers.ray_cluster import QUIET  # noqa: E402
 from nac_cli.archive.workers.ray_pool import RayPool  # noqa: E402
 from nac_cli.archive.workers.schedule import Crash, Task, perform_all  # noqa: E402
 from nac_cli.errors import UsageError  # noqa: E402
 from nac_cli.files import sha256_of  # noqa: E402
-from tests.archive.workers.works import Doubling  # noqa: E402
-from tests.cli.sounds import write_sound  # noqa: E402
+from tests.helpers.works import Doubling  # noqa: E402
+from tests.helpers.sounds import write_sound  # noqa: E402
 
 pytestmark = pytest.mark.ray
 MEMORY = 80 << 20
@@ -79,7 +79,7 @@ def test_tasks_are_done_and_workers_that_die_replaced(hire, capfd):
     assert [crash.alone for crash in crashes if crash.given_up] == [True] and {
         c.task for c in crashes if c.given_up
     } == {31}
-    assert any(isinstance(event, Moved) for event in events)
+    assert any(isinstance(event, Progressed) for event in events)
     assert all("worker process has died" in crash.reason for crash in crashes)
     pool.close()
     assert capfd.readouterr() == ("", "")
@@ -98,7 +98,7 @@ def test_work_that_cannot_begin(hire, wrong, code, said):
 def test_places_that_other_processes_do_not_see(hire, tmp_path):
     place = Store(f"memory://{tmp_path.name}")
     with place.claim():
-        pool = hire(Sighted(Doubling(), ((place, place.stat(LOCK)),)))
+        pool = hire(RequiresVisible(Doubling(), ((place, place.stat(LOCK)),)))
         with pytest.raises(Refused, match="memory://.* is not visible") as error:
             list(perform_all([Task(1, 1)], pool))
     assert error.value.exit_code == UsageError.exit_code
@@ -133,7 +133,7 @@ def test_a_library_while_a_node_is_lost(cluster, hire, run, library, settings, t
     def watch(job, event):
         node = cluster.list_all_nodes()[-1]
         busy = [
-            hired.batch for hired in pool._workers if hired.home and hired.home.node == node.node_id and hired.batch
+            worker.batch for worker in pool._workers if worker.node and worker.node.id == node.node_id and worker.batch
         ]
         if isinstance(event, Done) and not lost and any(job in batch.values() for batch in busy):
             lost.append(node)
@@ -141,7 +141,7 @@ def test_a_library_while_a_node_is_lost(cluster, hire, run, library, settings, t
 
     with target.claim():
         found = survey(source, target, settings)
-        work = Sighted(Archiving(source, target, settings, threads=1), ((target, target.stat(LOCK)),))
+        work = RequiresVisible(Archiving(source, target, settings, threads=1), ((target, target.stat(LOCK)),))
         pool = hire(work)
         began = time.monotonic()
         tally = archive(source, target, settings, found, pool, watch)

@@ -10,11 +10,11 @@ import bagit
 import pytest
 
 from nac_cli.cli.archive.options import Workers
-from tests.archive.mixed import SIDECARS, SOUNDS
 from tests.archive.test_restoring import FLAC
-from tests.archive.workers.pools import LocalPool
 from tests.cli.conftest import PATIENCE, lines
-from tests.cli.sounds import damage_middle
+from tests.helpers.libraries import SIDECARS, SOUNDS
+from tests.helpers.pools import LocalPool
+from tests.helpers.streams import damage_middle
 
 FILES = len(SOUNDS) + len(SIDECARS)
 

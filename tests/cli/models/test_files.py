@@ -13,8 +13,8 @@ import torch
 
 from nac_cli.models import weights, zoo
 from tests.cli.conftest import lines
-from tests.cli.sounds import write_sound
 from tests.helpers.codecs import TINY, TINY_LM, family_model, write_family_model
+from tests.helpers.sounds import write_sound
 
 
 @pytest.fixture
