@@ -117,6 +117,8 @@ def modules_after(code: str) -> set[str]:
         "import nac_cli; nac_cli.recode",
         "import nac_cli; nac_cli.tag",
         "import nac_cli; nac_cli.TagChanges",
+        "import nac_cli; nac_cli.archive_library",
+        "import nac_cli; nac_cli.Workers",
         "import nac_cli.audio.tags.picture",
         "from nac_cli.models import zoo; zoo.available()",
     ],

@@ -101,25 +101,29 @@ def other_shape(entry: Done, samples: int | None, channels: int, sample_rate: in
 
 @dataclass
 class Verification:
-    """What came of it. `sound` files of `bytes` in all with `seconds` of sound are as they should be; `bad` ones are
-    (path in the archive, what is wrong)."""
+    """The result of a verification. `sound` files of `bytes` in all with `seconds` of sound are as they should be; `bad`
+    ones are (path in the archive, what is wrong); `unknown` are files that the journal does not know as finished;
+    `unreadable` counts lines of the journal."""
 
     sound: int = 0
     bytes: int = 0
     seconds: float = 0.0
     bad: list[tuple[str, Failure]] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    unreadable: int = 0
 
 
 Watch = Callable[[Kept, "float | Failure | Progressed"], None]
 """Told of each file how far it is, and what came of it."""
 
 
-def verify_archive(
+def verify_kept(
     inventory: Inventory, pool: Pool, patterns: Patterns = Patterns(), watch: Watch = lambda entry, event: None
 ) -> Verification:
-    """Check all files that should be in an archive with the workers of `pool` (see `Verifying`), who stay for the
-    caller to close. Files that the journal does not know are `inventory.unknown`. Raises `Refused`."""
-    kept, sum_ = inventory.kept(patterns), Verification()
+    """Check all files that should be in an archive with the workers of `pool` (see `Verifying`), which stay for the
+    caller to close. Raises `Refused`."""
+    kept = inventory.kept(patterns)
+    sum_ = Verification(unknown=inventory.unknown, unreadable=inventory.ledger.unreadable)
     for number, value in results([Task(entry, entry.bytes) for entry in kept], pool):
         entry = kept[number]
         if isinstance(value, Failure):

@@ -91,18 +91,17 @@ class Progress:
 class Board:
     """Shows a `Progress`: in a terminal a bar for all, and a line for each worker with its file. A context manager."""
 
-    def __init__(self, progress: Progress, workers: int, out: Output):
-        self.progress, self._workers, self._out = progress, workers, out
+    def __init__(self, progress: Progress, out: Output):
+        self.progress, self._out = progress, out
         self._bars: Any = None
         self._open = ExitStack()
         self._told = time.monotonic()
-        self._lines: list[tuple[Any, str | None]] = []
+        self._lines: dict[int, tuple[Any, str | None]] = {}
 
     def __enter__(self) -> Board:
         if not (self._out.quiet or self._out.json) and sys.stderr.isatty():
             self._bars = self._open.enter_context(bars_on_stderr(time_left=False))
             self._whole = self._bars.add_task(self.progress.words(), total=self.progress.bytes)
-            self._lines = [(self._bars.add_task("", total=None, visible=False), None) for _ in range(self._workers)]
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -119,6 +118,8 @@ class Board:
 
     def _update_line(self, job: Job, event: Outcome | Progressed) -> None:
         if isinstance(event, Progressed):
+            if event.worker not in self._lines:
+                self._lines[event.worker] = (self._bars.add_task("", total=None, visible=False), None)
             line, before = self._lines[event.worker]
             self._lines[event.worker] = (line, job.path)
             packing = "" if event.whole else ", packing"
@@ -128,7 +129,7 @@ class Board:
                 refresh=job.path != before,
             )  # fmt: skip
             return
-        for worker, (line, path) in enumerate(self._lines):
+        for worker, (line, path) in self._lines.items():
             if path == job.path:
                 self._lines[worker] = (line, None)
                 self._bars.update(line, visible=False)

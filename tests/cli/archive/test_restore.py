@@ -9,7 +9,7 @@ import time
 import bagit
 import pytest
 
-from nac_cli.cli.archive.options import Workers
+from nac_cli.archive.workers.choice import Workers
 from tests.archive.test_restoring import FLAC
 from tests.cli.conftest import PATIENCE, lines
 from tests.helpers.libraries import SIDECARS, SOUNDS
@@ -25,7 +25,7 @@ def restore(nac, archive, tmp_path, monkeypatch):
     from contextlib import contextmanager
 
     @contextmanager
-    def at(self, work, tasks, sights=()):
+    def at(self, work, tasks, visible=()):
         yield LocalPool(work)
 
     monkeypatch.setattr(Workers, "at", at)
