@@ -273,8 +273,8 @@ def test_short_files_decode_their_codes_together(mixed, models, tmp_path, monkey
 
     monkeypatch.setattr(LanguageModel, "decode_ahead", count)
     kept, pieces = take_inventory(place).kept(), plan_of(place, back).pieces
-    checked = dict(Verifying(place, "tokens", threads=1).open()(kept, lambda index, done, whole: None))
+    checked = dict(Verifying(place, "tokens", threads=1).open().run(kept, lambda index, done, whole: None))
     assert all(isinstance(value, float) for value in checked.values())
-    done = dict(Restoring(place, back, device="cpu", threads=1).open()(pieces, lambda index, done, whole: None))
+    done = dict(Restoring(place, back, device="cpu", threads=1).open().run(pieces, lambda index, done, whole: None))
     assert all(isinstance(value, Restored) and not value.damage for value in done.values())
     assert asked == 2 * [sum(channels for _, channels in SOUNDS.values())]

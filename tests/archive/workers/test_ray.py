@@ -112,7 +112,7 @@ def test_more_workers_than_there_is_room_for(hire, monkeypatch):
 
 
 def test_no_room_at_all(cluster, monkeypatch):
-    monkeypatch.setattr(ray_pool, "DESERTED_SECONDS", 1.0)
+    monkeypatch.setattr(ray_pool, "NO_WORKER_SECONDS", 1.0)
     pool = RayPool(Doubling(), 1, address=cluster.address, device="cpu", threads=1000)
     try:
         with pytest.raises(Refused, match="no node .*1000 CPUs"):
