@@ -1,7 +1,8 @@
 """Writing files so that nothing half-done is ever seen and nothing is lost, and the digests of files.
 
-An output is written to a temporary file in the folder of its final place, flushed to the disk, and renamed. What is no
-regular file (a device, a pipe, a descriptor under /dev/fd) cannot be renamed over: it gets the bytes once all are there.
+An output is written to a temporary file in the folder of its final place, flushed to the disk, and renamed. What is
+no regular file (a device, a pipe, a descriptor under /dev/fd) cannot be renamed over: it gets the bytes once all are
+there.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def check_output(path: Path, force: bool) -> None:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether `path` is something to write into and not a file to replace: a device, a pipe, a socket, or a descriptor of
-    this process such as /dev/stdout, whatever that is open on."""
+    """Whether `path` is something to write into and not a file to replace: a device, a pipe, a socket, or a
+    descriptor of this process such as /dev/stdout, whatever that is open on."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -69,11 +70,12 @@ def is_stream(path: Path) -> bool:
 
 @contextmanager
 def replacing(path: Path, *, overwrite: bool = True, beside: Path | None = None) -> Iterator[Path]:
-    """The path of a new file that takes the place of `path` in one step when the block ends well, and is removed when not.
+    """The path of a new file that takes the place of `path` in one step when the block ends well, and is removed
+    when not.
 
-    It lies in the same folder, or is `beside`, which must be on the same file system. The file is flushed to the disk
-    before it is renamed. Permissions, owner (where allowed) and extended attributes of a file that is replaced stay. A symbolic
-    link at `path` is replaced itself.
+    It lies in the same folder, or is `beside`, which must be on the same file system. The file is flushed to the
+    disk before it is renamed. Permissions, owner (where allowed) and extended attributes of a file that is replaced
+    stay. A symbolic link at `path` is replaced itself.
 
     Raises OutputExists when something is at `path` at the end and `overwrite` is not given, else OSError.
     """
@@ -95,9 +97,9 @@ def replacing(path: Path, *, overwrite: bool = True, beside: Path | None = None)
 
 @contextmanager
 def atomic_path(path: Path, force: bool) -> Iterator[Path]:
-    """As `replacing`, for an output that a user named: it must not be there unless `force` is given, a symbolic link is
-    followed, and what is no regular file is written into at the end. Raises OutputExists, and AudioError where it cannot
-    be written."""
+    """As `replacing`, for an output that a user named: it must not be there unless `force` is given, a symbolic link
+    is followed, and what is no regular file is written into at the end. Raises OutputExists, and AudioError where it
+    cannot be written."""
     check_output(path, force)
     try:
         if is_stream(path):

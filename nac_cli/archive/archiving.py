@@ -1,4 +1,4 @@
-"""What the workers of an archive do: sound files become `.nac` files, other files are copied."""
+"""The work of archiving: sound files become `.nac` files, other files are copied."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from nac_cli.pipelines.compress import Compressor
 
 FILES_AT_ONCE = {"cpu": 2, "cuda": 16}
-"""Files that a worker reads at a time: while one is being read another has the model, and a GPU wants many chunks."""
+"""Files that a worker reads at a time: while one is read another is encoded, and a GPU wants many chunks at once."""
 
 
 @dataclass(frozen=True)
 class Archiving:
-    """Work for a `Pool` whose tasks are `Job`s. `hashed`: SHA-256 of the sources too; `check`: decode each result before
-    it takes its place; `threads` of each worker."""
+    """`Work` whose tasks are `Job`s. `hashed`: take the SHA-256 of the sources too; `check`: decode each result before
+    it takes its place; `threads`: CPU threads of each worker."""
 
     source: Place
     target: Place
@@ -42,7 +42,7 @@ class Archiving:
     threads: int | None = None
 
     def open(self) -> Archiver:
-        """Raises ModelError, UsageError, TokenMismatch."""
+        """Load the model. Raises ModelError, UsageError, TokenMismatch."""
         from nac_cli.pipelines.compress import Compressor
         from nac_cli.pipelines.models.opening import choose_device
         from nac_cli.pipelines.models.sharing import SharedEncoder
@@ -133,8 +133,8 @@ class Archiver:
         )
 
     def _kept(self, job: Job) -> Done | Copied | None:
-        """What is to be said of an output that is not as it was left, and yet holds the same: a sound file with other
-        tags, say. It gets its time of change back. None if it has to be made anew."""
+        """The journal's new entry for an output that was altered but holds the same sound (other tags, say), with its
+        time of change put back; None if the output has to be made anew."""
         before, target = job.before, self._work.target
         if before is None:
             return None
@@ -150,7 +150,8 @@ class Archiver:
         return replace(before, messages=(*before.messages, kept), **now_is)
 
     def _unchanged(self, path: str, before: Found | None) -> Found:
-        """The source file as it is now, which is as it was `before` if that is given."""
+        """The source file as it is now. Raises AudioError where it is gone, or differs from `before` if that is
+        given."""
         found = self._work.source.stat(path)
         if found is None:
             raise AudioError(f"{path}: no longer there")
@@ -160,7 +161,8 @@ class Archiver:
 
 
 def _holds_the_same(path: Path, sha256: str, before: Done | Copied) -> bool:
-    """Whether a file of the archive still holds what was put there: the bytes, or the sound, undamaged."""
+    """Whether a file of the archive still holds the bytes, or without damage the sound, that the entry `before`
+    records."""
     if sha256 == before.sha256:
         return True
     if isinstance(before, Copied):
@@ -175,5 +177,5 @@ def _holds_the_same(path: Path, sha256: str, before: Done | Copied) -> bool:
 
 
 def now() -> str:
-    """The time, UTC, ISO 8601."""
+    """The present time in UTC, as ISO 8601 to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")

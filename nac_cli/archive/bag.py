@@ -34,17 +34,18 @@ from nac_cli.files import new_folder, sha256_of
 BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 MANIFEST = "manifest-sha256.txt"
 _AWKWARD = re.compile("[%\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|\\s\\Z")
-"""What tools read differently in a list of names: percent signs, ends of lines, no UTF-8, a space at the end."""
+"""Characters in names that tools read in different ways: percent signs, line breaks, bytes that are no UTF-8, a space
+at the end."""
 _LABEL = re.compile(r"[^\s:](?:[^:\r\n]*[^\s:])?")
 
 Progress = Callable[[int, int], None]
-"""Told of bytes done and bytes in all."""
+"""Called with the bytes done and the bytes in all."""
 
 
 @dataclass(frozen=True)
 class Bag:
-    """A bag that was made: `files` of `bytes` in all are its payload; `renamed` are (path in the archive, in the bag);
-    `linked` files take no room of their own."""
+    """A finished bag: its payload is `files` of `bytes` in all, `linked` of them hard links, which take no room of
+    their own; `renamed` are pairs (path in the archive, path in the bag)."""
 
     files: int
     bytes: int
@@ -91,7 +92,7 @@ def export_bag(
 
 
 def _names(inventory: Inventory) -> dict[str, str]:
-    """What each file of the archive is called in the bag. No two names differ in case or Unicode form alone."""
+    """The name of each file of the archive in the bag. No two names differ in case or Unicode form alone."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for path in sorted(inventory.found, key=lambda path: (bool(_AWKWARD.search(path)), path)):
@@ -115,7 +116,7 @@ def _require_all(inventory: Inventory) -> None:
 
 
 def _place(source: Path, place: Path, copy: bool) -> bool:
-    """Puts a file into the bag; whether it is a link."""
+    """Put a file into the bag. Returns whether it is a hard link."""
     place.parent.mkdir(parents=True, exist_ok=True)
     if not copy:
         try:
@@ -139,7 +140,7 @@ def _checked_hash(file: Path, path: str, entry: Kept | None) -> str:
 
 
 def _write_journal(data: Path, records: bytes, ledger: Ledger, names: Mapping[str, str]) -> str:
-    """The archive's journal with the names that the bag has; its hash."""
+    """Write the archive's journal with the names of the bag. Returns its SHA-256 in hexadecimal."""
     file = data / JOURNAL
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(records)
@@ -180,7 +181,7 @@ def _check_info(info: Mapping[str, str]) -> None:
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """A new folder that becomes `target` if all goes well, and is gone if not."""
+    """A new folder that becomes `target` when the block ends well, and is removed when not."""
     if os.path.lexists(target):
         raise OutputExists(f"{target}: already exists; a bag is made in a new folder")
     if not target.absolute().parent.is_dir():

@@ -30,14 +30,13 @@ from nac_cli.archive.inventory import Inventory, Kept, take_inventory
 from nac_cli.archive.library import Survey, Tally, check_places, survey
 from nac_cli.archive.places.opening import open_place
 from nac_cli.archive.places.place import LOCK, Place
-from nac_cli.archive.plan import Patterns
+from nac_cli.archive.plan import EVERYTHING, Patterns
 from nac_cli.archive.restoring import DEFAULT_FORMAT, Restoration, RestorePlan, Restoring, plan_restore, tidy
 from nac_cli.archive.settings import Settings
 from nac_cli.archive.verifying import Verification, Verifying
 from nac_cli.archive.workers.choice import Workers
 from nac_cli.models import zoo
 
-EVERYTHING = Patterns()
 LOCAL = Workers()
 
 
@@ -45,10 +44,11 @@ LOCAL = Workers()
 class ArchiveOptions:
     """Options of a run, as of `nac archive run`.
 
-    `bitrate` in bit/s or `planes` of each file, or neither, as in `compress`; `model`, `entropy` and `tags` as there.
-    `patterns` choose among the files, or among the listed `paths` inside the library. `copy_others`: copy files that are
-    no sound; `hashed`: note the SHA-256 of each source; `check`: decode each result before it takes its place;
-    `retry_quarantined`: try files again over which workers exited twice; `force`: replace files that are in the way.
+    `bitrate` in bit/s or `planes` of each file, or neither, as in `compress`; `model`, `entropy` and `tags` as
+    there. `patterns` choose among the files, or among the listed `paths` inside the library. `copy_others`: copy
+    files that are no sound; `hashed`: note the SHA-256 of each source; `check`: decode each result before it takes
+    its place; `retry_quarantined`: try files again over which workers exited twice; `force`: replace files that are
+    in the way.
     """
 
     model: str = zoo.DEFAULT
@@ -66,7 +66,7 @@ class ArchiveOptions:
     force: bool = False
 
     def settings(self) -> Settings:
-        """Raises as `Settings.of`."""
+        """The settings of each file. Raises as `Settings.of`."""
         return Settings.of(self.model, self.bitrate, self.planes, self.entropy, self.tags)
 
 
@@ -84,12 +84,12 @@ class LibraryRun:
     survey: Survey
 
     def estimate(self, progress: Callable[[int], None] = lambda done: None) -> Estimate:
-        """About how large the outputs get, by the headers of the sources. `progress` gets the number of files read."""
+        """An estimate of the outputs, by the headers of the sources. `progress` gets the number of files read."""
         return estimate(self.survey.plan.jobs, self.source, self.settings, progress)
 
     def perform(self, workers: Workers = LOCAL, watch: library.Watch = lambda job, event: None) -> Tally:
-        """Do what the survey found; `watch` is called with each job and its events. The target must have been claimed, as
-        `open_run` does. A file that fails does not end the run. Raises `Refused`, OSError as `library.archive`."""
+        """Do what the survey found; `watch` is called with each job and its events. The target must have been claimed,
+        as in `open_run`. A file that fails does not end the run. Raises `Refused`, OSError as `library.archive`."""
         jobs = self.survey.plan.jobs
         if not jobs:
             return Tally()
@@ -111,7 +111,7 @@ class ArchiveReport:
 
 
 def plan_run(source: str | PathLike, target: str | PathLike, options: ArchiveOptions = DEFAULTS) -> LibraryRun:
-    """What a run would do; nothing is written. Raises as `Settings.of`, `check_places` and `survey`."""
+    """The run that would be done; nothing is written. Raises as `Settings.of`, `check_places` and `survey`."""
     settings = options.settings()
     return _planned(*_both(source, target), settings, options)
 
@@ -138,8 +138,9 @@ def archive_library(
 ) -> ArchiveReport:
     """Compress every sound file of a library into an archive, or bring the archive up to date: `nac archive run`.
 
-    `watch` is called with each `Job` and each of its events: `Progressed`, then `Done`, `Copied`, `Failed` or `Crashed`
-    once that is in the journal. Raises as `open_run` and `LibraryRun.perform`; what single files raise is in the report.
+    `watch` is called with each `Job` and each of its events: `Progressed`, then `Done`, `Copied`, `Failed` or
+    `Crashed` once that is in the journal. Raises as `open_run` and `LibraryRun.perform`; what single files raise is
+    in the report.
     """
     with open_run(source, target, options) as run:
         return ArchiveReport(run.survey, run.perform(workers, watch))
@@ -187,7 +188,7 @@ class ArchiveCheck:
 
 
 def open_check(archive: str | PathLike, level: str = "structure", patterns: Patterns = EVERYTHING) -> ArchiveCheck:
-    """Raises as `take_inventory`. `level` as in `Verifying`."""
+    """Prepare a verification; `level` as in `Verifying`. Raises as `take_inventory`."""
     place = _open(archive)
     inventory = take_inventory(place)
     return ArchiveCheck(place, inventory, tuple(inventory.kept(patterns)), level, patterns)
@@ -200,7 +201,8 @@ def verify_archive(
     workers: Workers = LOCAL,
     watch: verifying.Watch = lambda entry, event: None,
 ) -> Verification:
-    """Check every file of an archive against its journal: `nac archive verify`. Raises as `take_inventory`, `Refused`."""
+    """Check every file of an archive against its journal: `nac archive verify`. Raises as `take_inventory`, and
+    `Refused`."""
     return open_check(archive, level, patterns).perform(workers, watch)
 
 
@@ -297,5 +299,6 @@ def export_archive(
 
 
 def archive_status(archive: str | PathLike) -> status_module.Status:
-    """How an archive stands, by its journal and the list of its files: `nac archive status`; raises as `status.status`."""
+    """The status of an archive, by its journal and the list of its files: `nac archive status`. Raises as
+    `status.status`."""
     return status_module.status(_open(archive))

@@ -1,4 +1,4 @@
-"""What is asked of every file of an archive, and what that is called in its journal."""
+"""Settings of an archive: what is asked of every file, and the id of that in the journal."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from nac_cli.pipelines.models.opening import coders_to_pack
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides what becomes of a file. `bitrate` in bit/s or `planes`, or neither, as in `compress`; `model` is
-    a name or the path of a weight file, `model_id` and `lm_id` what they stand for (hexadecimal)."""
+    """The settings that decide the bytes of each output. `bitrate` in bit/s or `planes`, or neither, as in
+    `compress`; `model` is a name or the path of a weight file, `model_id` and `lm_id` are the ids that it stands for
+    (hexadecimal)."""
 
     model: str
     model_id: str
@@ -35,8 +36,8 @@ class Settings:
         entropy: str = "auto",
         tags: bool = True,
     ) -> Settings:
-        """Raises ModelError for a model that is not here, UsageError for what it cannot do, TokenMismatch for a language
-        model that is not exact on this machine."""
+        """Look up the model. Raises ModelError for a model that is not here, UsageError for what it cannot do,
+        TokenMismatch for a language model that is not exact on this machine."""
         file = zoo.find(model)
         if bitrate is not None and planes is not None:
             raise UsageError("give a bitrate or a number of planes, not both")
@@ -50,7 +51,7 @@ class Settings:
 
     @property
     def id(self) -> str:
-        """The same for all settings that make the same files; where the model lies does not matter."""
+        """Identifier that is equal for settings which make the same files; where the model lies does not matter."""
         values = asdict(self)
         del values["model"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode("ascii")).hexdigest()[:16]
@@ -61,6 +62,6 @@ class Settings:
         here = Settings.of(self.model, self.bitrate, self.planes, self.entropy, self.tags)
         if here.id != self.id:
             raise ModelError(
-                f"the model {self.model} of {platform.node()}, or the language model beside it, is not the one that this "
-                "run began with; put the same weight files on every machine"
+                f"the model {self.model} of {platform.node()}, or the language model beside it, is not the one that "
+                "this run began with; put the same weight files on every machine"
             )

@@ -1,4 +1,4 @@
-"""Are the files of an archive what its journal says? Sizes and hashes, structure, codes, a full decode."""
+"""Verification of an archive against its journal: sizes and hashes, structure, codes, a full decode."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from nac_cli.archive.inventory import Inventory, Kept, at_hand, named, results
 from nac_cli.archive.journal import Done
 from nac_cli.archive.places.place import Place
-from nac_cli.archive.plan import Patterns
+from nac_cli.archive.plan import EVERYTHING, Patterns
 from nac_cli.archive.workers.pool import OnProgress, Pool, Progressed, Worker
 from nac_cli.archive.workers.schedule import Task
 from nac_cli.errors import CorruptStream, NacError
@@ -21,8 +21,8 @@ LEVELS = ("files", "structure", "tokens", "full")
 
 @dataclass(frozen=True)
 class Verifying:
-    """Work for a `Pool` whose tasks are `Kept` files: yields the seconds of sound that were checked, or a `Failure`
-    with all that is wrong. Levels, each with what the ones before it check:
+    """`Work` whose tasks are `Kept` files; results are the seconds of sound that were checked, or a `Failure` that
+    names everything wrong. Levels, each with the checks of the ones before it:
 
     - "files": every file is there, with the size and the SHA-256 that the journal has for it;
     - "structure", "tokens", "full": as `nac_cli.verify`, and the length, rate and channels are the journal's.
@@ -34,7 +34,7 @@ class Verifying:
     threads: int | None = None
 
     def open(self) -> Worker:
-        """Raises UsageError for a device that is not there."""
+        """Check the device. Raises UsageError for one that is not there."""
         if self.level == "full":
             from nac_cli.pipelines.models.opening import choose_device
 
@@ -90,7 +90,7 @@ class Verifying:
 
 
 def other_shape(entry: Done, samples: int | None, channels: int, sample_rate: int) -> str | None:
-    """What to say of a file whose sound has not the shape that the journal says, None if it has."""
+    """A message about sound that has not the shape that the journal records; None if it has."""
     if (samples, channels, sample_rate) == (entry.samples, entry.channels, entry.sample_rate):
         return None
     return (
@@ -101,9 +101,9 @@ def other_shape(entry: Done, samples: int | None, channels: int, sample_rate: in
 
 @dataclass
 class Verification:
-    """The result of a verification. `sound` files of `bytes` in all with `seconds` of sound are as they should be; `bad`
-    ones are (path in the archive, what is wrong); `unknown` are files that the journal does not know as finished;
-    `unreadable` counts lines of the journal."""
+    """The result of a verification. `sound` files of `bytes` in all with `seconds` of sound are as they should be;
+    `bad` ones are (path in the archive, what is wrong); `unknown` are files that the journal does not know as
+    finished; `unreadable` counts lines of the journal."""
 
     sound: int = 0
     bytes: int = 0
@@ -114,11 +114,11 @@ class Verification:
 
 
 Watch = Callable[[Kept, "float | Failure | Progressed"], None]
-"""Told of each file how far it is, and what came of it."""
+"""Called with each file and its events."""
 
 
 def verify_kept(
-    inventory: Inventory, pool: Pool, patterns: Patterns = Patterns(), watch: Watch = lambda entry, event: None
+    inventory: Inventory, pool: Pool, patterns: Patterns = EVERYTHING, watch: Watch = lambda entry, event: None
 ) -> Verification:
     """Check all files that should be in an archive with the workers of `pool` (see `Verifying`), which stay for the
     caller to close. Raises `Refused`."""

@@ -1,4 +1,4 @@
-"""Where encoded sound goes: WAV by nac itself (so it works on a pipe), FLAC and Ogg by libsndfile."""
+"""Encoders of sound files: WAV by nac itself (so that it works on a pipe), FLAC and Ogg by libsndfile."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class WavSink:
         self._file.write(header)
 
     def abort(self) -> None:
-        """Nothing is to be given back."""
+        """WAV needs no encoder to be released."""
 
 
 class SndfileSink:
@@ -104,7 +104,7 @@ class SndfileSink:
         self._file.check()
 
     def abort(self) -> None:
-        """Let the encoder go."""
+        """Release the encoder."""
         try:
             self._sound.close()
         except sf.LibsndfileError:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from nac_cli.archive.inventory import take_inventory
-from nac_cli.archive.plan import Patterns
+from nac_cli.archive.plan import EVERYTHING, Patterns
 from nac_cli.archive.verifying import LEVELS, Verification, Verifying, verify_kept
 from nac_cli.errors import UsageError
 from tests.helpers.libraries import RATE, SIDECARS, SOUNDS
@@ -16,7 +16,7 @@ from tests.helpers.pools import DeadlyPool, LocalPool
 from tests.helpers.streams import damage_middle
 
 
-def verified(place, level="full", patterns=Patterns(), pool=LocalPool) -> Verification:
+def verified(place, level="full", patterns=EVERYTHING, pool=LocalPool) -> Verification:
     return verify_kept(take_inventory(place), pool(Verifying(place, level, "cpu", 1)), patterns)
 
 

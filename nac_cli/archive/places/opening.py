@@ -15,8 +15,8 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def open_place(name: str) -> Place:
-    """The place that a path or a URL (`s3://bucket/folder`, whatever fsspec knows) names. A `file://` URL is a folder;
-    what has a percent sign in front of two digits is one byte there (RFC 8089)."""
+    """The place that `name` stands for: a path, or a URL that fsspec knows (`s3://bucket/folder`). A `file://` URL is a
+    folder, in whose name a percent sign with two digits is one byte (RFC 8089). Raises UsageError."""
     if name.startswith("file://"):
         path = name.removeprefix("file://").removeprefix("localhost")
         if not path.startswith("/"):

@@ -1,5 +1,5 @@
-"""The visibility of places to workers: on other machines, and in other processes, a name may stand for something else, or
-for nothing."""
+"""The visibility of places to workers: on other machines, and in other processes, a name may stand for something
+else, or for nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RequiresVisible:
     files: tuple[tuple[Place, Found], ...]
 
     def open(self) -> Worker:
-        """Raises UsageError where a file is not seen, and as the work."""
+        """Raises UsageError where a file is not visible, and as the work's `open`."""
         for place, found in self.files:
             seen = place.stat(found.path)
             if seen is None or (found.mtime_ns and abs(seen.mtime_ns - found.mtime_ns) > SAME_SECONDS * 10**9):

@@ -76,7 +76,7 @@ class Refused(NacError):
 
 
 class Pool(Protocol):
-    """Workers 0 to `size` - 1, all idle at first."""
+    """A pool of workers numbered 0 to `size` - 1, all idle at first."""
 
     size: int
 
@@ -84,8 +84,8 @@ class Pool(Protocol):
         """Give an idle worker tasks, by number."""
 
     def events(self) -> Iterator[Event]:
-        """What happened since the last call; waits for something, and returns after a second at the latest. Raises
-        `Refused` if the work cannot be opened."""
+        """The events since the last call; waits up to a second for the first one. Raises `Refused` if the work cannot
+        be opened."""
 
     def close(self) -> None:
         """End all workers at once, whatever they are doing."""

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any
@@ -16,16 +17,16 @@ from nac_cli.archive.workers.pool import Event, Exited, Finished, Idle, Progress
 from nac_cli.failures import Failure, explain
 
 WAIT_SECONDS = 1.0
-"""How long `events` waits for something to happen."""
+"""Seconds that `events` waits for something to happen."""
 PROGRESS_SECONDS = 0.5
-"""How long a worker waits before it tells the progress of a task again."""
+"""Least seconds between two messages about the progress of a task."""
 MAX_FAILED_STARTS = 3
 """Workers in a row that may exit before they are ready; after that the pool gives up."""
 
 
 class ProcessPool:
-    """See `Pool`. This process loads no model: it stays small, outlives its workers, and they end when it does, even if
-    it is killed."""
+    """A `Pool` of processes. The parent loads no model: it stays small and outlives its workers, which exit when it
+    does, even if it is killed."""
 
     def __init__(self, work: Work, size: int):
         self.size = size
@@ -33,10 +34,8 @@ class ProcessPool:
         self._processes = [_Process(worker, work) for worker in range(size)]
 
     def send(self, worker: int, batch: Mapping[int, Any]) -> None:
-        try:
+        with suppress(ConnectionError):  # it has just exited, which `events` will tell
             self._processes[worker].connection.send(dict(batch))
-        except ConnectionError:
-            pass  # it has just ended, which `events` will tell
 
     def events(self) -> Iterator[Event]:
         ready = wait([process.connection for process in self._processes], WAIT_SECONDS)
@@ -130,8 +129,8 @@ def _receive(connection: Connection, batches: SimpleQueue) -> None:
 def perform(
     worker: int, opened: Worker, batch: Mapping[int, Any], send: Callable[[Progressed], None]
 ) -> Iterator[Event]:
-    """Have worker number `worker` do a batch, and yield the events. `send` gets the progress of tasks, now and then, from
-    any thread. An exception that `opened` does not handle becomes the failure of all tasks that are left."""
+    """Have worker number `worker` do a batch, and yield the events. `send` gets the progress of tasks, now and then,
+    from any thread. An exception that `opened` does not handle becomes the failure of all tasks that are left."""
     numbers, left = list(batch), dict.fromkeys(batch)
     sent: dict[int, float] = {}
 

@@ -28,9 +28,9 @@ LISTEN_SECONDS = 10.0
 
 
 class RayPool:
-    """See `Pool`. An actor for each worker, on whichever node has room, with a GPU each where the cluster has any: there
-    the device "auto" is that GPU, elsewhere the CPU. A worker that ends gets a place again when a node has one; until
-    then the others go on without it."""
+    """A `Pool` of actors, one for each worker, on whichever node has room, with a GPU each where the cluster has any:
+    there the device "auto" is that GPU, elsewhere the CPU. A worker that exited gets a place again when a node has one;
+    until then the others go on without it."""
 
     def __init__(
         self,
@@ -170,8 +170,8 @@ class RayPool:
 
 @dataclass
 class _RemoteWorker:
-    """A worker on the cluster, as this process knows it. `node` is None until a node has taken it, `call` while no answer
-    is awaited. `replacing`: its tasks went to others, and it counts as exited until it is `ready`."""
+    """A worker on the cluster, as this process knows it. `node` is None until a node has taken it, `call` while no
+    answer is awaited. `replacing`: its tasks went to others, and it counts as exited until it is `ready`."""
 
     actor: Any
     replacing: bool
@@ -200,8 +200,8 @@ class _NodeName:
 
 
 class _WorkerActor:
-    """The actor of a worker, on its node. One thread does the batches, the other answers calls with the events so far, so
-    that progress is told in the middle of a batch, through a Ray client too."""
+    """The actor of a worker, on its node. One thread does the batches, the other answers calls with the events so
+    far, so that progress is told in the middle of a batch, through a Ray client too."""
 
     def __init__(self, worker: int, work: Work, version: str):
         import ray
@@ -214,8 +214,8 @@ class _WorkerActor:
         threading.Thread(target=self._serve, args=(worker, work, version), daemon=True).start()
 
     def hear(self, batch: dict[int, Any] | None) -> list[Any]:
-        """Start a batch if one is given. Returns all messages since the last call: its node, then None or the Failure to
-        open the work, then events; an empty list after LISTEN_SECONDS without any."""
+        """Start a batch if one is given. Returns all messages since the last call: its node, then None or the
+        Failure to open the work, then events; an empty list after LISTEN_SECONDS without any."""
         if batch is not None:
             self._batches.put(batch)
         said = []

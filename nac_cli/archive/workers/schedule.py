@@ -41,10 +41,11 @@ def perform_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Finished | Progre
 
 
 def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished | Progressed | Crash]]:
-    """As `perform_all`, with all that happened at about the same time in one list.
+    """As `perform_all`, with all events of about the same time in one list.
 
-    Where a worker exits, nobody knows which of its tasks was the cause: each of them is done again alone. One that ends its
-    worker alone, for the second time in all, is given up. Tasks that have crashed before are done alone, at the end.
+    Where a worker exits, nobody knows which of its tasks was the cause: each of them is done again alone. One that
+    ends its worker alone, for the second time in all, is given up. Tasks that have crashed before are done alone, at
+    the end.
     """
     waiting = deque(number for number, task in enumerate(tasks) if not task.crashes)
     suspects = deque(number for number, task in enumerate(tasks) if task.crashes)

@@ -1,4 +1,4 @@
-"""`nac archive verify` and `nac archive status`: is all there, and how does it stand?"""
+"""`nac archive verify` and `nac archive status`: checks of an archive."""
 
 from __future__ import annotations
 
@@ -78,9 +78,8 @@ def verify(archive, level, full, patterns, workers, as_json, quiet) -> None:
     }  # fmt: skip
     if found.bad:
         out.record(summary)
-        raise BatchFailed(
-            f"{len(found.bad)} of {counted(len(check.entries), 'file')} of {check.archive.name} are not as they should be"
-        )
+        files = f"{counted(len(check.entries), 'file')} of {check.archive.name}"
+        raise BatchFailed(f"{len(found.bad)} of {files} are not as they should be")
     out.record({**summary, "exit_code": 0})
 
 

@@ -1,4 +1,4 @@
-"""What the commands of `nac archive` share: which files, which workers."""
+"""Options that the commands of `nac archive` share: which files, which workers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nac_cli.cli.options import device_option
 
 include_option = click.option(
     "--include", multiple=True, metavar="PATTERN",
-    help="Only files that match (*, ?, [...]) by their path in the library, their name, or that of a folder above them. "
-    "May be given several times.",
+    help="Only files that match (*, ?, [...]) by their path in the library, their name, or that of a folder above "
+    "them. May be given several times.",
 )  # fmt: skip
 exclude_option = click.option("--exclude", multiple=True, metavar="PATTERN", help="No files that match.")
 workers_option = click.option(

@@ -1,4 +1,4 @@
-"""How far a run of hours is, on stderr: bars in a terminal, a line now and then elsewhere."""
+"""The progress of a run, on stderr: bars in a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ READING = 0.5
 
 @dataclass
 class Progress:
-    """Where a run stands: bytes of sources, files, seconds of sound; `under_way` has the bytes and seconds of each file
-    that is being worked on, by path."""
+    """The progress of a run in bytes of sources, files and seconds of sound; `under_way` has the bytes and seconds of
+    each file that is being worked on, by path."""
 
     files: int
     bytes: int
@@ -66,12 +66,12 @@ class Progress:
 
     @property
     def speed(self) -> float:
-        """Seconds of sound a second."""
+        """Seconds of sound done per second."""
         return (self.seconds + sum(part for _, part in self.under_way.values())) / max(self.elapsed, 1e-3)
 
     @property
     def seconds_left(self) -> float | None:
-        """A guess, by bytes; None while there is nothing to guess by."""
+        """An estimate by bytes, in seconds; None while too little is done for one."""
         share = self.bytes_reached / self.bytes if self.bytes else 1.0
         return None if share < SETTLED else self.elapsed * (1 / share - 1)
 

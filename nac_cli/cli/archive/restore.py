@@ -79,7 +79,7 @@ def _announce(plan: RestorePlan, out: Output) -> None:
 
 
 def _tell(piece: Piece, event: Restored | Failure | Progressed, out: Output, messages: Counter) -> None:
-    """An outcome, in JSON on stdout, and in words on stderr if it is bad. `messages` counts what is odd."""
+    """Tell a result, in JSON on stdout, and in words on stderr if it is bad. `messages` counts warnings."""
     from nac_cli.archive.status import gist
 
     if isinstance(event, Progressed):

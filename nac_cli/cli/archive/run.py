@@ -73,9 +73,10 @@ REASONS = {
 def run(source, target, no_tags, files_from, dry_run, workers, as_json, quiet, **asked) -> None:
     """Compress every sound file below SRC to a .nac file at the same place below DST.
 
-    Names, tags, pictures and times of change are kept. A journal in DST (.nac/journal.jsonl) says what became of each
-    file. Run the same command again after an interruption, however hard, or when files have come or changed: what is done
-    and unchanged is skipped, the rest is done, failures are tried again. Files that have gone from SRC stay in DST.
+    Names, tags, pictures and times of change are kept. A journal in DST (.nac/journal.jsonl) says what became of
+    each file. Run the same command again after an interruption, however hard, or when files have come or changed:
+    what is done and unchanged is skipped, the rest is done, failures are tried again. Files that have gone from SRC
+    stay in DST.
 
     \b
     nac archive music/ small/ -b 6kbps --dry-run
@@ -110,19 +111,18 @@ def run(source, target, no_tags, files_from, dry_run, workers, as_json, quiet, *
 
 
 def _paths(listed: bytes) -> tuple[str, ...]:
-    """Paths that end with a zero byte each, if there is any, else lines."""
+    """The paths of a list: each ended by a zero byte if there is any, else a line each."""
     parts = listed.split(b"\0") if b"\0" in listed else listed.splitlines()
     return tuple(os.fsdecode(part).removeprefix("./") for part in parts if part)
 
 
 def _announce(found: Survey, out: Output) -> None:
-    """What was found, on stderr, before any work begins."""
+    """Say on stderr what was found, before any work begins."""
     plan = found.plan
     reasons = Counter(job.reason for job in plan.jobs)
     why = ", ".join(f"{count} {REASONS[reason]}" for reason, count in reasons.most_common())
-    out.say(
-        f"{counted(len(plan.jobs), 'file')} to do ({size(plan.bytes)}{'; ' + why if why else ''}), {plan.done} done before"
-    )
+    todo = f"{size(plan.bytes)}; {why}" if why else size(plan.bytes)
+    out.say(f"{counted(len(plan.jobs), 'file')} to do ({todo}), {plan.done} done before")
     _list(out, "the usual name is taken, so it becomes", [f"{path} -> {target}" for path, target in plan.renamed])
     _list(out, "skipped", [f"{path}: {reason}" for path, reason in found.skipped])
     if plan.others:
@@ -137,7 +137,7 @@ def _list(out: Output, title: str, lines: list[str]) -> None:
 
 
 def _tell(event: Outcome | Progressed, out: Output) -> None:
-    """An outcome, in JSON on stdout, and in words on stderr if it is bad."""
+    """Tell a result, in JSON on stdout, and in words on stderr if it is bad."""
     if isinstance(event, Progressed):
         return
     record = {"file": event.path, **asdict(event)}
@@ -154,7 +154,7 @@ def _tell(event: Outcome | Progressed, out: Output) -> None:
 
 
 def _conclude(found: Survey, tally: Tally, elapsed: float, out: Output) -> None:
-    """The sums, and an error if anything is not as it should be."""
+    """Tell the sums. Raises BatchFailed if any file failed."""
     bad = len(tally.failed) + len(found.plan.quarantined)
     summary = {
         "done": tally.done,

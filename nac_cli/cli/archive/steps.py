@@ -1,4 +1,4 @@
-"""How far a verification or a restoration is, on stderr: a bar in a terminal, a line now and then elsewhere."""
+"""The progress of a verification or a restoration, on stderr: a bar in a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINE_SECONDS = 10.0
 
 
 class Steps:
-    """Counts files of an archive as they are done, by their bytes."""
+    """Counts the finished files of an archive, and their bytes."""
 
     def __init__(self, files: int, size: int, show: Callable[[float, float], None], out: Output):
         self.bad = self.done = 0

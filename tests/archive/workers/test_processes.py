@@ -18,6 +18,7 @@ from nac_cli.failures import Failure
 from tests.helpers.works import Doubling
 
 ROOT = Path(__file__).parents[3]
+DOUBLING = Doubling()
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def perform():
     """What comes of payloads, by number, and the crashes on the way."""
     pools = []
 
-    def perform(*payloads: object, workers: int = 2, work: Doubling = Doubling()):
+    def perform(*payloads: object, workers: int = 2, work: Doubling = DOUBLING):
         pools.append(ProcessPool(work, workers))
         events = list(perform_all([Task(payload, 1) for payload in payloads], pools[-1]))
         finished = {event.task: event.value for event in events if isinstance(event, Finished)}

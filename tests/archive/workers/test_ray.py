@@ -14,22 +14,22 @@ if find_spec("ray") is None:  # not imported: it reads the environment when it i
     pytest.skip("ray is not installed: pip install 'nac-cli[archive]'", allow_module_level=True)
 
 from nac_cli.archive import journal
-from nac_cli.archive.archiving import Archiving  # noqa: E402
-from nac_cli.archive.journal import Crashed, Done  # noqa: E402
-from nac_cli.archive.library import archive, survey  # noqa: E402
-from nac_cli.archive.places.folder import Folder  # noqa: E402
-from nac_cli.archive.places.place import LOCK  # noqa: E402
-from nac_cli.archive.places.store import Store  # noqa: E402
-from nac_cli.archive.places.visibility import RequiresVisible  # noqa: E402
+from nac_cli.archive.archiving import Archiving
+from nac_cli.archive.journal import Crashed, Done
+from nac_cli.archive.library import archive, survey
+from nac_cli.archive.places.folder import Folder
+from nac_cli.archive.places.place import LOCK
+from nac_cli.archive.places.store import Store
+from nac_cli.archive.places.visibility import RequiresVisible
 from nac_cli.archive.workers import ray_pool
-from nac_cli.archive.workers.pool import Finished, Progressed, Refused  # noqa: E402
-from nac_cli.archive.workers.ray_cluster import QUIET  # noqa: E402
-from nac_cli.archive.workers.ray_pool import RayPool  # noqa: E402
-from nac_cli.archive.workers.schedule import Crash, Task, perform_all  # noqa: E402
-from nac_cli.errors import UsageError  # noqa: E402
-from nac_cli.files import sha256_of  # noqa: E402
-from tests.helpers.works import Doubling  # noqa: E402
-from tests.helpers.sounds import write_sound  # noqa: E402
+from nac_cli.archive.workers.pool import Finished, Progressed, Refused
+from nac_cli.archive.workers.ray_cluster import QUIET
+from nac_cli.archive.workers.ray_pool import RayPool
+from nac_cli.archive.workers.schedule import Crash, Task, perform_all
+from nac_cli.errors import UsageError
+from nac_cli.files import sha256_of
+from tests.helpers.sounds import write_sound
+from tests.helpers.works import Doubling
 
 pytestmark = pytest.mark.ray
 MEMORY = 80 << 20

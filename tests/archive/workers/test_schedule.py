@@ -15,8 +15,8 @@ from nac_cli.archive.workers.schedule import BATCH_BYTES, Crash, Task, perform_a
 
 
 class ScriptedPool:
-    """Workers that finish their batches task by task, die over tasks with the payload "die", and, for the first `failed_starts`
-    batches, before they begin."""
+    """Workers that finish their batches task by task, exit over tasks with the payload "die", and, for the first
+    `failed_starts` batches, before they begin."""
 
     def __init__(self, size: int, failed_starts: int = 0):
         self.size, self.failed_starts = size, failed_starts
