@@ -58,16 +58,16 @@ def command(inputs, output, start, end, format, bits, strict, no_tags, device, t
     for job in jobs:
         _refuse_other_suffix(job.target, format)
 
-    from nac_cli.pipelines.chain.prefetch import Ahead
+    from nac_cli.pipelines.chain.prefetch import Prefetch
 
-    ahead = Ahead([job.source for job in jobs], threads)
+    prefetch = Prefetch([job.source for job in jobs], threads)
 
     def decompress_one(index: int, job: Job) -> Outcome:
         job.refuse_existing(force)
         from nac_cli import decompress
 
         if start is None and end is None:
-            ahead.before(index)
+            prefetch.advance_to(index)
         with out.progress(job.name) as progress:
             report = decompress(
                 job.open_source(),

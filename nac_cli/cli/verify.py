@@ -53,15 +53,15 @@ def command(files, level, device, threads, as_json, quiet) -> None:
     """
     refuse_repeated_pipe(files)
     out = Output(as_json, quiet)
-    from nac_cli.pipelines.chain.prefetch import Ahead
+    from nac_cli.pipelines.chain.prefetch import Prefetch
 
-    ahead = Ahead([None if name == PIPE else Path(name) for name in files], threads)
+    prefetch = Prefetch([None if name == PIPE else Path(name) for name in files], threads)
 
     def check(index: int, name: str) -> Outcome:
         from nac_cli import verify
 
         if level != "structure":
-            ahead.before(index)
+            prefetch.advance_to(index)
         try:
             with out.progress(name) as progress:
                 source = standard_input() if name == PIPE else name
