@@ -17,6 +17,7 @@ RANKS = {
     "failures": 0,
     "files": 0,
     "values": 0,
+    "varint": 0,
     "audio": 1,
     "models": 1,
     "entropy": 1,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 
@@ -17,15 +16,7 @@ from nac_cli.entropy.coders import Coders
 from nac_cli.entropy.runs import gather, lengths, scatter
 from nac_cli.entropy.side import Side, pack_side, read_side
 from nac_cli.errors import CorruptStream, UnsupportedStream
-from nac_cli.values import ChunkCodes, StreamInfo
-
-
-class Mode(IntEnum):
-    """How a token section is coded, with the number that stands for it in a file."""
-
-    PACKED = 0
-    STATIC = 1
-    LM = 2
+from nac_cli.values import ChunkCodes, Mode, StreamInfo
 
 
 @dataclass(frozen=True)
@@ -113,7 +104,7 @@ def unpack_side(payload: bytes, num_frames: int, info: StreamInfo) -> Side:
 
 
 def split_payload(payload: bytes, num_frames: int, info: StreamInfo) -> tuple[Side, bytes]:
-    """What the side section says, and the token section as it is. Raises `CorruptStream`."""
+    """The side section, read, and the token section as it is. Raises `CorruptStream`."""
     reader = BitReader(payload)
     return read_side(reader, num_frames, info), reader.rest()
 

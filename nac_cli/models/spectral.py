@@ -23,9 +23,9 @@ from nac_cli.models.layers.convnext import ConvNeXtBlock
 from nac_cli.models.layers.noise import NoiseBlock, code_noise, random_noise
 from nac_cli.models.layers.spectrum import Spectrum, compress
 from nac_cli.models.quantizers.rvq import ResidualQuantized, ResidualVectorQuantizer
-from nac_cli.values import CodecSpec
+from nac_cli.values import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, CodecSpec
 
-LIMITS = {"sample_rate": (8_000, 192_000), "num_codebooks": (1, 64), "codebook_size": (2, 1 << 16)}
+LIMITS = {"sample_rate": (MIN_SAMPLE_RATE, MAX_SAMPLE_RATE), "num_codebooks": (1, 64), "codebook_size": (2, 1 << 16)}
 MOST_BLOCKS, MOST = 256, 1 << 16
 """Of blocks of a kind, and of anything else."""
 

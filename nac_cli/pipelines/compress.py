@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from nac_cli.audio import SampleDigest
 from nac_cli.container import TAG_PADDING, ByteCounts, ChunkRecord
-from nac_cli.entropy import Coders, Mode
+from nac_cli.entropy import Coders
 from nac_cli.files import check_output
 from nac_cli.models import zoo
 from nac_cli.models.codec import Codec
@@ -28,7 +28,7 @@ from nac_cli.pipelines.rate.fitting import fit
 from nac_cli.pipelines.rate.target import Target
 from nac_cli.pipelines.reports import StreamReport
 from nac_cli.pipelines.writing import Stream, write_stream
-from nac_cli.values import StreamInfo, Tags, Waveform
+from nac_cli.values import Mode, StreamInfo, Tags, Waveform
 
 LEAST_SHARE = 0.95
 """Share of the bitrate asked for that a file takes at least, unless it has all planes."""

@@ -29,7 +29,7 @@ from nac_cli.pipelines.writing import Stream, write_stream
 from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
 
 KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "INDX", "tags", "pict", "padd", "pmd5", "trailer"}
-"""Blocks that a copy has too. Others are left out: nobody knows whether they would still hold."""
+"""Blocks that a copy has too. Others are left out, since they may not hold for other codes."""
 
 
 @dataclass(frozen=True, kw_only=True)

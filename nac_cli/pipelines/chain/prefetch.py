@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nac_cli.container import ChunkRecord, ContainerReader
-from nac_cli.entropy import Mode, split_payload
+from nac_cli.entropy import split_payload
 from nac_cli.entropy.lm_streams import streams_ahead
 from nac_cli.errors import NacError
 from nac_cli.models import zoo
 from nac_cli.pipelines.chain.unpacking import STREAMS_AHEAD
 from nac_cli.pipelines.endpoints import open_stream
 from nac_cli.pipelines.models.opening import CodersToUnpack
+from nac_cli.values import Mode
 
 if TYPE_CHECKING:
     from nac_cli.entropy.lm import LanguageModel

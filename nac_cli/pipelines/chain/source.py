@@ -1,4 +1,4 @@
-"""Sound to compress, whatever it comes as: a file, an open file or samples in memory."""
+"""The sound to compress, from a file, an open file or samples in memory."""
 
 from __future__ import annotations
 

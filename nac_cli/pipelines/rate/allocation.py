@@ -19,8 +19,8 @@ Zimtohrli): 0.5 gave 1.929, 3.098; 1.0 1.924, 3.097; 2.0 1.909, 3.113; weighting
 
 @dataclass(frozen=True)
 class DepthChoices:
-    """What each of M steps may have: `bits` and `distortion` `[M, K + 1]` of its first 0..K planes, and the least
-    depth it must have, `least` `[M]` (1 where sound would otherwise vanish)."""
+    """The depths that each of M steps can have: `bits` and `distortion` `[M, K + 1]` of its first 0..K planes, and the
+    least depth that it must have, `least` `[M]` (1 where sound would otherwise vanish)."""
 
     bits: np.ndarray
     distortion: np.ndarray

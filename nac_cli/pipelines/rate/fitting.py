@@ -63,7 +63,7 @@ def fit_bitrate(packer: Packer, bitrate: int) -> list[ChunkRecord]:
 
 
 def fit_default(packer: Packer, bitrate: int) -> list[ChunkRecord]:
-    """As `fit_bitrate`, for a bitrate that nobody asked for: a sound so short that the container alone takes too much
+    """As `fit_bitrate`, for a bitrate that is not a promise: a sound so short that the container alone takes too much
     of it gets the codes of that bitrate and the container on top, and at least one plane."""
     info = packer.info
     if not info.num_samples:
