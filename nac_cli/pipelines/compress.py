@@ -39,9 +39,10 @@ SHORT_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class CompressReport:
-    """What became of an input. Sizes in bytes; `bitrate` in bit/s counts everything but tags, pictures and their padding,
-    `file_bitrate` everything; `depth` is the mean number of planes of a coded channel; `modes` counts the chunks by
-    entropy mode; `pcm_md5` is that of the source's samples (see `audio.SampleDigest`), where it was asked for."""
+    """What became of an input. Sizes in bytes; `bitrate` in bit/s counts everything but tags, pictures and their
+    padding, `file_bitrate` everything; `depth` is the mean number of planes of a coded channel; `modes` counts the
+    chunks by entropy mode; `pcm_md5` is that of the source's samples (see `audio.SampleDigest`), where it was asked
+    for."""
 
     source: str
     target: str
@@ -135,9 +136,9 @@ class Compressor:
         threads: int | None = None,
     ) -> Compressor:
         """Arguments are those of `compress`. Unless `exact`, a sound that is too short for the bitrate takes what the
-        container needs on top, and one that all planes do not fill it is nothing to tell of: for files of all kinds, whose
-        bitrate is meant on the whole. `digest` has the MD5 of each source's samples found. Raises UsageError, ModelError,
-        TokenMismatch."""
+        container needs on top, and one that all planes do not fill it is nothing to tell of: for files of all kinds,
+        whose bitrate is meant on the whole. `digest` has the MD5 of each source's samples found. Raises UsageError,
+        ModelError, TokenMismatch."""
         if bitrate is not None and planes is not None:
             raise UsageError("give a bitrate or a number of planes, not both")
         file = zoo.find(model)
