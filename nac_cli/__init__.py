@@ -46,7 +46,11 @@ _HOMES = {
     "TagChanges": "tag_changes",
 }
 
-__all__ = ["NacError", "Waveform", "__version__", *_HOMES]
+__all__ = [
+    "NacError", "Waveform", "__version__",
+    "compress", "CompressReport", "decompress", "DecompressReport", "info", "FileInfo", "verify", "VerifyReport",
+    "load_model", "recode", "RecodeReport", "tag", "TagReport", "TagChanges",
+]  # fmt: skip
 
 
 def __getattr__(name: str):

@@ -30,8 +30,8 @@ FILES_AT_ONCE = {"cpu": 2, "cuda": 16}
 
 @dataclass(frozen=True)
 class Archiving:
-    """Work for a `Pool` whose tasks are `Job`s. `hashed`: SHA-256 of the sources too; `check`: decode each result before
-    it takes its place; `threads` of each worker."""
+    """Work for a `Pool` whose tasks are `Job`s. `hashed`: SHA-256 of the sources too; `check`: decode each result
+    before it takes its place; `threads` of each worker."""
 
     source: Place
     target: Place

@@ -38,7 +38,8 @@ class Survey:
 
 @dataclass
 class Tally:
-    """What came of a run. Bytes are those of the sources and outputs of `done` and `copied` files, `seconds` of sound."""
+    """What came of a run. Bytes are those of the sources and outputs of `done` and `copied` files, `seconds` of
+    sound."""
 
     done: int = 0
     copied: int = 0

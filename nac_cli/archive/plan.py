@@ -16,16 +16,16 @@ from nac_cli.errors import OutputExists
 SUFFIX = ".nac"
 
 Reason = Literal["new", "changed", "settings", "lost", "altered", "failed", "crashed"]
-"""Why a file is to be done: it is new; it has another size or time; other settings are asked for; its output is gone, or
-is not as it was left; it failed before; a process ended while it worked on it."""
+"""Why a file is to be done: it is new; it has another size or time; other settings are asked for; its output is gone,
+or is not as it was left; it failed before; a process ended while it worked on it."""
 TIMES_NS = 2 * 10**9
 """How far apart times of change may be that are the same: some file systems count in two seconds."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A file to be done: compressed if it has `sound`, else copied. `before` is what the journal says of an output that is
-    `altered`."""
+    """A file to be done: compressed if it has `sound`, else copied. `before` is what the journal says of an output that
+    is `altered`."""
 
     found: Found
     target: str
@@ -87,8 +87,8 @@ def make_plan(
     force: bool = False,
     retry_quarantined: bool = False,
 ) -> Plan:
-    """`outputs` are the files that lie in the archive, by path; if `times`, with the times of change that they were given.
-    `fold` makes names equal that the archive's file system takes for the same.
+    """`outputs` are the files that lie in the archive, by path; if `times`, with the times of change that they were
+    given. `fold` makes names equal that the archive's file system takes for the same.
 
     Raises OutputExists if a file that the journal does not know is in the way, unless `force` lets it be replaced.
     """
@@ -161,6 +161,6 @@ def _refuse_foreign(jobs: list[Job], ledger: Ledger, outputs: Mapping[str, Found
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise OutputExists(
-            f"{foreign[0]}{more}: already in the archive's folder, but its journal does not know of it; move it away, or "
-            "use --force to replace it"
+            f"{foreign[0]}{more}: already in the archive's folder, but its journal does not know of it; move it away, "
+            "or use --force to replace it"
         )

@@ -36,8 +36,8 @@ class Settings:
         entropy: str = "auto",
         tags: bool = True,
     ) -> Settings:
-        """Raises ModelError for a model that is not here, UsageError for what it cannot do, TokenMismatch for a language
-        model that is not exact on this machine."""
+        """Raises ModelError for a model that is not here, UsageError for what it cannot do, TokenMismatch for a
+        language model that is not exact on this machine."""
         file = zoo.find(model)
         Target(bitrate, planes).require_possible(file.spec)
         if entropy != "auto":
@@ -59,6 +59,6 @@ class Settings:
         here = Settings.of(self.model, self.bitrate, self.planes, self.entropy, self.tags)
         if here.id != self.id:
             raise ModelError(
-                f"the model {self.model} of {platform.node()}, or the language model beside it, is not the one that this "
-                "run began with; put the same weight files on every machine"
+                f"the model {self.model} of {platform.node()}, or the language model beside it, is not the one that "
+                "this run began with; put the same weight files on every machine"
             )

@@ -19,7 +19,9 @@ CONTAINERS = (
     "mp3,mpc,mpc8,mpeg,mpegts,mxf,nut,ogg,oma,qcp,rm,shn,sox,tak,truehd,tta,voc,w64,wav,webm,wtv,wv,xwma"
 )
 """What FFmpeg may take a file for. Playlists are not among them: they make it open other files."""
-STATES_LENGTH = set("aiff ape asf caf flac matroska mov mp3 tak tta w64 wav wv".split())
+STATES_LENGTH = frozenset(
+    ["aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "mp3", "tak", "tta", "w64", "wav", "wv"]
+)
 """Containers with a length in their header; for others (and many MP3 files) FFmpeg estimates one."""
 ROUGH_LENGTH = {"asf", "matroska", "mov"}
 """Those that count in milliseconds (MP4 does in its edit lists): good for a check, but not exact."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from contextlib import suppress
 from typing import BinaryIO
 
 import numpy as np
@@ -105,10 +106,8 @@ class SndfileSink:
 
     def abort(self) -> None:
         """Let the encoder go."""
-        try:
+        with suppress(sf.LibsndfileError):  # the error that led here is the one to report
             self._sound.close()
-        except sf.LibsndfileError:
-            pass  # the error that led here is the one to report
 
     def _call(self, action, *arguments) -> None:
         try:

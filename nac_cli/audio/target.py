@@ -29,10 +29,12 @@ class Target:
             self.name = "standard output" if name in ("<stdout>", 1) else "the output stream"
         else:
             self.name = str(Path(target))
-        with self.faults():
-            self._end = target if self.pipe else Path(target).open("w+b")
+        with self.faults():  # `deliver` or `abandon` closes what is opened here
+            self._end = target if self.pipe else Path(target).open("w+b")  # noqa: SIM115
             self._spooled = self.pipe and spool
-            self.file: BinaryIO = tempfile.TemporaryFile(prefix="nac-") if self._spooled else self._end
+            self.file: BinaryIO = self._end
+            if self._spooled:
+                self.file = tempfile.TemporaryFile(prefix="nac-")  # noqa: SIM115
 
     @contextmanager
     def faults(self) -> Iterator[None]:

@@ -21,8 +21,12 @@ from nac_cli.archive.plan import Patterns
 from nac_cli.errors import AudioError, UsageError
 from tests.cli.sounds import write_sound
 
-SOUNDS = {"a.wav": "a.nac", "album/b.wav": "album/b.nac", "album/disc 2/\u00e9t\u00e9 \U0001f3b5.wav": "album/disc 2/\u00e9t\u00e9 \U0001f3b5.nac",
-          "album/-c\n;.wav": "album/-c\n;.nac"}  # fmt: skip
+SOUNDS = {
+    "a.wav": "a.nac",
+    "album/b.wav": "album/b.nac",
+    "album/disc 2/\u00e9t\u00e9 \U0001f3b5.wav": "album/disc 2/\u00e9t\u00e9 \U0001f3b5.nac",
+    "album/-c\n;.wav": "album/-c\n;.nac",
+}
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ class Store:
         """Raises UsageError for a URL that fsspec cannot use, ModuleNotFoundError if a package is missing."""
         self.name = name
         self._tails: dict[str, tuple[int, bytes]] | None = None
-        self._opened  # noqa: B018: says now what is wrong with the name
+        _ = self._opened  # says now what is wrong with the name
 
     def __getstate__(self) -> dict:
         return {"name": self.name, "_tails": None}

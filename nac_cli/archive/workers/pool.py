@@ -50,8 +50,8 @@ class Idle:
 
 @dataclass(frozen=True)
 class Died:
-    """A worker ended by itself, with whatever it had not finished. `begun`: it had opened its work, so the tasks that it
-    had may be what ended it. A new one has taken its place if `replaced`, or will, and be `Idle` then, if ever."""
+    """A worker ended by itself, with whatever it had not finished. `begun`: it had opened its work, so the tasks that
+    it had may be what ended it. A new one has taken its place if `replaced`, or will, and be `Idle` then, if ever."""
 
     worker: int
     reason: str

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any
@@ -31,10 +32,8 @@ class ProcessPool:
         self._processes = [_Process(worker, work) for worker in range(size)]
 
     def send(self, worker: int, batch: Mapping[int, Any]) -> None:
-        try:
+        with suppress(ConnectionError):  # it has just ended, which `events` will tell
             self._processes[worker].connection.send(dict(batch))
-        except ConnectionError:
-            pass  # it has just ended, which `events` will tell
 
     def events(self) -> Iterator[Event]:
         ready = wait([process.connection for process in self._processes], PATIENCE)

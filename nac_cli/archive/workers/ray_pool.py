@@ -28,9 +28,9 @@ LISTEN_SECONDS = 10.0
 
 
 class RayPool:
-    """See `Pool`. An actor for each worker, on whichever node has room, with a GPU each where the cluster has any: there
-    the device "auto" is that GPU, elsewhere the CPU. A worker that ends gets a place again when a node has one; until
-    then the others go on without it."""
+    """See `Pool`. An actor for each worker, on whichever node has room, with a GPU each where the cluster has any:
+    there the device "auto" is that GPU, elsewhere the CPU. A worker that ends gets a place again when a node has one;
+    until then the others go on without it."""
 
     def __init__(
         self,

@@ -22,7 +22,9 @@ TEXT_KEYS = {
 NUMBER_KEYS = {"TRCK": "TRACKNUMBER", "TPOS": "DISCNUMBER"}
 FRAME_IDS = {key: name for name, key in TEXT_KEYS.items()}
 TIMESTAMP = re.compile(r"\d{4}(-\d\d(-\d\d([ T]\d\d(:\d\d(:\d\d)?)?)?)?)?")
-OF_THE_FILE = set("TLEN TSIZ TDLY TFLT TDTG TDEN SEEK ASPI MLLT ETCO RVRB EQU2 RBUF".split())
+OF_THE_FILE = frozenset(
+    ["TLEN", "TSIZ", "TDLY", "TFLT", "TDTG", "TDEN", "SEEK", "ASPI", "MLLT", "ETCO", "RVRB", "EQU2", "RBUF"]
+)
 """Frames about the encoded file, not about the music: they mean nothing in another one."""
 
 

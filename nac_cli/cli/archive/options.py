@@ -21,8 +21,8 @@ GPU = Path("/dev/nvidia0")
 
 include_option = click.option(
     "--include", multiple=True, metavar="PATTERN",
-    help="Only files that match (*, ?, [...]) by their path in the library, their name, or that of a folder above them. "
-    "May be given several times.",
+    help="Only files that match (*, ?, [...]) by their path in the library, their name, or that of a folder above "
+    "them. May be given several times.",
 )  # fmt: skip
 exclude_option = click.option("--exclude", multiple=True, metavar="PATTERN", help="No files that match.")
 workers_option = click.option(

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 @options.json_option
 @options.quiet_option
 def restore(
-    archive, out_name, format, bits, no_tags, include, exclude, workers, engine, address, device, threads, force, as_json,
-    quiet,
+    archive, out_name, format, bits, no_tags, include, exclude, workers, engine, address, device, threads, force,
+    as_json, quiet,
 ) -> None:  # fmt: skip
     """Decode every file of an archive to the place below OUT that it had in the library.
 

@@ -82,8 +82,9 @@ def run(
     """Compress every sound file below SRC to a .nac file at the same place below DST.
 
     Names, tags, pictures and times of change are kept. A journal in DST (.nac/journal.jsonl) says what became of each
-    file. Run the same command again after an interruption, however hard, or when files have come or changed: what is done
-    and unchanged is skipped, the rest is done, failures are tried again. Files that have gone from SRC stay in DST.
+    file. Run the same command again after an interruption, however hard, or when files have come or changed: what is
+    done and unchanged is skipped, the rest is done, failures are tried again. Files that have gone from SRC stay in
+    DST.
 
     \b
     nac archive music/ small/ -b 6kbps --dry-run
@@ -154,7 +155,8 @@ def _announce(found: Survey, out: Output) -> None:
     reasons = Counter(job.reason for job in plan.jobs)
     why = ", ".join(f"{count} {REASONS[reason]}" for reason, count in reasons.most_common())
     out.say(
-        f"{counted(len(plan.jobs), 'file')} to do ({size(plan.bytes)}{'; ' + why if why else ''}), {plan.done} done before"
+        f"{counted(len(plan.jobs), 'file')} to do ({size(plan.bytes)}{'; ' + why if why else ''}), "
+        f"{plan.done} done before"
     )
     _list(out, "the usual name is taken, so it becomes", [f"{path} -> {target}" for path, target in plan.renamed])
     _list(out, "skipped", [f"{path}: {reason}" for path, reason in found.skipped])

@@ -28,8 +28,8 @@ class ResidualStack(nn.Module):
     planes: nn.ModuleList
 
     def encode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """`[B, F, D]` -> codes `[B, K, F]` and `distortion` `[B, K + 1, F]`: the squared distance of the first 0..K planes
-        to all of them.
+        """`[B, F, D]` -> codes `[B, K, F]` and `distortion` `[B, K + 1, F]`: the squared distance of the first 0..K
+        planes to all of them.
 
         Not to z: later planes go on improving the sound where they no longer come nearer to z, since the decoder
         is trained on sums of planes alone.

@@ -1,4 +1,5 @@
-"""Factorised, L2-normalised vector quantizer (Improved RVQGAN, Kumar et al. 2023, section 3.2; after Yu et al. 2021)."""
+"""Factorised, L2-normalised vector quantizer (Improved RVQGAN, Kumar et al. 2023, section 3.2; after Yu et al.
+2021)."""
 
 from __future__ import annotations
 

@@ -41,10 +41,11 @@ class Prefetch:
         if index < self._next or len(self._sources) < 2:
             return
         streams, lm = [], None
-        for self._next in range(index, len(self._sources) + 1):
-            if self._next == len(self._sources) or len(streams) >= STREAMS_AHEAD:
+        for number in range(index, len(self._sources) + 1):
+            self._next = number
+            if number == len(self._sources) or len(streams) >= STREAMS_AHEAD:
                 break
-            found = self._streams(self._sources[self._next])
+            found = self._streams(self._sources[number])
             if found is None:
                 continue
             file_lm, own = found

@@ -91,8 +91,8 @@ def _needs_lm(record: Record) -> bool:
 def _decode(
     records: list[ChunkRecord], info: StreamInfo, coders: Coders
 ) -> list[ChunkCodes | CorruptStream | TokenMismatch]:
-    """Codes of each chunk; CorruptStream for bytes that no encoder made, TokenMismatch where the entropy model here does
-    not give the encoder's codes. The bytes are intact, as their checksum says."""
+    """Codes of each chunk; CorruptStream for bytes that no encoder made, TokenMismatch where the entropy model here
+    does not give the encoder's codes. The bytes are intact, as their checksum says."""
     packed = [Packed(record.payload, record.num_frames, record.mode) for record in records]
     return [_checked(record, result) for record, result in zip(records, unpack_each(packed, info, coders), strict=True)]
 

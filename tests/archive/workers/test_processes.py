@@ -17,7 +17,7 @@ from nac_cli.archive.workers.schedule import Crash, Task, perform_all
 from nac_cli.failures import Failure
 from tests.archive.workers.works import Doubling
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def perform():
     """What comes of payloads, by number, and the crashes on the way."""
     pools = []
 
-    def perform(*payloads: object, workers: int = 2, work: Doubling = Doubling()):
-        pools.append(ProcessPool(work, workers))
+    def perform(*payloads: object, workers: int = 2, work: Doubling | None = None):
+        pools.append(ProcessPool(work or Doubling(), workers))
         events = list(perform_all([Task(payload, 1) for payload in payloads], pools[-1]))
         finished = {event.task: event.value for event in events if isinstance(event, Finished)}
         return finished, [event for event in events if isinstance(event, Crash)], events

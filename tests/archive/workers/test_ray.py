@@ -14,21 +14,21 @@ if find_spec("ray") is None:  # not imported: it reads the environment when it i
     pytest.skip("ray is not installed: pip install 'nac-cli[archive]'", allow_module_level=True)
 
 from nac_cli.archive import journal
-from nac_cli.archive.archiving import Archiving, hash_of  # noqa: E402
-from nac_cli.archive.journal import Crashed, Done  # noqa: E402
-from nac_cli.archive.library import archive, survey  # noqa: E402
-from nac_cli.archive.places.folder import Folder  # noqa: E402
-from nac_cli.archive.places.place import LOCK  # noqa: E402
-from nac_cli.archive.places.store import Store  # noqa: E402
-from nac_cli.archive.places.visibility import Sighted  # noqa: E402
+from nac_cli.archive.archiving import Archiving, hash_of
+from nac_cli.archive.journal import Crashed, Done
+from nac_cli.archive.library import archive, survey
+from nac_cli.archive.places.folder import Folder
+from nac_cli.archive.places.place import LOCK
+from nac_cli.archive.places.store import Store
+from nac_cli.archive.places.visibility import Sighted
 from nac_cli.archive.workers import ray_pool
-from nac_cli.archive.workers.pool import Finished, Moved, Refused  # noqa: E402
-from nac_cli.archive.workers.ray_cluster import QUIET  # noqa: E402
-from nac_cli.archive.workers.ray_pool import RayPool  # noqa: E402
-from nac_cli.archive.workers.schedule import Crash, Task, perform_all  # noqa: E402
-from nac_cli.errors import UsageError  # noqa: E402
-from tests.archive.workers.works import Doubling  # noqa: E402
-from tests.cli.sounds import write_sound  # noqa: E402
+from nac_cli.archive.workers.pool import Finished, Moved, Refused
+from nac_cli.archive.workers.ray_cluster import QUIET
+from nac_cli.archive.workers.ray_pool import RayPool
+from nac_cli.archive.workers.schedule import Crash, Task, perform_all
+from nac_cli.errors import UsageError
+from tests.archive.workers.works import Doubling
+from tests.cli.sounds import write_sound
 
 pytestmark = pytest.mark.ray
 MEMORY = 80 << 20

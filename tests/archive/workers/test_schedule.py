@@ -15,8 +15,8 @@ from nac_cli.archive.workers.schedule import BATCH_BYTES, Crash, Task, perform_a
 
 
 class ScriptedPool:
-    """Workers that finish their batches task by task, die over tasks with the payload "die", and, for the first `stillborn`
-    batches, before they begin."""
+    """Workers that finish their batches task by task, die over tasks with the payload "die", and, for the first
+    `stillborn` batches, before they begin."""
 
     def __init__(self, size: int, stillborn: int = 0):
         self.size, self.stillborn = size, stillborn
