@@ -1,4 +1,4 @@
-"""Variable-length integers: unsigned LEB128, seven bits a byte, lowest first, the top bit set in all bytes but the last."""
+"""Variable-length integers: unsigned LEB128, seven bits a byte, lowest first, the top bit set in all but the last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of every file of an archive, and what that is called in its journal."""
+"""Settings of an archive: what is asked of every file, and the id of that in the journal."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from nac_cli.pipelines.rate.target import Target
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides what becomes of a file. `bitrate` in bit/s or `planes`, or neither, as in `compress`; `model` is
-    a name or the path of a weight file, `model_id` and `lm_id` what they stand for (hexadecimal)."""
+    """The settings that decide the bytes of each output. `bitrate` in bit/s or `planes`, or neither, as in
+    `compress`; `model` is a name or the path of a weight file, `model_id` and `lm_id` are the ids that it stands for
+    (hexadecimal)."""
 
     model: str
     model_id: str
@@ -36,8 +37,8 @@ class Settings:
         entropy: str = "auto",
         tags: bool = True,
     ) -> Settings:
-        """Raises ModelError for a model that is not here, UsageError for what it cannot do, TokenMismatch for a
-        language model that is not exact on this machine."""
+        """Look up the model. Raises ModelError for a model that is not here, UsageError for what it cannot do,
+        TokenMismatch for a language model that is not exact on this machine."""
         file = zoo.find(model)
         Target(bitrate, planes).require_possible(file.spec)
         if entropy != "auto":
@@ -48,7 +49,7 @@ class Settings:
 
     @property
     def id(self) -> str:
-        """The same for all settings that make the same files; where the model lies does not matter."""
+        """Identifier that is equal for settings which make the same files; where the model lies does not matter."""
         values = asdict(self)
         del values["model"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode("ascii")).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What a decoder gives the reader, whichever library does the work."""
+"""The contract of a decoder, whichever library does the work."""
 
 from __future__ import annotations
 

@@ -18,13 +18,13 @@ CONTAINERS = (
     "aac,ac3,adx,aea,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,dv,eac3,flac,flv,iff,loas,matroska,mlp,mov,"
     "mp3,mpc,mpc8,mpeg,mpegts,mxf,nut,ogg,oma,qcp,rm,shn,sox,tak,truehd,tta,voc,w64,wav,webm,wtv,wv,xwma"
 )
-"""What FFmpeg may take a file for. Playlists are not among them: they make it open other files."""
+"""Formats that FFmpeg may recognise. Playlists are not among them: they make it open other files."""
 STATES_LENGTH = frozenset(
     ["aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "mp3", "tak", "tta", "w64", "wav", "wv"]
 )
 """Containers with a length in their header; for others (and many MP3 files) FFmpeg estimates one."""
 ROUGH_LENGTH = {"asf", "matroska", "mov"}
-"""Those that count in milliseconds (MP4 does in its edit lists): good for a check, but not exact."""
+"""Formats that count in milliseconds (MP4 does in its edit lists): good for a check, but not exact."""
 OPTIONS = {"format_whitelist": CONTAINERS}
 MOST_LOST = Fraction(1)
 """Seconds: no lost packet counts for more, whatever it says of itself."""
@@ -164,7 +164,7 @@ class _Converter:
         self._resampler, self._format = self._new(), None
 
     def changes(self, frame: av.AudioFrame) -> bool:
-        """Whether `frame` has another rate or layout than the first one, for the first time."""
+        """Whether `frame` is the first one with another rate or layout than the frames before."""
         same = (frame.layout.name, frame.sample_rate) == (self._layout.name, self._sample_rate)
         return not same and self._format != _format(frame)
 
@@ -176,7 +176,7 @@ class _Converter:
         return self._array(rest + self._resampler.resample(frame))
 
     def finish(self) -> np.ndarray:
-        """What is left in the converter, `[C, T]` with T >= 0."""
+        """The samples left in the converter, `[C, T]` with T >= 0."""
         return self._array(self._resampler.resample(None))
 
     def _new(self) -> av.AudioResampler:

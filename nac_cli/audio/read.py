@@ -21,7 +21,7 @@ from nac_cli.errors import AudioError
 from nac_cli.values import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 SECONDS_TOLERANCE = 0.25
-"""How far the end of the sound may lie from a length that is only roughly known."""
+"""Seconds that the end of the sound may lie from a length that is only roughly known."""
 
 
 def open_audio(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warnings.warn) -> AudioReader:
@@ -58,7 +58,7 @@ class AudioReader:
         self._decoder, self._origin, self._warn = decoder, origin, warn
         self.name = origin.name
         self.sample_rate = decoder.sample_rate
-        """Hz."""
+        """Sample rate in Hz."""
         self.channels = decoder.channels
         self.num_samples = decoder.num_samples
         """T as the file states it, None where it states none to rely on. `blocks` tells if it was wrong."""
@@ -104,7 +104,8 @@ class AudioReader:
         self.close()
 
     def _pieces(self) -> Iterator[np.ndarray]:
-        """What libsndfile gives. Where it stops at damage FFmpeg goes on, with silence for what is lost."""
+        """The samples that libsndfile decodes. Where it stops at damage FFmpeg goes on, with silence for what is
+        lost."""
         done = 0
         try:
             for piece in self._decoder.pieces():

@@ -1,4 +1,4 @@
-"""Where encoded sound goes: WAV by nac itself (so it works on a pipe), FLAC and Ogg by libsndfile."""
+"""Encoders of sound files: WAV by nac itself (so that it works on a pipe), FLAC and Ogg by libsndfile."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class WavSink:
         self._file.write(header)
 
     def abort(self) -> None:
-        """Nothing is to be given back."""
+        """WAV needs no encoder to be released."""
 
 
 class SndfileSink:
@@ -105,7 +105,7 @@ class SndfileSink:
         self._file.check()
 
     def abort(self) -> None:
-        """Let the encoder go."""
+        """Release the encoder."""
         with suppress(sf.LibsndfileError):  # the error that led here is the one to report
             self._sound.close()
 

@@ -18,7 +18,7 @@ UNKNOWN_FRAMES = 1 << 62
 """libsndfile gives 2^63 - 1 frames where a header leaves the length open."""
 WRONG_SIZE = re.compile(r"^ *(?:data|SSND|Data Size|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.M)
 OGG_DAMAGE = re.compile(r"^Ogg ?: .*(?:hole|Corrupted)", re.M)
-"""What libsndfile's log says of damage."""
+"""Words in libsndfile's log that tell of damage."""
 MALFORMED_FILE = 3
 """libsndfile's SF_ERR_MALFORMED_FILE."""
 
@@ -30,7 +30,7 @@ SOURCE_BITS = {
 
 
 class ForwardFile(sf.SoundFile):
-    """Is only read or written onwards. soundfile would seek after every step: slow, and wrong in MP3."""
+    """A file that is only read or written forwards. soundfile would seek after every step: slow, and wrong in MP3."""
 
     def seekable(self) -> bool:
         return False
@@ -148,7 +148,7 @@ class SndfileDecoder:
 
 
 def _complaint(log: str) -> str | None:
-    """What libsndfile's log says of a wrong length or of holes in a stream; None if all is well."""
+    """The part of libsndfile's log about a wrong length or holes in a stream; None if all is well."""
     size = WRONG_SIZE.search(log)
     if size and not _left_open(int(size[1])):
         relation = "it was cut short" if int(size[1]) > int(size[2]) else "there is more behind its end"

@@ -1,4 +1,4 @@
-"""Where sound goes: a path or a pipe, with a temporary file in front of a pipe for formats that must seek."""
+"""Outputs of sound: a path or a pipe, with a temporary file in front of a pipe for formats that must seek."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Target:
             raise AudioError(f"{self.name} cannot be written: {reason(error)}{advice}") from error
 
     def deliver(self) -> None:
-        """Send everything on its way and close what is ours."""
+        """Write everything to the end and close the files that are ours."""
         with self.faults():
             if self._spooled:
                 self.file.seek(0)
@@ -57,7 +57,7 @@ class Target:
                 self._end.close()
 
     def discard(self) -> None:
-        """Close what is ours, whatever state it is in."""
+        """Close the files that are ours, whatever state they are in."""
         for file in (self.file, self._end):
             try:
                 if file is not self._end or not self.pipe:

@@ -71,8 +71,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """The result of a task: rows in the order of the codecs, codecs left out with the reason, and the number of rows that
-    were there before."""
+    """The result of a task: rows in the order of the codecs, codecs left out with the reason, and the number of rows
+    that were there before."""
 
     rows: list[Row]
     left_out: list[str]

@@ -182,8 +182,8 @@ def _cold(
 
 
 def _ended(process: subprocess.Popen) -> tuple[str, int | None]:
-    """The text of a process on stderr, and its peak memory in bytes where the system tells: asked again and again, since
-    the figure is gone once the process has ended."""
+    """The text of a process on stderr, and its peak memory in bytes where the system tells: asked again and again,
+    since the figure is gone once the process has ended."""
     memory = None
     while True:
         memory = peak_bytes(process.pid) or memory

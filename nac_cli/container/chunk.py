@@ -35,7 +35,7 @@ def pack_chunk(record: ChunkRecord) -> bytes:
 
 
 def pack_chunk_fields(record: ChunkRecord) -> bytes:
-    """All of the payload but the packed codes."""
+    """The bytes of the payload in front of the packed codes."""
     checksum = record.token_checksum.to_bytes(4, "little")
     return pack_varint(record.index) + pack_varint(record.num_frames) + bytes([record.mode]) + checksum
 

@@ -13,7 +13,7 @@ from nac_cli.errors import CorruptStream, LimitExceeded
 from nac_cli.values import Tags
 
 KEPT_PADDING = 2**14
-"""Padding that may come of tags that became shorter; room beyond it (of a cover that went) is given back."""
+"""Bytes of padding that may be left by shorter tags; room beyond it (of a cover that was removed) is given back."""
 
 _SAID = ("tags", "pict")
 _OTHERS = {"signature", "HEAD", "CHNK", "INDX", "trailer"}
@@ -93,7 +93,7 @@ class ContainerEditor:
 
 
 class _Kept:
-    """A pipe whose bytes go to `copy` as they are read, so no further than a stream goes."""
+    """A pipe whose bytes are copied to `copy` as they are read, so no further than a stream goes."""
 
     def __init__(self, pipe: BinaryIO, copy: BinaryIO) -> None:
         self._read = getattr(pipe, "read1", pipe.read)

@@ -89,6 +89,6 @@ class FieldReader:
         return self.raw("rest", self.remaining)
 
     def end(self) -> None:
-        """Nothing may follow the last field."""
+        """Check that nothing follows the last field."""
         if self.remaining:
             raise self.corrupt(f"{self.remaining} bytes follow the last field")

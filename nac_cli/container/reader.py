@@ -133,7 +133,7 @@ class ContainerReader:
         self.info = replace(self.info, num_samples=index.num_samples)
 
     def _read_to_first_chunk(self) -> Block | None:
-        """Takes what stands before the chunks; the first chunk or index, None at the end of the file."""
+        """Read everything before the chunks. Returns the first chunk or index, None at the end of the file."""
         for event in self._blocks:
             if isinstance(event, Block) and event.kind in ("CHNK", "INDX"):
                 return event
@@ -228,7 +228,7 @@ class ContainerReader:
             self._layout.append(Extent(event.kind, event.offset, event.size))
 
     def _report_block(self, block: Block, reason: str) -> None:
-        """An intact block that says something impossible."""
+        """Report an intact block whose content is impossible."""
         self._report(Damage(block.offset, block.offset + block.size, reason), block.kind)
 
     def _report(self, damage: Damage, kind: str = "damage") -> None:

@@ -37,7 +37,7 @@ class ChunkSequence:
         self._end = 0
 
     def misfit(self, record: ChunkRecord, info: StreamInfo) -> str | None:
-        """Why `record` cannot come here, None when it can."""
+        """The reason why `record` cannot come here, None when it can."""
         if record.index < self.next_index:
             return f"chunk {record.index} comes too late or again, chunk {self.next_index} is next"
         if record.mode == Mode.LM and info.lm_id is None:
@@ -66,7 +66,7 @@ class ChunkSequence:
         return marker
 
     def disagreement(self, index: Index, index_offset: int) -> str | None:
-        """How `index`, at `index_offset`, contradicts where chunks stood; None when it does not."""
+        """The contradiction between `index`, at `index_offset`, and the places of the chunks; None when they agree."""
         first = index_offset - index.distance
         for number, offset in self._offsets.items():
             indexed = first + index.starts[number]

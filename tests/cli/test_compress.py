@@ -5,8 +5,8 @@ import soundfile
 
 import nac_cli
 from tests.cli.conftest import lines
-from tests.cli.sounds import write_sound
 from tests.helpers.codecs import TINY
+from tests.helpers.sounds import write_sound
 
 
 def test_the_file_appears_beside_the_sound_and_keeps_to_the_bitrate(compress, tmp_path):

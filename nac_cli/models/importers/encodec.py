@@ -8,7 +8,6 @@ codebook is left out.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from dataclasses import replace
@@ -17,6 +16,7 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.files import sha256_of
 from nac_cli.models.encodec.config import PRESETS, EncodecConfig
 from nac_cli.models.encodec.network import EncodecCodec
 from nac_cli.models.importers.state import Checkpoint, build, read_config, read_state
@@ -134,7 +134,7 @@ def _weights_in(path: Path) -> Path:
 def _check_digest(path: Path) -> None:
     """Official files carry the first digits of their SHA-256 in their name."""
     named = re.search(r"-([0-9a-f]{8})\.th$", path.name)
-    if named and hashlib.sha256(path.read_bytes()).hexdigest()[:8] != named[1]:
+    if named and sha256_of(path).hex()[:8] != named[1]:
         raise ModelError(f"{path}: damaged, its SHA-256 does not begin with {named[1]}; download it again")
 
 

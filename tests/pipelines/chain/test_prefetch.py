@@ -10,7 +10,8 @@ import pytest
 import nac_cli
 from nac_cli.entropy.lm import LanguageModel
 from nac_cli.pipelines.chain.prefetch import Prefetch
-from tests.pipelines.sounds import compressed, tones
+from tests.helpers.sounds import clear_music
+from tests.helpers.streams import compressed
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def batches(monkeypatch):
 def write_files(folder, tiny_lm, count):
     paths = []
     for number in range(count):
-        sound = tones(2, 1 + 0.1 * number, 44_100)
+        sound = clear_music(2, 1 + 0.1 * number, 44_100)
         path = folder / f"{number}.nac"
         path.write_bytes(compressed(sound, tiny_lm, planes=3, entropy="lm" if number != 2 else "static"))
         paths.append(path)
