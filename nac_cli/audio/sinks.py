@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from typing import BinaryIO
 
 import numpy as np
@@ -110,7 +111,7 @@ class SndfileSink:
         except sf.LibsndfileError:
             pass  # the error that led here is the one to report
 
-    def _call(self, action, *arguments) -> None:
+    def _call(self, action: Callable[..., object], *arguments: object) -> None:
         try:
             action(*arguments)
         except (sf.LibsndfileError, AssertionError) as error:

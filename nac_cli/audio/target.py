@@ -24,13 +24,13 @@ class Target:
 
     def __init__(self, target: str | os.PathLike | BinaryIO, spool: bool):
         self.pipe = not isinstance(target, (str, os.PathLike))
-        if self.pipe:
+        if isinstance(target, (str, os.PathLike)):
+            self.name = str(Path(target))
+        else:
             name = getattr(target, "name", None)
             self.name = "standard output" if name in ("<stdout>", 1) else "the output stream"
-        else:
-            self.name = str(Path(target))
         with self.faults():
-            self._end = target if self.pipe else Path(target).open("w+b")
+            self._end: BinaryIO = Path(target).open("w+b") if isinstance(target, (str, os.PathLike)) else target
             self._spooled = self.pipe and spool
             self.file: BinaryIO = tempfile.TemporaryFile(prefix="nac-") if self._spooled else self._end
 

@@ -34,7 +34,7 @@ class TaaeConfig:
     levels: tuple[int, ...] = (5, 5)
     training_levels: tuple[int, ...] = (17, 9, 5)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         integer("sample rate", self.sample_rate, 8_000, 192_000)
         integer("patch size", self.patch_size, 1, 2**16)
         integer("width", self.width, 4, MAX_WIDTH)
