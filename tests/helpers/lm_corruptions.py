@@ -1,6 +1,6 @@
 """Random corruptions of chunks in mode `lm`, which the blocks' checksums do not see.
 
-NAC_MODELS=FOLDER python -m tests.pipelines.lm_corruptions FILE.nac [COUNT]
+NAC_MODELS=FOLDER python -m tests.helpers.lm_corruptions FILE.nac [COUNT]
 """
 
 from __future__ import annotations
