@@ -68,7 +68,13 @@ _HOMES = {
     "Workers": "archive.workers.choice",
 }
 
-__all__ = ["NacError", "Waveform", "__version__", *_HOMES]
+__all__ = [
+    "NacError", "Waveform", "__version__",
+    "compress", "CompressReport", "decompress", "DecompressReport", "info", "FileInfo", "verify", "VerifyReport",
+    "load_model", "recode", "RecodeReport", "tag", "TagReport", "TagChanges",
+    "archive_library", "ArchiveOptions", "ArchiveReport", "archive_status", "export_archive", "restore_archive",
+    "RestoreOptions", "RestoreReport", "verify_archive", "Workers",
+]  # fmt: skip
 
 
 def __getattr__(name: str):

@@ -18,6 +18,7 @@ RANKS = {
     "failures": 0,
     "files": 0,
     "values": 0,
+    "varint": 0,
     "audio": 1,
     "models": 1,
     "entropy": 1,
@@ -91,6 +92,20 @@ def test_no_module_imports_itself_by_way_of_others():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
+
+
+def test_the_rooms_of_the_pipelines_import_one_way():
+    rooms = ("models", "chain", "rate")
+    for module, names in module_imports().items():
+        room = module.removeprefix("nac_cli.pipelines.").split(".")[0]
+        if not module.startswith("nac_cli.pipelines.") or room not in rooms:
+            continue
+        for name in names:
+            other = name.removeprefix("nac_cli.pipelines.").split(".")[0]
+            if name.startswith("nac_cli.pipelines.") and other in rooms:
+                assert rooms.index(other) <= rooms.index(room), f"{module} imports {name}"
+            elif name.startswith("nac_cli.pipelines."):
+                assert other in ("endpoints", "progress"), f"{module} imports the verb {name}"
 
 
 def modules_after(code: str) -> set[str]:

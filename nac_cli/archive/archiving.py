@@ -46,14 +46,13 @@ class Archiving:
         from nac_cli.pipelines.compress import Compressor
         from nac_cli.pipelines.models.opening import choose_device
         from nac_cli.pipelines.models.sharing import SharedEncoder
+        from nac_cli.pipelines.rate.target import Target
 
         self.settings.require_here()
         device = choose_device(self.device, self.threads)
         compressor = Compressor.open(
             self.settings.model,
-            bitrate=self.settings.bitrate,
-            planes=self.settings.planes,
-            exact=False,
+            Target(self.settings.bitrate, self.settings.planes, exact=False),
             entropy=self.settings.entropy,
             tags=self.settings.tags,
             digest=True,
@@ -95,7 +94,7 @@ class Archiver:
     def _compressed(self, job: Job, found: Found, source: Path, index: int, progress: OnProgress) -> Done:
         started, work = time.monotonic(), self._work
         with work.target.writing(job.target, found.mtime_ns) as place:
-            report = self._compressor(
+            report = self._compressor.run(
                 source, place, check=work.check, progress=lambda done, whole: progress(index, done, whole)
             )
             size, sha256 = place.stat().st_size, sha256_of(place).hex()

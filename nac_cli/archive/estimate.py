@@ -14,7 +14,7 @@ from nac_cli.errors import NacError
 from nac_cli.failures import Failure, explain
 from nac_cli.models import zoo
 from nac_cli.pipelines.chain.framing import GROUPS
-from nac_cli.pipelines.rate.fitting import DEFAULT_BITRATE
+from nac_cli.pipelines.rate.target import DEFAULT_BITRATE
 from nac_cli.values import CodecSpec
 
 THREADS = 8

@@ -145,16 +145,16 @@ class Restoring:
         return self
 
     def run(self, pieces: Sequence[Piece], progress: OnProgress) -> Iterator[tuple[int, Restored | Failure]]:
-        from nac_cli.pipelines.chain.prefetch import Ahead
+        from nac_cli.pipelines.chain.prefetch import Prefetch
 
         with local_copies(self.archive, [piece.entry for piece in pieces]) as files:
             sounds = [isinstance(piece.entry, Done) and isinstance(file, Path) for piece, file in zip(pieces, files)]
-            ahead = Ahead([file if sound else None for file, sound in zip(files, sounds)], self.threads)
+            prefetch = Prefetch([file if sound else None for file, sound in zip(files, sounds)], self.threads)
             for index, (piece, file) in enumerate(zip(pieces, files)):
                 if isinstance(file, Failure):
                     yield index, file
                     continue
-                ahead.before(index)
+                prefetch.advance_to(index)
                 yield index, self._one(piece, file, index, progress)
 
     def _one(self, piece: Piece, file: Path, index: int, progress: OnProgress) -> Restored | Failure:

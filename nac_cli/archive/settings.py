@@ -8,9 +8,10 @@ import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nac_cli.errors import ModelError, UsageError
+from nac_cli.errors import ModelError
 from nac_cli.models import zoo
 from nac_cli.pipelines.models.opening import coders_to_pack
+from nac_cli.pipelines.rate.target import Target
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,7 @@ class Settings:
         """Look up the model. Raises ModelError for a model that is not here, UsageError for what it cannot do,
         TokenMismatch for a language model that is not exact on this machine."""
         file = zoo.find(model)
-        if bitrate is not None and planes is not None:
-            raise UsageError("give a bitrate or a number of planes, not both")
-        if planes is not None and not 1 <= planes <= file.spec.num_codebooks:
-            raise UsageError(f"{file.spec.name} has 1 to {file.spec.num_codebooks} planes, not {planes}")
+        Target(bitrate, planes).require_possible(file.spec)
         if entropy != "auto":
             coders_to_pack(file, entropy)  # which says what is missing
         lm = zoo.lm_beside(file) if entropy in ("auto", "lm") else None

@@ -43,18 +43,18 @@ class Verifying:
 
     def run(self, entries: Sequence[Kept], progress: OnProgress) -> Iterator[tuple[int, float | Failure]]:
         with local_copies(self.archive, entries) as files:
-            ahead = None
+            prefetch = None
             if self.level in ("tokens", "full"):
-                from nac_cli.pipelines.chain.prefetch import Ahead
+                from nac_cli.pipelines.chain.prefetch import Prefetch
 
                 sounds = [file if isinstance(entry, Done) else None for entry, file in zip(entries, files)]
-                ahead = Ahead([file if isinstance(file, Path) else None for file in sounds], self.threads)
+                prefetch = Prefetch([file if isinstance(file, Path) else None for file in sounds], self.threads)
             for index, (entry, file) in enumerate(zip(entries, files)):
                 if isinstance(file, Failure):
                     yield index, file
                     continue
-                if ahead is not None:
-                    ahead.before(index)
+                if prefetch is not None:
+                    prefetch.advance_to(index)
                 yield index, self._one(entry, file, index, progress)
 
     def _one(self, entry: Kept, file: Path, index: int, progress: OnProgress) -> float | Failure:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO
 
 import numpy as np
@@ -105,12 +107,10 @@ class SndfileSink:
 
     def abort(self) -> None:
         """Release the encoder."""
-        try:
+        with suppress(sf.LibsndfileError):  # the error that led here is the one to report
             self._sound.close()
-        except sf.LibsndfileError:
-            pass  # the error that led here is the one to report
 
-    def _call(self, action, *arguments) -> None:
+    def _call(self, action: Callable[..., object], *arguments: object) -> None:
         try:
             action(*arguments)
         except (sf.LibsndfileError, AssertionError) as error:

@@ -82,7 +82,7 @@ def _name(file: BinaryIO) -> str:
 def _spooled(pipe: BinaryIO, name: str) -> BinaryIO:
     """Copy a pipe to a temporary file that vanishes when it is closed."""
     try:
-        copy = tempfile.TemporaryFile(prefix="nac-")
+        copy = tempfile.TemporaryFile(prefix="nac-")  # noqa: SIM115 - the caller closes it
     except OSError as error:
         raise AudioError(f"no temporary file for {name}: {reason(error)}; set TMPDIR to a folder") from error
     try:

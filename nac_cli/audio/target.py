@@ -24,15 +24,19 @@ class Target:
 
     def __init__(self, target: str | os.PathLike | BinaryIO, spool: bool):
         self.pipe = not isinstance(target, (str, os.PathLike))
-        if self.pipe:
+        if isinstance(target, (str, os.PathLike)):
+            self.name = str(Path(target))
+        else:
             name = getattr(target, "name", None)
             self.name = "standard output" if name in ("<stdout>", 1) else "the output stream"
-        else:
-            self.name = str(Path(target))
-        with self.faults():
-            self._end = target if self.pipe else Path(target).open("w+b")
+        with self.faults():  # `deliver` or `abandon` closes what is opened here
+            self._end: BinaryIO = (
+                Path(target).open("w+b") if isinstance(target, (str, os.PathLike)) else target  # noqa: SIM115
+            )
             self._spooled = self.pipe and spool
-            self.file: BinaryIO = tempfile.TemporaryFile(prefix="nac-") if self._spooled else self._end
+            self.file: BinaryIO = self._end
+            if self._spooled:
+                self.file = tempfile.TemporaryFile(prefix="nac-")  # noqa: SIM115
 
     @contextmanager
     def faults(self) -> Iterator[None]:

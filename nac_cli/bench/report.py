@@ -205,7 +205,7 @@ class _Sounds:
 
 
 def _first_alike(folder: Path, paths: Sequence[str]) -> dict[str, str]:
-    """Of each sound the first that is the same, as those of a codec under its floor are."""
+    """The first sound with the same bytes for each sound: a codec under its floor gives the same for several rates."""
     first: dict[bytes, str] = {}
     return {path: first.setdefault(_digest(folder / path), path) for path in paths}
 

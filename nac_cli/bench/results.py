@@ -158,7 +158,7 @@ def _mean_row(group: list[Row], domain: str) -> Row:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Of those that are finite, NaN if none is."""
+    """Mean of the finite values, NaN if there is none."""
     defined = [value for value in values if math.isfinite(value)]
     return float(np.mean(defined)) if defined else math.nan
 

@@ -55,7 +55,7 @@ def describe(path: Path) -> WeightFile:
         model_id = sha256_of(path)[:ID_BYTES]
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            shapes = {name: file.get_slice(name).get_shape() for name in file.keys() if name != TABLES}
+            shapes = {name: file.get_slice(name).get_shape() for name in _parameters(file)}
     except FileNotFoundError:
         raise ModelError(f"{path}: no such weight file") from None
     except (OSError, SafetensorError) as error:
@@ -73,13 +73,13 @@ def describe(path: Path) -> WeightFile:
 def load_tables(path: Path) -> np.ndarray | None:
     """The frequency tables, integers `[K, N]`, or None when the file has none."""
     with safe_open(path, framework="numpy") as file:
-        return file.get_tensor(TABLES).astype(np.int64) if TABLES in file.keys() else None
+        return file.get_tensor(TABLES).astype(np.int64) if TABLES in set(file.keys()) else None
 
 
 def load_state(path: Path) -> dict[str, torch.Tensor]:
     """The network's parameters in float32."""
     with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name).float() for name in file.keys() if name != TABLES}
+        return {name: file.get_tensor(name).float() for name in _parameters(file)}
 
 
 def save(
@@ -108,7 +108,7 @@ def save_again(path: Path, file: WeightFile, tables: np.ndarray | None) -> Weigh
     these tables; the description of the result, which is another model as files have it. Raises AudioError if it
     cannot be written."""
     with safe_open(file.path, framework="numpy") as source:
-        tensors = {key: source.get_tensor(key) for key in source.keys() if key != TABLES}
+        tensors = {key: source.get_tensor(key) for key in _parameters(source)}
     return _write(path, tensors, file.spec, file.config, tables, file.training)
 
 
@@ -138,6 +138,11 @@ def _write(
         tensors = tensors | {TABLES: np.ascontiguousarray(tables, dtype=np.int32)}
     write_bytes(path, _in_order(to_bytes(tensors, metadata)))
     return describe(path)
+
+
+def _parameters(file: safe_open) -> list[str]:
+    """The names of a weight file's tensors without the entropy coder's tables."""
+    return [name for name in list(file.keys()) if name != TABLES]  # type: ignore[no-untyped-call]
 
 
 def _in_order(data: bytes) -> bytes:

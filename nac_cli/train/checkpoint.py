@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from nac_cli.errors import ModelError
+from nac_cli.errors import ModelError, OutputExists
 from nac_cli.files import write_bytes
 
 
@@ -57,6 +57,14 @@ def load(path: Path) -> dict:
 def exists(path: Path) -> bool:
     """Whether there is a checkpoint at `path`, whole or in parts."""
     return path.exists() or _index(path).exists()
+
+
+def refuse(path: Path) -> None:
+    """Raise OutputExists where there is a checkpoint already: no run replaces another."""
+    if exists(path):
+        raise OutputExists(
+            f"{path.parent}: a run is there already; go on with it by --resume, or choose another folder"
+        )
 
 
 def _join(path: Path) -> bytes:

@@ -137,12 +137,13 @@ def test_what_is_not_as_it_should_be_is_done_again(entry, found, reason):
 @pytest.mark.parametrize(
     ("there", "times", "reason"),
     [
-        ({}, True, "lost"), ({"a.nac": Found("a.nac", 49, 7)}, True, "altered"),
+        ({}, True, "lost"),
+        ({"a.nac": Found("a.nac", 49, 7)}, True, "altered"),
         ({"a.nac": Found("a.nac", 50, 7 + 10**10)}, True, "altered"),
         ({"a.nac": Found("a.nac", 50, 7 + 10**10)}, False, None),
         ({"a.nac": Found("a.nac", 50, 7 + 10**9)}, True, None),
     ],
-)  # fmt: skip
+)
 def test_an_output_that_is_gone_or_altered_is_looked_at(there, times, reason):
     before = done("a.wav", "a.nac")
     made = plan(files("a.wav"), ledger_of(before), there, times=times)

@@ -38,7 +38,7 @@ def files() -> dict[str, bytes]:
     return made
 
 
-NAMES = "WAV RF64 W64 AIFF AU CAF FLAC OGG OPUS MP3 LAME M4A MKV WMA AAC".split()
+NAMES = ["WAV", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "OGG", "OPUS", "MP3", "LAME", "M4A", "MKV", "WMA", "AAC"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -298,7 +298,7 @@ def test_a_pipe_is_read_no_further_than_the_bound(tiny_lm, monkeypatch):
 
 def test_hundreds_of_random_corruptions_are_each_detected(tiny_lm):
     """Behind the block's own checksum, as a faulty writer would make them."""
-    from tests.pipelines.lm_corruptions import corrupt_and_check
+    from tests.helpers.lm_corruptions import corrupt_and_check
 
     data = compressed(clear_music(2, 1, 44_100), tiny_lm, planes=4, entropy="lm")
     assert corrupt_and_check(data, count=300, seed=1) == 300

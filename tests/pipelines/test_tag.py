@@ -32,7 +32,7 @@ from tests.container.streams import (
 from tests.helpers.codecs import TINY
 from tests.helpers.sounds import clear_music
 from tests.helpers.streams import compressed, decoded
-from tests.pipelines.tagging import COVER, OWN, changes, rest_of, tagged, tags_of, titled
+from tests.helpers.tagging import COVER, OWN, changes, rest_of, tagged, tags_of, titled
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from nac_cli.cli import options
 from nac_cli.cli.archive import options as archive_options
 from nac_cli.cli.archive.lists import LISTED, tell_first, warn_unreadable
 from nac_cli.cli.archive.steps import steps
-from nac_cli.cli.errors import MEANINGS
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted, kilobits, size
-from nac_cli.errors import BatchFailed
+from nac_cli.errors import EXIT_CODES, BatchFailed
 from nac_cli.failures import Failure
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ def status(archive, list_failed, zero, as_json) -> None:
         rate = f" -b {kilobits(wanted)}" if isinstance(wanted, int) else ""
         out.line(f"run {run.time} on {run.host}: {run.source}, {run.settings.get('model', '?')}{rate}")
     for code, reason, count in found.reasons[:LISTED]:
-        out.line(f"failed {count}x ({MEANINGS.get(code, code)}): {reason}")
+        out.line(f"failed {count}x ({EXIT_CODES.get(code, code)}): {reason}")
     warn_unreadable(found.unreadable, out)
 
 

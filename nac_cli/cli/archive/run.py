@@ -14,11 +14,10 @@ from nac_cli.archive.workers.pool import Progressed, Refused
 from nac_cli.cli import options
 from nac_cli.cli.archive import options as archive_options
 from nac_cli.cli.archive.lists import tell_first, warn_unreadable
-from nac_cli.cli.errors import MEANINGS
 from nac_cli.cli.output import Output, with_name
 from nac_cli.cli.text import clock, counted, size
 from nac_cli.cli.units import Bitrate
-from nac_cli.errors import BatchFailed
+from nac_cli.errors import EXIT_CODES, BatchFailed
 from nac_cli.failures import Failure
 
 if TYPE_CHECKING:
@@ -45,9 +44,13 @@ REASONS = {
     help=f"Bitrate of each file, tags aside, {options.bitrate_help}; a sound of a second or so takes somewhat more.  "
     "[default: as nac compress]",
 )  # fmt: skip
-@click.option("-q", "--planes", type=click.IntRange(1, 64), metavar="N", help="Constant depth instead of a bitrate.")
+@options.planes_option("Constant depth instead of a bitrate.")
 @click.option(
-    "--model", default="nac-44k", show_default=True, metavar="MODEL", help="Name, id or weight file of a model."
+    "--model",
+    default=options.DEFAULT_MODEL,
+    show_default=True,
+    metavar="MODEL",
+    help="Name, id or weight file of a model.",
 )
 @options.entropy_option
 @options.tags_option
@@ -86,8 +89,7 @@ def run(source, target, no_tags, files_from, dry_run, workers, as_json, quiet, *
     from nac_cli.archive.operations import ArchiveOptions, open_run, plan_run
     from nac_cli.cli.archive.progress import Board, Progress
 
-    if asked["bitrate"] is not None and asked["planes"] is not None:
-        raise click.UsageError("-b and -q exclude each other: give a bitrate or a depth.")
+    options.target(asked["bitrate"], asked["planes"])
     out = Output(as_json, quiet)
     asked = ArchiveOptions(tags=not no_tags, paths=files_from and _paths(files_from.read()), **asked)
     if dry_run:
@@ -179,7 +181,7 @@ def _conclude(found: Survey, tally: Tally, elapsed: float, out: Output) -> None:
     if tally.copied:
         rows.insert(1, ("copied", counted(tally.copied, "file")))
     failures = Counter(failed.exit_code for failed in tally.failed)
-    rows += [(f"failed ({MEANINGS.get(code, code)})", str(count)) for code, count in failures.most_common()]
+    rows += [(f"failed ({EXIT_CODES.get(code, code)})", str(count)) for code, count in failures.most_common()]
     if found.plan.quarantined:
         rows.append(("in quarantine", str(len(found.plan.quarantined))))
     for name, value in rows:

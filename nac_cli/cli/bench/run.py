@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     metavar="NAME,...",
     help="Metrics whose mean rank chooses a peer's best setting for each clip.  [default: visqol,zimtohrli,mel]",
 )
-@click.option("--model", default="nac-44k", show_default=True, metavar="NAME", help="nac's model.")
+@click.option("--model", default=options.DEFAULT_MODEL, show_default=True, metavar="NAME", help="nac's model.")
 @options.entropy_option
 @click.option("--without-nac", is_flag=True, help="Measure the peers alone, at --rates.")
 @click.option(

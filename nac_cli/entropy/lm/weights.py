@@ -69,7 +69,8 @@ def layout(config: LmConfig) -> dict[str, Field]:
 
     - `input.{k}`, `within.{k}` `[N_k + 1, D]`: embeddings of plane k for the next frame, and for the later planes
       of the same frame; the last row stands for an absent code. `multiplier`, `shift` `[1]` bring them to residual
-      units; with an `embedding_rank` they are `[N_k + 1, E]`, and a matrix `projection` `[D, E]` does. `input.start` `[D]`, `input.depth` `[K + 1, D]`, `head.plane` `[K, D]`: in residual units.
+      units; with an `embedding_rank` they are `[N_k + 1, E]`, and a matrix `projection` `[D, E]` does. `input.start`
+      `[D]`, `input.depth` `[K + 1, D]`, `head.plane` `[K, D]`: in residual units.
     - matrices: `weight` `[out, in]`, `bias` `[out]` in units of the sum, `multiplier` `[out]`, `shift` `[1]`.
     - `position` `[H, W]`: added to the scores of a key that is 0, 1, ... frames old, in steps of `exponential`.
     - `activation` `[1024]`: of inputs -512..511; `exponential` `[1024]`: e of 0, 1, ... steps below the largest.

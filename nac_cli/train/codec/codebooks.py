@@ -44,7 +44,8 @@ class Codebooks(ABC):
     ) -> None: ...
 
     def restart(self) -> None:
-        """The entries have come from elsewhere."""
+        """Forget what was gathered of the former entries: others have been loaded. Most kinds gather nothing."""
+        return
 
     def state(self) -> nn.Module:
         """What a checkpoint needs beside the model and the usage."""

@@ -23,8 +23,8 @@ FRAMES = 256
 
 @dataclass(frozen=True)
 class ExportedLm:
-    """An integer model's file, its id, its size in bytes, and bits a code of recordings that were not trained on, by the
-    float network and by the integers."""
+    """An integer model's file, its id, its size in bytes, and bits a code of recordings that were not trained on, by
+    the float network and by the integers."""
 
     path: Path
     model_id: bytes

@@ -96,7 +96,8 @@ class LmNetwork(nn.Module):
         return self._linear(f"{name}.out", context)
 
     def _biases(self, name: str, length: int) -> torch.Tensor:
-        """What is added to the score of key j at query i, `[H, L, L]`: position[i - j], HIDDEN outside of the window."""
+        """What is added to the score of key j at query i, `[H, L, L]`: position[i - j], HIDDEN outside of the
+        window."""
         position = self[f"{name}.position"][:, :length]
         line = functional.pad(position.flip(-1), (length - position.shape[1], length - 1), value=HIDDEN)
         return line.unfold(-1, length, 1).flip(1)

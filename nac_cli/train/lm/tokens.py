@@ -110,7 +110,8 @@ class Tokens:
             raise AudioError(f"{folder}: too few recordings, all of them are held out; add more")
 
     def draw(self, rng: np.random.Generator, frames: int, steady_share: float) -> tuple[np.ndarray, np.ndarray]:
-        """A sequence to learn from: codes `[K, frames]` and depths `[frames]`, ABSENT above the depth and behind the end.
+        """A sequence to learn from: codes `[K, frames]` and depths `[frames]`, ABSENT above the depth and behind the
+        end.
 
         Domains are drawn alike, sequences within one by their length; at least one code is there.
         """

@@ -12,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'nac-cli[archive]'")
-pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'nac-cli[archive]'")
-server = pytest.importorskip("moto.server", reason="moto is not installed: pip install 'nac-cli[test]'")
+if any(find_spec(name) is None for name in ("fsspec", "s3fs", "moto", "flask")):
+    pytest.skip("needs fsspec, s3fs and moto[s3]: pip install 'nac-cli[test]'", allow_module_level=True)
+
+from moto import server
 
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import Archiving
