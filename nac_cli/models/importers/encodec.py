@@ -17,9 +17,10 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.encodec.config import PRESETS, EncodecConfig
 from nac_cli.models.encodec.network import EncodecCodec
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_state
+from nac_cli.models.importers.state import Checkpoint, read_config, read_state
 from nac_cli.models.layers.weight_norm import fold_state
 
 LICENCE = (

@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.importers.dac import layered
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_state
+from nac_cli.models.importers.state import Checkpoint, read_config, read_state
 from nac_cli.models.layers.weight_norm import fold_state
 from nac_cli.models.snac import PRESETS, SnacCodec, SnacConfig
 

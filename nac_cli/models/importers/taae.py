@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.fields import integer
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_pickle, read_state, tensors_of
+from nac_cli.models.importers.state import Checkpoint, read_config, read_pickle, read_state, tensors_of
 from nac_cli.models.layers.rotary import frequencies
 from nac_cli.models.layers.weight_norm import fold_state
 from nac_cli.models.taae.config import MAX_CODES, MAX_WIDTH, PRESETS, TaaeConfig

@@ -20,10 +20,11 @@ from nac_cli.train.codec.adversary import Adversary
 from nac_cli.train.codec.averages import WeightAverages
 from nac_cli.train.codec.balancer import Balancer
 from nac_cli.train.codec.codebooks import FixedCodebooks
+from nac_cli.train.codec.config import TrainConfig
 from nac_cli.train.codec.families import family_of, restored
 from nac_cli.train.codec.objective import energy_score, reconstruction
 from nac_cli.train.processes import Processes
-from nac_cli.train.records import TrainConfig, from_json, to_json
+from nac_cli.train.records import from_json, to_json
 from nac_cli.train.stopwatch import Stopwatch
 
 CHECKPOINT = "checkpoint.pt"
