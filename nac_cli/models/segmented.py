@@ -19,7 +19,7 @@ FADE_FRAMES = 2
 
 
 class SegmentCoder(Protocol):
-    """What a codec has to have to be coded in segments."""
+    """The methods of a codec that is coded in segments."""
 
     def encode_as_is(self, wav: torch.Tensor) -> Encoded: ...
 

@@ -27,7 +27,7 @@ from nac_cli.values import CodecSpec
 
 LIMITS = {"sample_rate": (8_000, 192_000), "num_codebooks": (1, 64), "codebook_size": (2, 1 << 16)}
 MOST_BLOCKS, MOST = 256, 1 << 16
-"""Of blocks of a kind, and of anything else."""
+"""The most blocks of one kind, and the most of every other size, that a config may have."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ NAMES = {
     "depthwise": "depthwise",
 }
 DEFAULTS = {"encoder_rates": [3, 3, 7, 7], "decoder_rates": [7, 7, 3, 3]}
-"""What the package assumes of a config that does not say, where our default is another."""
+"""The package's defaults for values that a config leaves out, where ours differ."""
 
 
 def import_snac(path: Path) -> tuple[SnacCodec, str]:

@@ -30,7 +30,7 @@ class Checkpoint:
 
 
 def read_pickle(path: Path) -> object:
-    """What `torch.save` wrote, tensors on the CPU. Raises ModelError for a file that is damaged, or has
+    """The object that `torch.save` wrote, with tensors on the CPU. Raises ModelError for a file that is damaged, or has
     more in it than tensors and plain values."""
     try:
         with warnings.catch_warnings():

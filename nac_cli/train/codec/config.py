@@ -1,4 +1,4 @@
-"""What can be set of a codec's training: frozen records. `presets` has named ones, `config` writes them as JSON."""
+"""The configuration of a codec's training: frozen records. `presets` has named ones, `records` writes them as JSON."""
 
 from __future__ import annotations
 
@@ -119,5 +119,5 @@ class TrainConfig:
 
     @property
     def channels(self) -> int:
-        """Of an excerpt."""
+        """Channels of an excerpt."""
         return families.channels(self.model)
