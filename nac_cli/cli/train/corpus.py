@@ -189,7 +189,7 @@ def say_corpus(target: Path, items: list[Item], out: Output) -> None:
 
 
 def corpus_record(target: Path, items: list[Item]) -> dict[str, object]:
-    """What `say_corpus` says, for `--json`."""
+    """The figures that `say_corpus` prints, for `--json`."""
     full_band = sum(item.seconds for item in items if item.full_band)
     return {
         "target": str(target), "files": len(items), "seconds": _seconds(items), "full_band_seconds": full_band,
