@@ -16,7 +16,7 @@ KEPT_PADDING = 2**14
 """Padding that may come of tags that became shorter; room beyond it (of a cover that went) is given back."""
 
 _SAID = ("tags", "pict")
-_OTHERS = {"signature", "HEAD", "CHNK", "INDX", "trailer"}
+_OTHERS = {"signature", "HEAD", "CHNK", "detl", "INDX", "trailer"}
 
 
 class ContainerEditor:
