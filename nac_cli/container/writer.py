@@ -22,7 +22,7 @@ class ContainerWriter:
 
     `file` needs `write` only, and is neither flushed nor closed. `padding` bytes of zeros after the tags let
     them grow in place later. With `detail`, chunks may have some. `counts` says what was written so far. Raises
-    `UsageError` for what no reader would accept and `LimitExceeded` for too much of it, before anything of it is written.
+    `UsageError` for what no reader would accept and `LimitExceeded` for too much of it, before any of it is written.
     """
 
     def __init__(
