@@ -31,7 +31,7 @@ from torch.nn import functional
 from nac_cli.models.quantizers.rvq import ResidualQuantized, ResidualStack
 
 SMOOTHING = 1e-5
-"""Added to the count of each entry, so that one without members has a mean."""
+"""A constant added to the count of each entry, so that one without members has a mean."""
 
 
 class EuclideanQuantizer(nn.Module):
