@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-MAX_CHANNELS = 8
-MIN_SAMPLE_RATE = 8000
-MAX_SAMPLE_RATE = 192000
-
 READS = (
     "WAV, RF64, W64, AIFF, CAF, AU, FLAC, Ogg Vorbis, Opus, MP3, AAC, M4A/MP4 (AAC, ALAC), WMA, APE, "
     "WavPack, TTA, and the sound of MP4, MKV, WebM, MOV, AVI and other video files"

@@ -1,4 +1,4 @@
-"""Where sound comes from: a path, an open file or a pipe becomes one seekable binary file."""
+"""Sources of sound: a path, an open file or a pipe becomes one seekable binary file."""
 
 from __future__ import annotations
 
@@ -103,5 +103,5 @@ def _close(file: BinaryIO, owned: bool) -> None:
 
 
 def reason(error: Exception) -> str:
-    """The system's words for what went wrong."""
+    """The system's description of an error."""
     return (getattr(error, "strerror", None) or str(error)).lower()

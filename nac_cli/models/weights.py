@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
 
-from nac_cli.errors import AudioError, ModelError
+from nac_cli.errors import ModelError
+from nac_cli.files import sha256_of, write_bytes
 from nac_cli.values import CodecSpec
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ FORMAT = "nac-codec-1"
 DTYPES = ("float16", "float32")
 TABLES = "entropy.frequencies"
 ID_BYTES = 8
-HASHED_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def file_id(data: bytes) -> bytes:
 def describe(path: Path) -> WeightFile:
     """Read the description of a weight file. Raises ModelError when it is missing, damaged or of another kind."""
     try:
-        model_id = _hashed(path)
+        model_id = sha256_of(path)[:ID_BYTES]
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             shapes = {name: file.get_slice(name).get_shape() for name in _parameters(file)}
@@ -138,39 +136,13 @@ def _write(
     }
     if tables is not None:
         tensors = tensors | {TABLES: np.ascontiguousarray(tables, dtype=np.int32)}
-    with _beside(path) as beside:
-        save_file(tensors, beside, metadata)
-        data = _in_order(beside.read_bytes())
-        beside.unlink()  # it is its owner's alone; a new one is everybody's, as the user's umask has it
-        beside.write_bytes(data)
+    write_bytes(path, _in_order(to_bytes(tensors, metadata)))
     return describe(path)
 
 
 def _parameters(file: safe_open) -> list[str]:
     """The names of a weight file's tensors without the entropy coder's tables."""
-    return [name for name in list(file.keys()) if name != TABLES]
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A file that takes the place of `path` once it is complete. Raises AudioError if it cannot be written."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        yield beside
-        beside.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise AudioError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _hashed(path: Path) -> bytes:
-    """`file_id` of a file that may be large."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while data := file.read(HASHED_AT_ONCE):
-            digest.update(data)
-    return digest.digest()[:ID_BYTES]
+    return [name for name in list(file.keys()) if name != TABLES]  # type: ignore[no-untyped-call]
 
 
 def _in_order(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Opening a `.nac` input, whatever it comes as, and what reports call a source or a target."""
+"""Opening a `.nac` input from a path or an open file, and the names of sources and targets in reports."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_stream(source: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
 
 
 def name_of(place: object) -> str:
-    """What a report calls a path (in full), an open file (by its name) or a `Waveform`."""
+    """The name in reports of a path (in full), an open file (its own name) or a `Waveform`."""
     if isinstance(place, Waveform):
         return "waveform"
     return str(place) if isinstance(place, (str, os.PathLike)) else str(getattr(place, "name", "stream"))

@@ -36,8 +36,10 @@ def outputs(ledger: Ledger) -> dict[str, Found]:
     }
 
 
-def plan(found: list[Found], ledger: Ledger | None = None, there: dict[str, Found] | None = None, **options) -> Plan:
-    ledger = ledger or Ledger()
+EMPTY = Ledger()
+
+
+def plan(found: list[Found], ledger: Ledger = EMPTY, there: dict[str, Found] | None = None, **options) -> Plan:
     return make_plan(found, ledger, outputs(ledger) if there is None else there, SETTINGS, **options)
 
 
@@ -52,11 +54,9 @@ def reasons(made: Plan) -> dict[str, str]:
 def test_usual_names():
     made = plan(files("b/Song No. 5.FLAC", "a.wav", "b/.wav", "x.tar.mp3", "new\nline.ogg"))
     assert names(made) == {
-        "a.wav": "a.nac",
-        "b/Song No. 5.FLAC": "b/Song No. 5.nac",
-        "new\nline.ogg": "new\nline.nac",
+        "a.wav": "a.nac", "b/Song No. 5.FLAC": "b/Song No. 5.nac", "new\nline.ogg": "new\nline.nac",
         "x.tar.mp3": "x.tar.nac",
-    }
+    }  # fmt: skip
     assert [found.path for found in made.others] == ["b/.wav"]
     assert list(names(made)) == sorted(names(made))
 
@@ -91,9 +91,15 @@ def test_names_that_differ_in_case_alone_get_apart_where_they_must():
     assert names(plan(both))["Song.wav"] == "Song.nac"
 
 
-STEMS = st.sampled_from(["a", "A", "a.wav", "b/a", "b"])
-SUFFIXES = st.sampled_from([".wav", ".flac", ".nac", "", ".WAV"])
-NAMES = st.lists(st.builds("".join, st.tuples(STEMS, SUFFIXES)), unique=True)
+NAMES = st.lists(
+    st.builds(
+        "".join,
+        st.tuples(
+            st.sampled_from(["a", "A", "a.wav", "b/a", "b"]), st.sampled_from([".wav", ".flac", ".nac", "", ".WAV"])
+        ),
+    ),
+    unique=True,
+)  # fmt: skip
 
 
 @given(first=NAMES, second=NAMES, fold=st.sampled_from([str, fold_case]), others=st.booleans())

@@ -18,7 +18,8 @@ from nac_cli.pipelines.chain.unpacking import decode_records
 from nac_cli.pipelines.count import count
 from nac_cli.pipelines.models.opening import CodersToUnpack
 from tests.helpers.codecs import ENCODEC_STEREO, FAMILY_MODELS, write_family_model
-from tests.pipelines.sounds import compressed, decoded, music, noise
+from tests.helpers.sounds import music, noise
+from tests.helpers.streams import compressed, decoded
 
 NATURAL = tuple(name for name in FAMILY_MODELS if name != ENCODEC_STEREO)
 WHOLE = ("dac-tiny", "snac-tiny")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +15,17 @@ from nac_cli.cli.train.config import changed, preset_named
 from nac_cli.cli.train.corpus import FOLDER, NEW_FOLDER
 from nac_cli.cli.train.teller import RunTeller
 from nac_cli.cli.units import ByteSize, Duration
+from nac_cli.models import zoo
 
 if TYPE_CHECKING:
     from nac_cli.train.codec.loop import TrainReport
 
 PRESET = "nac-44k"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
 def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not NAME.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is no model name; use 1 to 32 letters, digits, '.', '_' and '-'.")
+    if value is not None and not zoo.is_name(value):
+        raise click.BadParameter(f"{value!r} is no model name; take {zoo.NAME_RULE}.")
     return value
 
 

@@ -15,6 +15,7 @@ from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted, kilobits, kilohertz, layout, size
 from nac_cli.cli.units import Bitrate, ByteSize
 from nac_cli.errors import OutputExists
+from nac_cli.values import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 if TYPE_CHECKING:
     from nac_cli.train.corpus.prepare import Item
@@ -29,7 +30,7 @@ COLUMNS = ("DOMAIN", "FILES", "TIME", "FULL BAND", "BITRATE", "RATES", "CHANNELS
 
 rate_option = click.option(
     "--sample-rate",
-    type=click.IntRange(8000, 192_000),
+    type=click.IntRange(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
     default=44_100,
     show_default=True,
     metavar="HZ",

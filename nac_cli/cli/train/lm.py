@@ -15,16 +15,21 @@ from nac_cli.cli.train.config import changed, preset_named
 from nac_cli.cli.train.corpus import FOLDER, NEW_FOLDER
 from nac_cli.cli.train.teller import RunTeller
 from nac_cli.cli.units import Duration
+from nac_cli.models import zoo
 
 if TYPE_CHECKING:
     from nac_cli.train.lm.export import ExportedLm
     from nac_cli.train.lm.loop import LmTrainReport
 
 PRESET = "nac-lm"
-LM_SUFFIX = ".lm.safetensors"
+
 
 model_option = click.option(
-    "--model", default=None, metavar="MODEL", help="The codec: a name, an id or a weight file.  [default: nac-44k]"
+    "--model",
+    default=options.DEFAULT_MODEL,
+    show_default=True,
+    metavar="MODEL",
+    help="The codec: a name, an id or a weight file.",
 )
 time_limit_option = click.option(
     "--time-limit", type=Duration(), help="Stop after this long, such as 9m or 1h30m.  [default: none]"
@@ -48,12 +53,11 @@ def tokens(corpus, target, model, time_limit, device, threads, as_json, quiet) -
     \b
     nac train tokens corpus/ tokens/ --time-limit 30m
     """
-    from nac_cli.models import zoo
     from nac_cli.train.lm.run import make_tokens
 
     out = Output(as_json, quiet)
     count = make_tokens(
-        corpus, target, model or zoo.DEFAULT, time_limit=time_limit, device=device, threads=threads,
+        corpus, target, model, time_limit=time_limit, device=device, threads=threads,
         listener=RunTeller(out),
     )  # fmt: skip
     out.say(f"{target}: {counted(count, 'recording')}")
@@ -104,14 +108,13 @@ def lm(
     """
     if resume and (preset or batch_size or changes):
         raise click.UsageError("a run that is resumed keeps its config; leave out --preset, --config, --batch-size.")
-    from nac_cli.models import zoo
     from nac_cli.train.lm import run as training
     from nac_cli.train.lm.config import PRESETS
 
     out = Output(as_json, quiet)
     config = None if resume else changed(preset_named(preset or PRESET, PRESETS), changes, steps, batch_size)
     trained = training.train(
-        source, run, config, model=model or zoo.DEFAULT, steps=steps, time_limit=time_limit, compiled=compiled,
+        source, run, config, model=model, steps=steps, time_limit=time_limit, compiled=compiled,
         device=device, threads=threads, listener=_Teller(out, run),
     )  # fmt: skip
     if trained is None:  # another process tells
@@ -130,7 +133,7 @@ class _Teller(RunTeller):
 
 @click.command("export-lm", short_help="Write a language model's run as an integer model.")
 @click.argument("run", type=FOLDER)
-@click.argument("target", metavar=f"OUT{LM_SUFFIX}", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("target", metavar=f"OUT{zoo.LM_SUFFIX}", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--tokens", "source", required=True, metavar="TOKENS", type=FOLDER, help="What it was trained on.")
 @options.force_option
 @options.json_option
@@ -141,8 +144,8 @@ def export_lm(run, target, source, force, as_json, quiet) -> None:
     \b
     nac train export-lm run/ mine.lm.safetensors --tokens tokens/
     """
-    if not target.name.endswith(LM_SUFFIX):
-        raise click.UsageError(f"{target}: a language model's name ends in {LM_SUFFIX}.")
+    if not target.name.endswith(zoo.LM_SUFFIX):
+        raise click.UsageError(f"{target}: a language model's name ends in {zoo.LM_SUFFIX}.")
     from nac_cli.files import check_output
     from nac_cli.train.lm.export import export
     from nac_cli.train.lm.tokens import Tokens

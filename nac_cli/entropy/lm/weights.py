@@ -6,7 +6,6 @@ chosen so that, with the sums that `check_row_sums` looks at, no intermediate of
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors.numpy import save as to_bytes
 
 from nac_cli.entropy.lm.config import EXACT_FLOAT32, INT8, WEIGHT, LmConfig, from_json
 from nac_cli.errors import ModelError
+from nac_cli.files import sha256_of, write_bytes
 
 FORMAT = "nac-lm-1"
 ID_BYTES = 8
@@ -80,14 +80,9 @@ def layout(config: LmConfig) -> dict[str, Field]:
 
 
 def save(path: Path, model: IntegerModel) -> None:
-    """Write `model` beside `path`, then rename."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        # one entry only: safetensors writes several in any order, and the bytes are the model's identity
-        beside.write_bytes(to_bytes(dict(model.tensors), {FORMAT: model.config.to_json()}))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Write `model` to a file, whole or not at all. Raises AudioError where it cannot be written."""
+    # one entry only: safetensors writes several in any order, and the bytes are the model's identity
+    write_bytes(path, to_bytes(dict(model.tensors), {FORMAT: model.config.to_json()}))
 
 
 def load(path: Path) -> IntegerModel:
@@ -117,7 +112,7 @@ def load(path: Path) -> IntegerModel:
 
 def model_id(path: Path) -> bytes:
     """The id by which a stream names a model: the first 8 bytes of the SHA-256 of its file."""
-    return hashlib.sha256(path.read_bytes()).digest()[:ID_BYTES]
+    return sha256_of(path)[:ID_BYTES]
 
 
 def check_row_sums(name: str, weight: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -29,7 +30,7 @@ class Checkpoint:
     licence: str
 
 
-def read_pickle(path: Path) -> object:
+def read_pickle(path: Path) -> Any:
     """The object that `torch.save` wrote, with tensors on the CPU. Raises ModelError for a file that is damaged, or has
     more in it than tensors and plain values."""
     try:

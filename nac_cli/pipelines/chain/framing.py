@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 SECONDS = 10.03
 MOST_SECONDS = 30.0
 STEPS, NODES = 27, 9
-"""Of a chunk of `SECONDS`."""
+"""Depth steps and gain nodes in a chunk of `SECONDS`."""
 GROUPS = {1: (1,), 2: (2,), 3: (2, 1), 4: (2, 2), 5: (2, 1, 2), 6: (2, 1, 1, 2), 7: (2, 1, 1, 1, 2), 8: (2, 1, 1, 2, 2)}
 """Channel groups in the usual orders (L R, C, LFE, surround pairs): pairs that belong together are rotated."""
 WORTHWHILE_BYTES = 1200
-"""What a chunk of one channel should take with all planes: a chunk costs some 30 bytes by itself."""
+"""Least size of a chunk of one channel with all planes: a chunk costs some 30 bytes by itself."""
 
 
 def stream_for(

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from nac_cli.container import ChunkRecord, DamagedChunk
-from nac_cli.entropy import Coders, Mode, Packed, token_checksum, unpack_each
+from nac_cli.entropy import Coders, Packed, token_checksum, unpack_each
 from nac_cli.errors import CorruptStream, NacError, TokenMismatch
 from nac_cli.pipelines.models.opening import CodersToUnpack
-from nac_cli.values import ChunkCodes, StreamInfo
+from nac_cli.values import ChunkCodes, Mode, StreamInfo
 
 STREAMS_AHEAD = 48
 """Channels of chunks that are decoded together at most."""

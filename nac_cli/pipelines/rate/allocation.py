@@ -20,8 +20,8 @@ mono."""
 
 @dataclass(frozen=True)
 class DepthChoices:
-    """What each of M steps may have: `bits` and `distortion` `[M, K + 1]` of its first 0..K planes, and the least
-    depth it must have, `least` `[M]` (1 where sound would otherwise vanish)."""
+    """The depths that each of M steps can have: `bits` and `distortion` `[M, K + 1]` of its first 0..K planes, and the
+    least depth that it must have, `least` `[M]` (1 where sound would otherwise vanish)."""
 
     bits: np.ndarray
     distortion: np.ndarray

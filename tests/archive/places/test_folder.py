@@ -112,7 +112,8 @@ def test_lines_are_appended_and_a_torn_one_stays_alone(tmp_path):
 
 
 def test_two_runs_on_one_archive_are_refused(tmp_path):
-    with Folder(tmp_path).claim(), pytest.raises(UsageError, match="another nac"), Folder(tmp_path).claim():
+    refused = pytest.raises(UsageError, match="another nac")
+    with Folder(tmp_path).claim(), refused, Folder(tmp_path).claim():
         pass
     with Folder(tmp_path).claim():
         pass

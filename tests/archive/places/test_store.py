@@ -27,15 +27,16 @@ from nac_cli.archive.journal import JOURNAL, Done, Planned
 from nac_cli.archive.library import archive, survey
 from nac_cli.archive.places import store
 from nac_cli.archive.places.folder import Folder
-from nac_cli.archive.places.place import LOCK, Found, open_place
+from nac_cli.archive.places.opening import open_place
+from nac_cli.archive.places.place import LOCK, Found
 from nac_cli.archive.places.store import Store
 from nac_cli.archive.places.temporary import NAME
-from nac_cli.archive.places.visibility import Sighted
+from nac_cli.archive.places.visibility import RequiresVisible
 from nac_cli.archive.workers.processes import ProcessPool
 from nac_cli.errors import AudioError, CorruptStream, UsageError
 from nac_cli.failures import explain
 from tests.archive.conftest import LocalPool
-from tests.archive.workers.works import Doubling
+from tests.helpers.works import Doubling
 
 HARD = "\u00e9t\u00e9 \U0001f3b5/[a-z]*? #1&+%20.wav"
 
@@ -259,6 +260,8 @@ def test_no_permission(s3, monkeypatch):
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
+    import fsspec.registry  # noqa: F401
+
     monkeypatch.setattr(sys.modules["fsspec.registry"], "_registry", {})
     monkeypatch.setattr(sys.modules["fsspec.registry"], "registry", {})
     monkeypatch.setitem(sys.modules, "s3fs", None)
@@ -340,8 +343,8 @@ def test_workers_that_do_not_see_a_place_refuse(name, tmp_path):
     place = open_place(name)
     with place.claim():
         lock = place.stat(LOCK)
-        Sighted(Doubling(), ((place, lock),)).open()
+        RequiresVisible(Doubling(), ((place, lock),)).open()
         for wrong in (Found("no such file", 1, 0), Found(LOCK, lock.size, lock.mtime_ns + 3 * 10**9)):
             with pytest.raises(UsageError, match="not visible"):
-                Sighted(Doubling(), ((place, wrong),)).open()
+                RequiresVisible(Doubling(), ((place, wrong),)).open()
     assert Path(tmp_path).exists()

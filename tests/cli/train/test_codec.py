@@ -6,8 +6,8 @@ import pytest
 
 import nac_cli
 from tests.cli.conftest import lines
-from tests.cli.sounds import write_sound
 from tests.helpers.codecs import TINY
+from tests.helpers.sounds import write_sound
 
 STEPS = 25
 
