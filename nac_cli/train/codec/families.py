@@ -53,7 +53,7 @@ FAMILIES = {
     "snac": Family(SnacConfig, SnacCodec, FactorisedCodebooks, _channels_last, gain=1.0),
     "taae": Family(TaaeConfig, TaaeCodec, FixedCodebooks, lambda model, wav: model.latents(wav)),
 }
-"""By the name in a model's spec."""
+"""The families by the name in a model's spec."""
 
 
 def family_name(config: ModelConfig) -> str:
