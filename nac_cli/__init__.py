@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from nac_cli.pipelines.tag_changes import TagChanges
     from nac_cli.pipelines.verify import VerifyReport, verify
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "compress": "pipelines.compress",

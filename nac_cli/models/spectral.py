@@ -28,7 +28,7 @@ from nac_cli.values import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, CodecSpec
 
 LIMITS = {"sample_rate": (MIN_SAMPLE_RATE, MAX_SAMPLE_RATE), "num_codebooks": (1, 64), "codebook_size": (2, 1 << 16)}
 MOST_BLOCKS, MOST = 256, 1 << 16
-"""Of blocks of a kind, and of anything else."""
+"""The most blocks of one kind, and the most of every other size, that a config may have."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ ID_BYTES = 8
 
 @dataclass(frozen=True)
 class WeightFile:
-    """What a weight file says of itself: where it is, its spec and the network's config as a plain dictionary."""
+    """The description of a weight file: where it is, its spec and the network's config as a plain dictionary."""
 
     path: Path
     spec: CodecSpec
@@ -45,7 +45,7 @@ class WeightFile:
 
 
 def file_id(data: bytes) -> bytes:
-    """What identifies a model file with these bytes in a stream: the start of their SHA-256."""
+    """The id by which a stream names a model file with these bytes: the first 8 bytes of their SHA-256."""
     return hashlib.sha256(data).digest()[:ID_BYTES]
 
 

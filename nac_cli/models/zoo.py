@@ -146,7 +146,7 @@ def find_lm_id(lm_id: bytes, codec_name: str) -> LmFile:
 def load(file: WeightFile, device: str = "cpu") -> Codec:
     """Build the network of a weight file on `device`, ready for inference. Raises ModelError if the file does not
     make one."""
-    from nac_cli.models.importers.state import build
+    from nac_cli.models.build import build
 
     if file.spec.family not in FAMILIES:
         raise ModelError(f"{file.path}: family {file.spec.family!r} is unknown to this version of nac")

@@ -44,7 +44,7 @@ def save(path: Path, state: dict, part_size: int | None = None) -> None:
 
 
 def load(path: Path) -> dict:
-    """What `save` wrote. Raises ModelError when it is missing, incomplete or damaged."""
+    """The state that `save` wrote. Raises ModelError when it is missing, incomplete or damaged."""
     source = path if path.exists() or not _index(path).exists() else io.BytesIO(_join(path))
     try:
         return torch.load(source, map_location="cpu", weights_only=True)

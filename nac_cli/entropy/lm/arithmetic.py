@@ -90,7 +90,7 @@ class Rescale:
         return self._offset + values if self.dtype is np.float64 else np.asarray(values, np.int64)
 
     def __call__(self, sums: np.ndarray, addend: np.ndarray | None = None) -> np.ndarray:
-        """Of integers `sums` in the backend's dtype."""
+        """The function's value for integers `sums` in the backend's dtype."""
         if self.dtype is np.float64:
             scaled = sums * self._multiplier
             scaled += self._offset if addend is None else addend

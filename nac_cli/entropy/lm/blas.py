@@ -18,7 +18,7 @@ from threading import Lock
 import numpy as np
 
 AFFIXES = (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", ""))
-"""Of the functions' names, in different builds."""
+"""Prefixes and suffixes of the functions' names in different builds."""
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def _hold(step: int) -> None:
 
 @cache
 def _controls() -> list[tuple[Callable[[], int], Callable[[int], None]]]:
-    """What reads and sets the number of threads of each OpenBLAS that is loaded."""
+    """Functions that read and set the number of threads, for each OpenBLAS that is loaded."""
     controls = []
     for path in _libraries():
         try:

@@ -31,7 +31,7 @@ FILE_TYPES = {"I8": np.int8, "U8": np.uint8, "I32": np.int32}
 
 @dataclass(frozen=True)
 class Field:
-    """What a tensor must be: every entry in low..high."""
+    """The shape and the type of a tensor, and the range low..high of its entries."""
 
     dtype: type
     shape: tuple[int, ...]
@@ -111,7 +111,7 @@ def load(path: Path) -> IntegerModel:
 
 
 def model_id(path: Path) -> bytes:
-    """What identifies a model in a stream: the first 8 bytes of the SHA-256 of its file."""
+    """The id by which a stream names a model: the first 8 bytes of the SHA-256 of its file."""
     return sha256_of(path)[:ID_BYTES]
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.dac import PRESETS, DacCodec, DacConfig
 from nac_cli.models.importers.state import (
     Checkpoint,
-    build,
     read_config,
     read_pickle,
     read_state,

@@ -17,9 +17,10 @@ import torch
 
 from nac_cli.errors import ModelError
 from nac_cli.files import sha256_of
+from nac_cli.models.build import build
 from nac_cli.models.encodec.config import PRESETS, EncodecConfig
 from nac_cli.models.encodec.network import EncodecCodec
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_state
+from nac_cli.models.importers.state import Checkpoint, read_config, read_state
 from nac_cli.models.layers.weight_norm import fold_state
 
 LICENCE = (
@@ -84,11 +85,11 @@ OURS = {
 }
 """Entries of a `config.json` that mean the same as ours under another name."""
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""What the other layout calls its weights, in order of preference."""
+"""Names of weight files in the layout of `transformers`, in order of preference."""
 FIXED = {"pad_mode": "reflect", "trim_right_ratio": 1.0}
-"""What `transformers` can vary and we cannot."""
+"""Entries that `transformers` can vary and nac cannot, with the only value that is supported."""
 UNUSABLE = (ModelError, ValueError, TypeError, LookupError, ArithmeticError)
-"""What a description of another kind, or with values of other types, can lead to."""
+"""Errors that a description of another kind, or with values of other types, can lead to."""
 RENAMED = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
@@ -139,7 +140,7 @@ def _check_digest(path: Path) -> None:
 
 
 def _recognised(state: dict[str, torch.Tensor], path: Path) -> EncodecConfig:
-    """Of the presets, the one with the norm that `state` has."""
+    """The preset with the norm that `state` has."""
     if "encoder.model.0.conv.norm.weight" in state:
         return PRESETS["encodec-48k"]
     if "encoder.model.0.conv.conv.weight_g" in state:

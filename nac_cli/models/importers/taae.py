@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.fields import integer
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_pickle, read_state, tensors_of
+from nac_cli.models.importers.state import Checkpoint, read_config, read_pickle, read_state, tensors_of
 from nac_cli.models.layers.rotary import frequencies
 from nac_cli.models.layers.weight_norm import fold_state
 from nac_cli.models.taae.config import MAX_CODES, MAX_WIDTH, PRESETS, TaaeConfig
@@ -54,9 +55,9 @@ HALF = {
 }
 """Arguments of the package's encoder and decoder, with its defaults."""
 MIRRORED = ("channels", "c_mults", "strides", "transformer_depths", "sliding_window", "latent_dim")
-"""Of them, what our config has once."""
+"""Entries that a checkpoint has for encoder and decoder, and our config once."""
 FIXED = {"layer_scale": True, "use_snake": False, "conformer": False, "use_dilated_conv": False}
-"""What the package can vary and we cannot."""
+"""Entries that the package can vary and nac cannot, with the only value that is supported."""
 HEAD_WIDTH = 128
 """The package knows no other."""
 

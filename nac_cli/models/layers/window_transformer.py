@@ -17,7 +17,7 @@ from nac_cli.models.layers.typed import LayerList
 
 EPSILON = 1e-2
 INITIAL_SCALE = 1e-2
-"""Of the branches. The paper doesn't say; the official code had 1e-2 when it was published
+"""The initial scale of the residual branches. The paper doesn't say; the official code had 1e-2 when it was published
 (stable-audio-tools 0.0.17) and has 1e-5 today."""
 
 Window = tuple[int, int]

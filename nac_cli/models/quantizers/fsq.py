@@ -17,7 +17,7 @@ from nac_cli.models.quantizers.rvq import ResidualQuantized, distortion_by_depth
 from nac_cli.values import ABSENT
 
 NOISE_SHARE = 0.5
-"""Of the items of a batch, quantised by noise instead of rounding (section 3.2)."""
+"""The share of a batch's items that are quantised by noise instead of rounding (section 3.2)."""
 
 
 class FiniteScalarQuantizer:
@@ -130,5 +130,5 @@ class ResidualFsq(nn.Module):
         return z_q
 
     def vectors(self) -> tuple[torch.Tensor, ...]:
-        """What the codes of each plane add to z_q: the points' coordinates, `[N_k, D]`."""
+        """The vectors that the codes of each plane add to z_q: the points' coordinates, `[N_k, D]`."""
         return tuple(grid.vectors() for grid in self.planes)

@@ -62,7 +62,7 @@ class MultiScaleQuantizer(nn.Module):
         return z_q
 
     def vectors(self) -> tuple[torch.Tensor, ...]:
-        """What the codes of each plane add to `z_q`: `[N, D]`."""
+        """The vectors that the codes of each plane add to `z_q`: `[N, D]`."""
         return tuple(quantizer.project_out(quantizer.codebook) for quantizer in self.planes)
 
 

@@ -54,7 +54,7 @@ class ResidualStack(nn.Module, Generic[Plane]):
         return z_q
 
     def vectors(self) -> tuple[torch.Tensor, ...]:
-        """What the codes of each plane add to `z_q`: `[N, D]`."""
+        """The vectors that the codes of each plane add to `z_q`: `[N, D]`."""
         codebooks = [(quantizer, quantizer.codebook) for quantizer in self.planes]
         return tuple(quantizer.decode(torch.arange(len(book), device=book.device)) for quantizer, book in codebooks)
 
@@ -88,8 +88,8 @@ class ResidualVectorQuantizer(ResidualStack[VectorQuantizer]):
 
 
 def distortion_by_depth(planes: list[torch.Tensor]) -> torch.Tensor:
-    """What is lost without the later planes: each plane's share of `z_q`, `[B, F, D]` -> `[B, K + 1, F]`, the squared
-    distance of the first 0..K of them to all."""
+    """The distortion when later planes are left out: each plane's share of `z_q` `[B, F, D]` -> `[B, K + 1, F]`, the
+    squared distance from the sum of the first 0..K planes to the sum of all."""
     distortion, missing = [torch.zeros_like(planes[0][..., 0])], torch.zeros_like(planes[0])
     for plane in reversed(planes):
         missing = missing + plane

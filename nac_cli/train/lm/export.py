@@ -34,7 +34,7 @@ class ExportedLm:
 
     @property
     def loss(self) -> float:
-        """What the integers cost more, as a share."""
+        """The share by which the integers cost more bits than the floats."""
         return self.integer_bits / self.float_bits - 1
 
 

@@ -28,7 +28,7 @@ INDEX = "tokens.jsonl"
 SHORTEST_SECONDS = 0.1
 GAIN_DB = 20.0
 HELD_OUT = 40
-"""Of so many recordings one is kept for validation."""
+"""One of this many recordings is kept for validation."""
 
 
 @dataclass(frozen=True)
