@@ -65,7 +65,7 @@ def files_of(place: Place) -> dict[str, Found]:
 
 
 @contextmanager
-def at_hand(archive: Place, entries: Sequence[Kept]) -> Iterator[list[Path | Failure]]:
+def local_copies(archive: Place, entries: Sequence[Kept]) -> Iterator[list[Path | Failure]]:
     """Local copies of a batch of files of the archive, for as long as the context lasts; a Failure in place of a file
     that cannot be had."""
     with ExitStack() as stack:
@@ -81,7 +81,7 @@ def at_hand(archive: Place, entries: Sequence[Kept]) -> Iterator[list[Path | Fai
         yield [fetch(entry) for entry in entries]
 
 
-def named(entry: Kept, file: Path, failure: Failure) -> Failure:
+def with_archive_name(entry: Kept, file: Path, failure: Failure) -> Failure:
     """The failure with the name of the local copy replaced by that of the file in the archive."""
     text = failure.message.replace(str(file), entry.target)
     return Failure(text if text.startswith(entry.target) else f"{entry.target}: {text}", failure.exit_code)

@@ -48,7 +48,6 @@ class Tally:
     seconds: float = 0.0
     failed: list[Failed] = field(default_factory=list)
     crashes: int = 0
-    """Workers that died."""
 
     def add(self, entry: Outcome) -> None:
         if isinstance(entry, Failed):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nac_cli.archive.inventory import Inventory, Kept, at_hand, files_of, named, results
+from nac_cli.archive.inventory import Inventory, Kept, files_of, local_copies, results, with_archive_name
 from nac_cli.archive.journal import JOURNAL, Copied, Done
 from nac_cli.archive.naming import fold_case, give_names, suffix_of, usual
 from nac_cli.archive.places.place import PRIVATE, Found, Place
@@ -147,7 +147,7 @@ class Restoring:
     def run(self, pieces: Sequence[Piece], progress: OnProgress) -> Iterator[tuple[int, Restored | Failure]]:
         from nac_cli.pipelines.chain.prefetch import Prefetch
 
-        with at_hand(self.archive, [piece.entry for piece in pieces]) as files:
+        with local_copies(self.archive, [piece.entry for piece in pieces]) as files:
             sounds = [isinstance(piece.entry, Done) and isinstance(file, Path) for piece, file in zip(pieces, files)]
             prefetch = Prefetch([file if sound else None for file, sound in zip(files, sounds)], self.threads)
             for index, (piece, file) in enumerate(zip(pieces, files)):
@@ -170,7 +170,7 @@ class Restoring:
             except FormatError:
                 return self._written(piece, file, time.time_ns(), False, told)
         except Exception as error:  # whatever one file did, the others still have their turn
-            return named(piece.entry, file, explain(error))
+            return with_archive_name(piece.entry, file, explain(error))
 
     def _written(
         self, piece: Piece, file: Path, mtime_ns: int, strict: bool, progress: Callable[[float, float | None], None]

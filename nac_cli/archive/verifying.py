@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nac_cli.archive.inventory import Inventory, Kept, at_hand, named, results
+from nac_cli.archive.inventory import Inventory, Kept, local_copies, results, with_archive_name
 from nac_cli.archive.journal import Done
 from nac_cli.archive.places.place import Place
 from nac_cli.archive.plan import EVERYTHING, Patterns
@@ -42,7 +42,7 @@ class Verifying:
         return self
 
     def run(self, entries: Sequence[Kept], progress: OnProgress) -> Iterator[tuple[int, float | Failure]]:
-        with at_hand(self.archive, entries) as files:
+        with local_copies(self.archive, entries) as files:
             prefetch = None
             if self.level in ("tokens", "full"):
                 from nac_cli.pipelines.chain.prefetch import Prefetch
@@ -61,11 +61,11 @@ class Verifying:
         try:
             wrong = self._wrong(entry, file, lambda done, whole: progress(index, done, whole))
         except Exception as error:  # whatever one file did, the others still have their turn
-            return named(entry, file, explain(error))
+            return with_archive_name(entry, file, explain(error))
         if not wrong:
             return entry.samples / entry.sample_rate if isinstance(entry, Done) else 0.0
         reasons = "; ".join(str(error).removeprefix(f"{file}: ") for error in wrong)
-        return named(entry, file, Failure(reasons, wrong[0].exit_code))
+        return with_archive_name(entry, file, Failure(reasons, wrong[0].exit_code))
 
     def _wrong(self, entry: Kept, file: Path, progress: Callable[[float, float | None], None]) -> list[NacError]:
         wrong: list[NacError] = []

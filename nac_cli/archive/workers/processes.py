@@ -41,13 +41,13 @@ class ProcessPool:
         ready = wait([process.connection for process in self._processes], WAIT_SECONDS)
         for worker, process in enumerate(self._processes):
             if process.connection in ready:
-                yield from self._heard(worker, process)
+                yield from self._events_of(worker, process)
 
     def close(self) -> None:
         for process in self._processes:
             process.kill()
 
-    def _heard(self, worker: int, process: _Process) -> Iterator[Event]:
+    def _events_of(self, worker: int, process: _Process) -> Iterator[Event]:
         try:
             while process.connection.poll():
                 message = process.connection.recv()

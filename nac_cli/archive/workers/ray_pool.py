@@ -80,15 +80,15 @@ class RayPool:
         import ray
 
         calls = [remote.call for remote in self._workers if remote.call is not None]
-        heard = []
+        answered = []
         if calls:
             ray.wait(calls, timeout=WAIT_SECONDS)
-            heard, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
+            answered, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
         else:
             time.sleep(WAIT_SECONDS)
         for worker, remote in enumerate(self._workers):
-            if remote.call is not None and remote.call in heard:
-                yield from self._heard(worker, remote)
+            if remote.call is not None and remote.call in answered:
+                yield from self._events_of(worker, remote)
         yield from self._unplaced()
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class RayPool:
         remote.listen()
         return remote
 
-    def _heard(self, worker: int, remote: _RemoteWorker) -> Iterator[Event]:
+    def _events_of(self, worker: int, remote: _RemoteWorker) -> Iterator[Event]:
         """The events that a worker has sent, or its exit."""
         import ray
 
@@ -188,7 +188,7 @@ class _RemoteWorker:
         if batch is not None:
             self.sent = True
         busy = not self.ready or self.batch is not None
-        self.call = self.actor.hear.remote(batch) if busy else None
+        self.call = self.actor.poll.remote(batch) if busy else None
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ class _WorkerActor:
         self._said.put(_NodeName(platform.node(), ray.get_runtime_context().get_node_id()))
         threading.Thread(target=self._serve, args=(worker, work, version), daemon=True).start()
 
-    def hear(self, batch: dict[int, Any] | None) -> list[Any]:
+    def poll(self, batch: dict[int, Any] | None) -> list[Any]:
         """Start a batch if one is given. Returns all messages since the last call: its node, then None or the
         Failure to open the work, then events; an empty list after LISTEN_SECONDS without any."""
         if batch is not None:

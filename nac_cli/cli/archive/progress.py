@@ -17,10 +17,25 @@ if TYPE_CHECKING:
     from nac_cli.archive.plan import Job
 
 LINE_SECONDS = 10.0
+"""Seconds between two lines about the progress, where there is no terminal."""
 SETTLED = 0.02
 """Share of the work after which a guess at the time left is worth showing."""
 READING = 0.5
 """Share of a file's work that is done when it has been read and encoded; packing takes about as long."""
+
+
+class Interval:
+    """A timer for lines that are not to come too often."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def over(self) -> bool:
+        """Whether LINE_SECONDS have passed since the beginning, or since this was last true."""
+        if time.monotonic() - self._started < LINE_SECONDS:
+            return False
+        self._started = time.monotonic()
+        return True
 
 
 @dataclass
@@ -95,7 +110,7 @@ class Board:
         self.progress, self._out = progress, out
         self._bars: Any = None
         self._open = ExitStack()
-        self._told = time.monotonic()
+        self._interval = Interval()
         self._lines: dict[int, tuple[Any, str | None]] = {}
 
     def __enter__(self) -> Board:
@@ -112,8 +127,7 @@ class Board:
         if self._bars is not None:
             self._bars.update(self._whole, completed=self.progress.bytes_reached, description=self.progress.words())
             self._update_line(job, event)
-        elif time.monotonic() - self._told >= LINE_SECONDS:
-            self._told = time.monotonic()
+        elif self._interval.over():
             self._out.say(self.progress.words())
 
     def _update_line(self, job: Job, event: Outcome | Progressed) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nac_cli.archive.workers.pool import Progressed
+from nac_cli.cli.archive.progress import Interval
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import counted
 
 if TYPE_CHECKING:
     from nac_cli.archive.inventory import Kept
-
-LINE_SECONDS = 10.0
 
 
 class Steps:
@@ -25,7 +23,7 @@ class Steps:
         self._files, self._bytes, self._show, self._out = files, size, show, out
         self._bytes_done = 0
         self._under_way: dict[str, float] = {}
-        self._told = time.monotonic()
+        self._interval = Interval()
 
     def add(self, entry: Kept, event: object, bad: bool = False) -> None:
         self._under_way.pop(entry.path, None)
@@ -36,8 +34,7 @@ class Steps:
             self.bad += bad
             self._bytes_done += entry.bytes
         self._show(self._bytes_done + sum(self._under_way.values()), self._bytes)
-        if time.monotonic() - self._told >= LINE_SECONDS:
-            self._told = time.monotonic()
+        if self._interval.over():
             self._out.say(f"{self.done} of {counted(self._files, 'file')}" + (f", {self.bad} bad" if self.bad else ""))
 
 
