@@ -20,9 +20,11 @@ class Decoder(Protocol):
     sample_rate: int
     channels: int
     num_samples: int | None
-    seconds: float | None
     source_bits: int
     format_name: str
+
+    @property
+    def seconds(self) -> float | None: ...
 
     def pieces(self) -> Iterator[np.ndarray]:
         """The sound, once, in float32 pieces `[C, T]` of any length T > 0."""

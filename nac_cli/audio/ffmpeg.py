@@ -47,7 +47,7 @@ class FFmpegDecoder:
         file.seek(0, os.SEEK_SET)
         options = OPTIONS | ({"ignore_length": "1"} if ignore_length else {})
         try:
-            self._container = av.open(file, options=options)
+            self._container = av.open(file, "r", options=options)
         except FAULTS as error:
             raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
         try:
@@ -62,12 +62,12 @@ class FFmpegDecoder:
     def _open_stream(self) -> None:
         """Find the stream and decode its first frame: only that makes rate and channels certain (HE-AAC)."""
         streams = self._container.streams.audio
-        self._stream = self._container.streams.best("audio")
-        codec = self._stream and self._stream.codec_context
-        if not codec:
+        stream = self._container.streams.best("audio")
+        if not isinstance(stream, av.AudioStream) or not stream.codec_context:
             raise AudioError(f"{self._name} has no audio stream that can be decoded: name a file with sound")
         if len(streams) > 1:
-            self._warn(f"{self._name} has {len(streams)} audio streams: stream {self._stream.index} is taken")
+            self._warn(f"{self._name} has {len(streams)} audio streams: stream {stream.index} is taken")
+        self._stream, codec = stream, stream.codec_context
         self._frames = self._decode()
         self._first = next(self._frames, None)
         if self._first is None and (self._bad_packets or not codec.sample_rate):
@@ -80,9 +80,10 @@ class FFmpegDecoder:
 
     def _read_length(self, container: str, stated: bool) -> None:
         """Take the container's word for the length, as far as it goes."""
-        self.num_samples = self.seconds = None
+        self.num_samples: int | None = None
+        self.seconds: float | None = None
         duration = Fraction(0)
-        if self._stream.duration is not None:
+        if self._stream.duration is not None and self._stream.time_base is not None:
             duration = self._stream.duration * self._stream.time_base
         elif self._container.duration is not None and len(self._container.streams) == 1:
             duration = Fraction(self._container.duration, av.time_base)
@@ -161,7 +162,8 @@ class _Converter:
 
     def __init__(self, layout: av.AudioLayout, sample_rate: int):
         self._layout, self._sample_rate = layout, sample_rate
-        self._resampler, self._format = self._new(), None
+        self._resampler = self._new()
+        self._format: tuple[str, str, int] | None = None
 
     def changes(self, frame: av.AudioFrame) -> bool:
         """Whether `frame` is the first one with another rate or layout than the frames before."""

@@ -127,11 +127,13 @@ class AudioReader:
         if done == 0 and self.seconds:
             raise AudioError(f"{self.name} is damaged: no sound could be decoded from it")
         stated = self.seconds if self.num_samples is None else self.num_samples / self.sample_rate
+        if stated is None:
+            return
         there = done / self.sample_rate
         if self.num_samples is not None:
             differs = done != self.num_samples
         else:
-            differs = stated is not None and there < stated - SECONDS_TOLERANCE
+            differs = there < stated - SECONDS_TOLERANCE
         if differs:
             relation = "ends early" if there < stated else "is longer than it says"
             self._warn(f"{self.name} {relation}: {stated:.3f} s are announced, {there:.3f} s are there")

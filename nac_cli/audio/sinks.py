@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -109,7 +110,7 @@ class SndfileSink:
         with suppress(sf.LibsndfileError):  # the error that led here is the one to report
             self._sound.close()
 
-    def _call(self, action, *arguments) -> None:
+    def _call(self, action: Callable[..., object], *arguments: object) -> None:
         try:
             action(*arguments)
         except (sf.LibsndfileError, AssertionError) as error:

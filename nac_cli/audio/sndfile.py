@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile as sf
@@ -50,7 +50,8 @@ class GuardedFile:
             raise error
 
     def readinto(self, buffer: memoryview) -> int:
-        return self._guarded(self._file.readinto, buffer)
+        # every binary file has it, though typing.BinaryIO does not say so
+        return self._guarded(self._file.readinto, buffer)  # type: ignore[attr-defined]
 
     def read(self, size: int = -1) -> bytes:
         return self._guarded(self._file.read, size) or b""
@@ -72,7 +73,7 @@ class GuardedFile:
     def tell(self) -> int:
         return self._guarded(self._file.tell)
 
-    def _guarded(self, action, *arguments):
+    def _guarded(self, action: Callable[..., Any], *arguments: object) -> Any:
         try:
             return action(*arguments)
         except BaseException as error:

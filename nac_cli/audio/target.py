@@ -24,13 +24,16 @@ class Target:
 
     def __init__(self, target: str | os.PathLike | BinaryIO, spool: bool):
         self.pipe = not isinstance(target, (str, os.PathLike))
-        if self.pipe:
+        if isinstance(target, (str, os.PathLike)):
+            self.name = str(Path(target))
+        else:
             name = getattr(target, "name", None)
             self.name = "standard output" if name in ("<stdout>", 1) else "the output stream"
-        else:
-            self.name = str(Path(target))
         with self.faults():  # `deliver` or `abandon` closes what is opened here
-            self._end = target if self.pipe else Path(target).open("w+b")  # noqa: SIM115
+            if isinstance(target, (str, os.PathLike)):
+                self._end: BinaryIO = Path(target).open("w+b")  # noqa: SIM115
+            else:
+                self._end = target
             self._spooled = self.pipe and spool
             self.file: BinaryIO = self._end
             if self._spooled:

@@ -49,6 +49,7 @@ def create_audio(
     opened = Target(target, spool=format != "wav")
     try:
         with opened.faults():
+            sink: WavSink | SndfileSink
             if format == "wav":
                 sink = WavSink(opened.file, sample_rate, channels, bits, num_samples, opened.pipe)
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from nac_cli.container.blocks import BLOCK_OVERHEAD, pack_block
 from nac_cli.container.limits import MAX_OTHER_BLOCKS, MAX_PAYLOAD
@@ -33,7 +33,8 @@ class ContainerEditor:
 
     def __init__(self, file: BinaryIO, copy: BinaryIO | None = None) -> None:
         self._source = ByteSource(copy or file)
-        reader = ContainerReader(_Kept(file, copy) if copy else file, strict=True)
+        # of a pipe the reader asks for nothing but `read`
+        reader = ContainerReader(cast(BinaryIO, _Kept(file, copy)) if copy else file, strict=True)
         self._layout = reader.structure()
         self._blocks: list[bytes] | None = None
         self.tags = reader.tags

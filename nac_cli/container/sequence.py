@@ -43,7 +43,7 @@ class ChunkSequence:
         if record.mode == Mode.LM and info.lm_id is None:
             return f"chunk {record.index} is in mode {Mode.LM.label}, but the header names no language model"
         if info.num_samples is not None:
-            wanted = chunk_frames(info, record.index)
+            wanted = chunk_frames(info, info.num_samples, record.index)
             fits = record.num_frames == wanted
         else:
             wanted = info.framing.chunk_frames
@@ -60,7 +60,7 @@ class ChunkSequence:
         """The marker for the chunks from the next one to `stop` (exclusive), lost in `hole`."""
         num_frames = (stop - self.next_index) * info.framing.chunk_frames
         if info.num_samples is not None:
-            num_frames += chunk_frames(info, stop - 1) - info.framing.chunk_frames
+            num_frames += chunk_frames(info, info.num_samples, stop - 1) - info.framing.chunk_frames
         marker = DamagedChunk(self.next_index, stop, num_frames, hole.start, hole.stop, hole.reason)
         self.next_index = stop
         return marker

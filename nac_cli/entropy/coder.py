@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import constriction
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from nac_cli.entropy.frequencies import TOTAL, TOTAL_BITS
 from nac_cli.errors import CorruptStream
 
-Categorical = constriction.stream.model.Categorical
+Categorical: TypeAlias = constriction.stream.model.Categorical
 RangeDecoder = constriction.stream.queue.RangeDecoder
 RangeEncoder = constriction.stream.queue.RangeEncoder
 

@@ -155,10 +155,9 @@ def split(section: bytes, count: int) -> list[bytes]:
 
 
 def _unalign(channels: list[np.ndarray | CorruptStream], info: StreamInfo) -> Planes | CorruptStream:
+    codes, strides = [], info.codec.strides
     for number, channel in enumerate(channels):
         if isinstance(channel, CorruptStream):
             return CorruptStream(f"channel {number}: {channel}")
-    strides = info.codec.strides
-    return tuple(
-        tuple(np.ascontiguousarray(plane[::stride]) for plane, stride in zip(channel, strides)) for channel in channels
-    )
+        codes.append(tuple(np.ascontiguousarray(plane[::stride]) for plane, stride in zip(channel, strides)))
+    return tuple(codes)

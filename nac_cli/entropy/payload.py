@@ -75,7 +75,7 @@ def unpack(payload: bytes, num_frames: int, info: StreamInfo, mode: int, coders:
 
 def unpack_each(chunks: Sequence[Packed], info: StreamInfo, coders: Coders) -> list[ChunkCodes | CorruptStream]:
     """`unpack` of all `chunks`; a `CorruptStream` takes the place of one that `pack` cannot have made."""
-    results: list[ChunkCodes | CorruptStream | None] = [None] * len(chunks)
+    results: dict[int, ChunkCodes | CorruptStream] = {}
     sides: dict[int, Side] = {}
     sections: dict[int, bytes] = {}  # of those in mode lm, which are decoded together
     for position, chunk in enumerate(chunks):
@@ -93,9 +93,11 @@ def unpack_each(chunks: Sequence[Packed], info: StreamInfo, coders: Coders) -> l
         frames = [chunks[position].num_frames for position in sections]
         decoded = lm_streams.unpack_streams(list(sections.values()), depths, frames, info, coders.lm)
         for position, codes in zip(sections, decoded):
-            whole = not isinstance(codes, CorruptStream)
-            results[position] = _chunk(sides[position], chunks[position], codes) if whole else codes
-    return results
+            if not isinstance(codes, CorruptStream):
+                results[position] = _chunk(sides[position], chunks[position], codes)
+            else:
+                results[position] = codes
+    return [results[position] for position in range(len(chunks))]
 
 
 def unpack_side(payload: bytes, num_frames: int, info: StreamInfo) -> Side:
@@ -125,13 +127,13 @@ def payload_bits(
     if mode == Mode.LM:
         for channel in next(lm_streams.measure([chunk], info, coders.lm)):
             planes += channel.bits().sum(axis=1)
-    else:
+    elif mode == Mode.PACKED:
         for index, run in enumerate(gather(chunk, info)):
-            plane = index % len(sizes)
-            if mode == Mode.PACKED:
-                planes[plane] += packed.run_bits(run.size, sizes[plane])
-            else:
-                planes[plane] += coders.tables.cost_bits(plane)[run].sum()
+            planes[index % len(sizes)] += packed.run_bits(run.size, sizes[index % len(sizes)])
+    else:
+        tables = static.require_fit(coders.tables, sizes)
+        for index, run in enumerate(gather(chunk, info)):
+            planes[index % len(sizes)] += tables.cost_bits(index % len(sizes))[run].sum()
     side = 8 * len(pack_side(chunk, info))
     return PayloadBits(side, tuple(planes.tolist()), float(8 * len(payload) - side - planes.sum()))
 

@@ -58,7 +58,7 @@ class DacConfig:
     codebook_size: int = 1024
     codebook_dim: int = 8
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         sample_rate(self.sample_rate)
         object.__setattr__(self, "strides", integers("strides", self.strides, 1, 64, 8))
         integer("hop length", self.hop_length, 1, 2**16)

@@ -60,7 +60,7 @@ class SnacConfig:
     noise: bool = True
     depthwise: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         sample_rate(self.sample_rate)
         object.__setattr__(self, "strides", integers("strides", self.strides, 1, 64, 8))
         object.__setattr__(self, "plane_strides", integers("plane strides", self.plane_strides, 1, 64, 64))

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from nac_cli.audio import EXTENSIONS, Resampler, create_audio
-from nac_cli.container import ContainerReader, DamagedChunk, chunk_frames
+from nac_cli.container import ContainerReader, DamagedChunk, Index, chunk_frames
 from nac_cli.errors import CorruptStream, LimitExceeded, UsageError
 from nac_cli.files import atomic_path, check_output
 from nac_cli.models import zoo
@@ -171,7 +171,7 @@ class Decompressor:
         one, else past those before it."""
         first = max(span.first_chunk - 1, 0)
         if first and self.reader.index is not None:
-            return self._indexed(first)
+            return self._indexed(self.reader.index, first)
         return (record for record in each_chunk(self.reader.chunks(), self.info) if number_of(record) >= first)
 
     def unpack(self, records: Iterable[Record], span: Span) -> Iterator[ChunkCodes | Missing]:
@@ -240,14 +240,15 @@ class Decompressor:
                 writer.write(block)
         return writer.num_samples, writer.clipped
 
-    def _indexed(self, first: int) -> Iterator[Record]:
-        for number in range(first, self.reader.index.num_chunks):
+    def _indexed(self, index: Index, first: int) -> Iterator[Record]:
+        for number in range(first, index.num_chunks):
             try:
                 yield self.reader.chunk(number)
             except CorruptStream as error:
                 if self.strict:
                     raise
-                yield DamagedChunk(number, number + 1, chunk_frames(self.info, number), 0, 0, str(error))
+                frames = chunk_frames(self.info, index.num_samples, number)
+                yield DamagedChunk(number, number + 1, frames, 0, 0, str(error))
 
 
 def _check_duration(info: StreamInfo, max_seconds: float) -> None:

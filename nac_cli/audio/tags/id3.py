@@ -85,9 +85,9 @@ def into_id3(tags: Tags, frames: id3.ID3Tags) -> None:
             frames.add(getattr(id3, name)(encoding=id3.Encoding.UTF8, text=[text]))
     for key, values in groups.items():
         frames.add(_frame(key, [value.replace("\0", "") for value in values]))
-    for number, picture in enumerate(tags.pictures):
+    for place, picture in enumerate(tags.pictures):
         frame = id3.APIC(id3.Encoding.UTF8, picture.mime, picture.type, picture.description, picture.data)
-        frame.salt = " " * number  # frames of one description would replace each other
+        frame.salt = " " * place  # frames of one description would replace each other
         frames.add(frame)
 
 

@@ -44,7 +44,7 @@ def read_tags(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warnin
 
 def read_open_tags(file: BinaryIO, name: str, warn: Warn) -> Tags:
     """Like `read_tags`, of a seekable file that messages call `name`; leaves the file anywhere."""
-    found, left = Tags(), set()
+    found, left = Tags(), set[str]()
     try:
         found, left = _mutagen_tags(file)
     except Exception as error:  # mutagen meets damage with any of them, and tags are not the sound
@@ -75,7 +75,7 @@ def _mutagen_tags(file: BinaryIO) -> tuple[Tags, set[str]]:
     file.seek(0)
     sound = flac.FLAC(fileobj=file) if magic == b"fLaC" else mutagen.File(fileobj=file)
     tags = None if sound is None else sound.tags
-    if hasattr(tags, "vendor"):  # only Vorbis comments have one
+    if tags is not None and hasattr(tags, "vendor"):  # only Vorbis comments have one
         return from_vorbis(tags, getattr(sound, "pictures", []))
     for kind, convert in CONVERTERS.items():
         if isinstance(tags, kind):

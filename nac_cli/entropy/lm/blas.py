@@ -58,9 +58,9 @@ def _controls() -> list[tuple[Callable[[], int], Callable[[int], None]]]:
             continue
         for before, after in AFFIXES:
             names = (f"{before}openblas_{verb}_num_threads{after}" for verb in ("get", "set"))
-            functions = [getattr(library, name, None) for name in names]
-            if None not in functions:
-                controls.append(tuple(functions))
+            get, put = (getattr(library, name, None) for name in names)
+            if get is not None and put is not None:
+                controls.append((get, put))
                 break
     return controls
 

@@ -175,7 +175,8 @@ def _config(entries: dict) -> EncodecConfig:
     config = EncodecConfig(**ours)
     if entries.get("codebook_dim") not in (None, config.latent_width):
         raise ValueError("codebook_dim differs from hidden_size")
-    return replace(config, num_codebooks=_num_codebooks(config), **_segments(entries, config.sample_rate))
+    length, stride = _segment(entries, config.sample_rate)
+    return replace(config, num_codebooks=_num_codebooks(config), segment_length=length, segment_stride=stride)
 
 
 def _num_codebooks(config: EncodecConfig) -> int:
@@ -184,12 +185,13 @@ def _num_codebooks(config: EncodecConfig) -> int:
     return config.bitrates[-1] // (math.ceil(config.sample_rate / config.hop_length) * bits)
 
 
-def _segments(entries: dict, sample_rate: int) -> dict[str, int]:
+def _segment(entries: dict, sample_rate: int) -> tuple[int, int]:
+    """Its length and stride in samples, 0 for a model that codes its input whole."""
     if entries.get("chunk_length_s") is None:
-        return {}
+        return 0, 0
     length = int(entries["chunk_length_s"] * sample_rate)
     stride = max(1, int((1 - (entries.get("overlap") or 0)) * length))
-    return {"segment_length": length, "segment_stride": stride}
+    return length, stride
 
 
 def _translated(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -22,7 +22,7 @@ def _encodec(path: Path, config: dict | None) -> Imported:
     from nac_cli.models.importers.encodec import import_encodec
 
     try:
-        return import_encodec(path, config and EncodecConfig(**config))
+        return import_encodec(path, EncodecConfig(**config) if config else None)
     except TypeError as error:
         raise ModelError(f"the config is none of an EnCodec model ({error})") from error
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -38,7 +38,7 @@ class Checkpoint:
     licence: str
 
 
-def read_pickle(path: Path) -> object:
+def read_pickle(path: Path) -> Any:
     """What `torch.save` wrote, tensors on the CPU. Raises ModelError for a file that is damaged, or has
     more in it than tensors and plain values."""
     try:

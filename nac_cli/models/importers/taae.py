@@ -150,7 +150,7 @@ def _config(values: dict, levels: tuple[int, ...] | None, folder: Path) -> TaaeC
             raise ModelError(f"{folder / CONFIG}: nac only knows models in which {what}")
     try:
         config = TaaeConfig(
-            sample_rate=values.get("sample_rate"),
+            sample_rate=integer("sample rate", values.get("sample_rate"), 8_000, 192_000),
             patch_size=patch_size,
             width=_count("channels", encoder["channels"]) * _count("c_mults", widths[0]),
             head_width=HEAD_WIDTH,
@@ -187,7 +187,7 @@ def _translated(state: dict[str, torch.Tensor], config: TaaeConfig) -> dict[str,
     names = _modules(config)
     ours = {}
     for name, value in state.items():
-        module = next((module for module in _prefixes(name) if module in names), None)
+        module = next((module for module in _prefixes(name) if module in names), "")
         inner = name[len(module) + 1 :] if module else ""
         if module and ".blocks." in names[module]:
             inner = BLOCK_NAMES.get(inner, "")

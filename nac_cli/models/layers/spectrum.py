@@ -11,6 +11,8 @@ from torch.nn import functional
 class Spectrum(nn.Module):
     """STFT with a Hann window, scaled so that white noise of unit power has bins of unit mean power."""
 
+    window: torch.Tensor
+
     def __init__(self, n_fft: int, hop_length: int):
         super().__init__()
         self.n_fft, self.hop_length = n_fft, hop_length

@@ -124,7 +124,7 @@ class ResidualFsq(nn.Module):
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Codes `[B, K, F]` with ABSENT where a plane was not sent -> z_q float32 `[B, F, D]`."""
-        z_q = 0
+        z_q = torch.zeros((), device=codes.device)
         for grid, plane in zip(self.planes, codes.unbind(1), strict=True):
             z_q = z_q + grid.decode(plane.clamp_min(0)) * (plane != ABSENT).unsqueeze(-1)
         return z_q

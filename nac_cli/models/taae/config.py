@@ -34,7 +34,7 @@ class TaaeConfig:
     levels: tuple[int, ...] = (5, 5)
     training_levels: tuple[int, ...] = (17, 9, 5)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         sample_rate(self.sample_rate)
         integer("patch size", self.patch_size, 1, 2**16)
         integer("width", self.width, 4, MAX_WIDTH)
