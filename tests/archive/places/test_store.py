@@ -1,7 +1,5 @@
 """Places in object stores: in memory, and at an S3 server that runs here."""
 
-# ruff: noqa: E402  what is imported first decides whether there is anything to test
-
 from __future__ import annotations
 
 import hashlib
