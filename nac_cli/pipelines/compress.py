@@ -148,7 +148,7 @@ class Compressor:
 
         Raises UsageError, ModelError, TokenMismatch.
         """
-        file = zoo.find(Path(model))
+        file = zoo.find(model)
         codec = open_model(file, device, threads)
         coders, modes = coders_to_pack(file, entropy, threads)
         return cls(codec, coders, modes, target, tags, digest, device, threads)
