@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import torch
+from torch import nn
 
 from nac_cli.errors import UsageError
 from nac_cli.train import optimizers
@@ -76,19 +77,18 @@ class Adversary:
 
 def ensemble(config: AdversaryConfig) -> Ensemble:
     """The discriminators that `config` names. Raises UsageError for a kind that there is not."""
-    windows = {"windows": config.windows} if config.windows else {}
-    kinds = {
+    kinds: dict[str, Callable[[], Ensemble]] = {
         "period": lambda: period.multi_period(
             channels=tuple(max(width * config.channels // 32, 1) for width in period.CHANNELS)
         ),
-        "bands": lambda: bands.multi_band(channels=config.channels, **windows),
-        "stft": lambda: stft.multi_stft(channels=config.channels, **windows),
-        "golden": lambda: stft.golden_stft(channels=config.channels, **windows),
+        "bands": lambda: bands.multi_band(config.windows or bands.WINDOWS, channels=config.channels),
+        "stft": lambda: stft.multi_stft(config.windows or stft.WINDOWS, config.channels),
+        "golden": lambda: stft.golden_stft(config.windows or stft.GOLDEN_WINDOWS, config.channels),
     }
     unknown = sorted(set(config.kinds) - set(kinds))
     if unknown:
         raise UsageError(f"no discriminators of kind {', '.join(unknown)}; there are {', '.join(kinds)}")
-    members = {}
+    members: dict[str, nn.Module] = {}
     for kind in config.kinds:
         members |= kinds[kind]()
     return Ensemble(members)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import random
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -155,7 +155,9 @@ def choose(
     `max_minutes` replaces the caps of every domain.
     """
     domains = [domain for domain in package.offers if domain != MIDI]
-    chosen, tunes, left_out, used = [], [], Counter(), Counter()
+    chosen, tunes = [], []
+    left_out: Counter[str] = Counter()
+    used: dict[str, float] = defaultdict(float)
     for name in random.Random(package.name).sample(sorted(names), len(names)):
         path, suffix = str(folder / name), Path(name).suffix.lower()
         if held_out.forbids(package.name, name):

@@ -163,7 +163,8 @@ def train(
     `save_every` seconds, a line to `log.jsonl` every 50 steps and after every validation."""
     config, processes = trainer.config, trainer.processes
     started = saved = time.monotonic()
-    first_step, codes, recent, stopped_by = trainer.step, 0, deque(maxlen=100), "steps"
+    first_step, codes, stopped_by = trainer.step, 0, "steps"
+    recent: deque[float] = deque(maxlen=100)
     depths = _depths_shown(trainer.tokens.codec.num_codebooks)
     trainer.stopwatch.lap("start")
     while trainer.step < config.steps:
