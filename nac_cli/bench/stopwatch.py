@@ -17,7 +17,8 @@ class Clock:
     """Seconds by stage."""
 
     def __init__(self, device: str) -> None:
-        self.device, self.seconds = device, {}
+        self.device = device
+        self.seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
