@@ -160,7 +160,7 @@ class Compressor:
         messages: list[str] = []
         with self.read(source, messages.append) as sound:
             analysed = self.analyse(sound, progress)
-        progress(analysed.info.duration, None)  # packing goes on for a while, nobody knows for how long
+        progress(analysed.info.duration or 0.0, None)  # packing goes on for a while, nobody knows for how long
         fitted = self.fit(analysed)
         stream = self.stream(fitted, sound.tags)
         counts = self.write(stream, target, force, check)
@@ -169,12 +169,12 @@ class Compressor:
             source=name_of(source),
             target=name_of(target),
             sample_rate=fitted.info.sample_rate,
-            num_samples=fitted.info.num_samples,
+            num_samples=fitted.info.known_length,
             source_bytes=_size(source),
             overhead_bytes=counts.overhead - counts.tags,
             elapsed=time.monotonic() - started,
             messages=(*messages, *analysed.messages, *self._shortfall(fitted.info, figures["bitrate"])),
-            pcm_md5=analysed.digest and analysed.digest.hex(),
+            pcm_md5=analysed.digest.hex() if analysed.digest else None,
             **figures,
         )
 

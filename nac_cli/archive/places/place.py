@@ -34,10 +34,13 @@ class Found:
 class Place(Protocol):
     """A tree of files, which can be sent to other processes. Methods raise OSError, or AudioError with more to say."""
 
-    name: str
-    """The path or URL of the place, as a user would write it."""
-    keeps_times: bool
-    """Whether files keep the times of change that `writing` is told."""
+    @property
+    def name(self) -> str:
+        """The path or URL of the place, as a user would write it."""
+
+    @property
+    def keeps_times(self) -> bool:
+        """Whether files keep the times of change that `writing` is told."""
 
     def walk(self, skip: Skip, follow_links: bool = False) -> Iterator[Found]:
         """All files, in no order, without the private folder at the root."""

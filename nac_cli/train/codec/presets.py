@@ -236,8 +236,9 @@ FAMILIES = (
         DAC, name="dac-16k", about="DAC, 16 kHz; for GPUs", model=dac.PRESETS["dac-16k"], excerpt_frames=19
     ),
     replace(
-        _tiny_factorised(DAC), name="dac-tiny", about="a small DAC that learns in minutes", model=dac.PRESETS["dac-tiny"],
-        excerpt_frames=25, adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
+        _tiny_factorised(DAC), name="dac-tiny", about="a small DAC that learns in minutes",
+        model=dac.PRESETS["dac-tiny"], excerpt_frames=25,
+        adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
         revive_every=50,
     ),
     SNAC,
@@ -250,8 +251,9 @@ FAMILIES = (
         excerpt_frames=36,
     ),
     replace(
-        _tiny_factorised(SNAC), name="snac-tiny", about="a small SNAC that learns in minutes", model=snac.PRESETS["snac-tiny"],
-        excerpt_frames=24, adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
+        _tiny_factorised(SNAC), name="snac-tiny", about="a small SNAC that learns in minutes",
+        model=snac.PRESETS["snac-tiny"], excerpt_frames=24,
+        adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
         revive_every=50,
     ),
     TAAE,
@@ -260,8 +262,9 @@ FAMILIES = (
         model=taae_config.PRESETS["taae-16k-causal"],
     ),
     replace(
-        _tiny(TAAE), name="taae-tiny", about="a small TAAE that learns in minutes", model=taae_config.PRESETS["taae-tiny"],
-        excerpt_frames=32, adversary=AdversaryConfig(("golden",), (542, 334), 8, 1e-3, warmup_steps=500),
+        _tiny(TAAE), name="taae-tiny", about="a small TAAE that learns in minutes",
+        model=taae_config.PRESETS["taae-tiny"], excerpt_frames=32,
+        adversary=AdversaryConfig(("golden",), (542, 334), 8, 1e-3, warmup_steps=500),
         reconstruction_decay=1.0, autocast=False, quantizer_start=0, quantizer_from_data=False,
     ),
 )  # fmt: skip
