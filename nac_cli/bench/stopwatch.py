@@ -1,4 +1,4 @@
-"""Time that passes in stages of work, in modules and in methods, on devices that work on their own."""
+"""Timing of stages of work, of modules and of methods, also on devices that work asynchronously."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Encoded:
 
 class Codec(nn.Module, ABC):
     """A waveform codec at `spec.sample_rate` with independent items along the batch, of `channels` (1 or 2)
-    that are coded together. What holds for a family says the class, what for a network the instance.
+    that are coded together. Attributes of the class hold for a family, those of the instance for one network.
 
     `unit_level`: whether the model expects sound of about unit RMS (see `audio.gain`), which is then the
     caller's business; else it takes sound at its natural level. `all_planes`: whether a file has all planes

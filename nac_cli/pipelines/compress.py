@@ -92,6 +92,15 @@ class Analysed:
     messages: tuple[str, ...] = ()
     digest: SampleDigest | None = None
 
+    @property
+    def num_samples(self) -> int:
+        """Samples of each channel at the source's rate."""
+        return self.info.num_samples or 0
+
+    @property
+    def seconds(self) -> float:
+        return self.num_samples / self.info.sample_rate
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -160,7 +169,7 @@ class Compressor:
         messages: list[str] = []
         with self.read(source, messages.append) as sound:
             analysed = self.analyse(sound, progress)
-        progress(analysed.info.duration or 0.0, None)  # packing goes on for a while, nobody knows for how long
+        progress(analysed.seconds, None)  # packing goes on for a while, nobody knows for how long
         fitted = self.fit(analysed)
         stream = self.stream(fitted, sound.tags)
         counts = self.write(stream, target, force, check)
@@ -169,7 +178,7 @@ class Compressor:
             source=name_of(source),
             target=name_of(target),
             sample_rate=fitted.info.sample_rate,
-            num_samples=fitted.info.known_length,
+            num_samples=analysed.num_samples,
             source_bytes=_size(source),
             overhead_bytes=counts.overhead - counts.tags,
             elapsed=time.monotonic() - started,

@@ -39,7 +39,7 @@ from nac_cli.models.segmented import SegmentCoder, SegmentedCodec
 from nac_cli.values import CodecSpec
 
 QUIETEST = 1e-8
-"""Added to the scale of a segment, so that silence can be divided by it."""
+"""A constant added to the scale of a segment, so that silence can be divided by it."""
 
 
 @dataclass(frozen=True)

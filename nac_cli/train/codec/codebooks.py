@@ -53,7 +53,7 @@ class Codebooks(ABC):
 
 
 class FixedCodebooks(Codebooks):
-    """Nothing to learn: a grid (TAAE), or another run's that stay."""
+    """Codebooks that are not trained: the grid of TAAE, or those of another run."""
 
     def initialise(self, z: torch.Tensor) -> None:
         pass
@@ -86,7 +86,8 @@ class FactorisedCodebooks(Codebooks):
 
 
 class AveragedCodebooks(Codebooks):
-    """Entries that are moving averages of what they stood for; dead ones are replaced at every step (EnCodec)."""
+    """Entries that are moving averages of the latents that they were nearest to; dead ones are replaced at every step
+    (EnCodec)."""
 
     def __init__(self, model: TrainableCodec, processes: Processes, revive_every: int, revive_below: float):
         super().__init__(model, processes, revive_every, revive_below)
@@ -112,5 +113,5 @@ class AveragedCodebooks(Codebooks):
         return self.averages
 
     def _share(self) -> None:
-        """Replacements are each process' own."""
+        """Take over the first process' codebooks, as every process draws replacements of its own."""
         self.processes.share([*self.quantizer.buffers(), *self.averages.buffers()])

@@ -47,7 +47,7 @@ FAMILIES = {
     "snac": Family(SnacConfig, SnacCodec, FactorisedCodebooks, gain=1.0),
     "taae": Family(TaaeConfig, TaaeCodec, FixedCodebooks),
 }
-"""By the name in a model's spec."""
+"""The families by the name in a model's spec."""
 
 
 def family_name(config: ModelConfig) -> str:

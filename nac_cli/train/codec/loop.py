@@ -1,4 +1,4 @@
-"""The training loop of a codec: what keeps its steps going."""
+"""The training loop of a codec: batches, steps, checkpoints, log lines and validation."""
 
 from __future__ import annotations
 

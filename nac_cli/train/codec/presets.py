@@ -91,8 +91,8 @@ natural levels, float32."""
 
 
 def _tiny(config: TrainConfig) -> TrainConfig:
-    """The small version of a published family's config: a schedule of minutes, and codebooks initialised from data
-    after some steps."""
+    """A published family's config as its small version has it: a schedule of minutes, and codebooks from data, once
+    there is something to see."""
     return replace(
         config,
         batch_size=4,
@@ -237,8 +237,8 @@ FAMILIES = (
     ),
     replace(
         _tiny_factorised(DAC), name="dac-tiny", about="a small DAC that learns in minutes",
-        model=dac.PRESETS["dac-tiny"], excerpt_frames=25,
-        adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
+        model=dac.PRESETS["dac-tiny"],
+        excerpt_frames=25, adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
         revive_every=50,
     ),
     SNAC,
@@ -252,8 +252,8 @@ FAMILIES = (
     ),
     replace(
         _tiny_factorised(SNAC), name="snac-tiny", about="a small SNAC that learns in minutes",
-        model=snac.PRESETS["snac-tiny"], excerpt_frames=24,
-        adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
+        model=snac.PRESETS["snac-tiny"],
+        excerpt_frames=24, adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
         revive_every=50,
     ),
     TAAE,
@@ -263,8 +263,8 @@ FAMILIES = (
     ),
     replace(
         _tiny(TAAE), name="taae-tiny", about="a small TAAE that learns in minutes",
-        model=taae_config.PRESETS["taae-tiny"], excerpt_frames=32,
-        adversary=AdversaryConfig(("golden",), (542, 334), 8, 1e-3, warmup_steps=500),
+        model=taae_config.PRESETS["taae-tiny"],
+        excerpt_frames=32, adversary=AdversaryConfig(("golden",), (542, 334), 8, 1e-3, warmup_steps=500),
         reconstruction_decay=1.0, autocast=False, quantizer_start=0, quantizer_from_data=False,
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A codec in training: one readable step, and the state that it goes on from."""
+"""A codec in training: the state of a run, and one step."""
 
 from __future__ import annotations
 

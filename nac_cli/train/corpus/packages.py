@@ -35,9 +35,9 @@ CAPS = {"music": 14.0, "speech": 50.0, "env": 25.0, "game-sfx": 12.0, "instrumen
 """Minutes of a domain from one package, so that no single game colours the corpus."""
 OTHER_CAP = 15.0
 FILE_SECONDS = 240.0
-"""Kept of one file."""
+"""Seconds kept of one file."""
 LONG_SECONDS = 45.0
-"""A longer file is music where a package has music."""
+"""Seconds: a longer file is music where a package has music."""
 CALLED = {"game-sfx": "env"}
 """The corpus' name of a domain of the table, where it is another."""
 SPEECH_PATH = re.compile(r"voice|speech|talk|dialog|/vo/|taunt|announc", re.IGNORECASE)

@@ -198,7 +198,7 @@ def train(
 
 
 def _depths_shown(planes: int) -> tuple[int, ...]:
-    """Low, middling and full depth."""
+    """A low, a middle and the full depth, in planes."""
     return tuple(sorted({max(planes // 4, 1), max(planes * 7 // 16, 1), planes}))
 
 
