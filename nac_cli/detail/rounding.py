@@ -1,0 +1,114 @@
+"""Rate-distortion optimised rounding: the level that costs least in error and bits together."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nac_cli.compiling import compiled
+from nac_cli.detail_layer import MOST_LEVEL
+from nac_cli.regrid import MARGIN, regrid
+
+ACTIVITIES, ZONES, SYMBOLS = 16, 11, 18
+"""Shape of the table of costs: what surrounds a level, where it lies, how large it is (the last stands for more)."""
+
+
+@compiled
+def round_levels(ratios, sizes, superframe, costs, trade, levels):
+    """Levels int32 `[T]` for coefficients over steps `ratios` `[T]`; what they cost by the table, in bits.
+
+    `costs` `[16, 11, 18]` is the coder's adaptive prediction as a fixed table, `trade` squared steps for a bit.
+    Decisions are taken line by line, each knowing those before it.
+    """
+    before = np.zeros(superframe + MARGIN, np.int64)
+    earlier = np.zeros(superframe + MARGIN, np.int64)
+    now = np.zeros(superframe + MARGIN, np.int64)
+    start = 0
+    grid = superframe
+    bits = 0.0
+    for size in sizes:
+        if size != grid:
+            regrid(before, grid, size)
+            regrid(earlier, grid, size)
+            grid = size
+        scale = superframe // size
+        c1 = 0
+        c2 = 0
+        for k in range(size):
+            beside = before[k + 1] + (before[k - 1] if k else 0)
+            total = 2 * c1 + c2 + (2 * before[k] + beside + earlier[k] + 1) // 2
+            activity = total if total < 10 else min(10 + (total - 10) // 5, ACTIVITIES - 1)
+            line = min(k * scale, 2047) >> 1
+            zone = 0
+            while line > 0:
+                line >>= 1
+                zone += 1
+            ratio = min(abs(ratios[start + k]), MOST_LEVEL)
+            best = 0
+            least = ratio * ratio + trade * costs[activity, zone, 0]
+            if ratio > 0.5:
+                floor = int(ratio)
+                for candidate in range(max(floor, 1), min(floor + 1, MOST_LEVEL) + 1):
+                    error = ratio - candidate
+                    cost = error * error + trade * costs[activity, zone, min(candidate, SYMBOLS - 1)]
+                    if cost < least:
+                        least = cost
+                        best = candidate
+            bits += costs[activity, zone, min(best, SYMBOLS - 1)]
+            if best >= SYMBOLS - 1:
+                bits += 2 * math.log2(best - SYMBOLS + 3)
+            levels[start + k] = best if ratios[start + k] > 0 else -best
+            c2 = c1
+            c1 = min(best, 15)
+            now[k] = c1
+        for k in range(size):
+            earlier[k] = before[k]
+            before[k] = 2 * now[k]
+        start += size
+    return bits
+
+
+@compiled
+def count_levels(levels, sizes, superframe, counts):
+    """Add to `counts` `[16, 11, 18]` how often each level was met: what a table of costs is made of."""
+    before = np.zeros(superframe + MARGIN, np.int64)
+    earlier = np.zeros(superframe + MARGIN, np.int64)
+    now = np.zeros(superframe + MARGIN, np.int64)
+    start = 0
+    grid = superframe
+    for size in sizes:
+        if size != grid:
+            regrid(before, grid, size)
+            regrid(earlier, grid, size)
+            grid = size
+        scale = superframe // size
+        c1 = 0
+        c2 = 0
+        for k in range(size):
+            beside = before[k + 1] + (before[k - 1] if k else 0)
+            total = 2 * c1 + c2 + (2 * before[k] + beside + earlier[k] + 1) // 2
+            activity = total if total < 10 else min(10 + (total - 10) // 5, ACTIVITIES - 1)
+            line = min(k * scale, 2047) >> 1
+            zone = 0
+            while line > 0:
+                line >>= 1
+                zone += 1
+            level = abs(levels[start + k])
+            counts[activity, zone, min(level, SYMBOLS - 1)] += 1
+            c2 = c1
+            c1 = min(level, 15)
+            now[k] = c1
+        for k in range(size):
+            earlier[k] = before[k]
+            before[k] = 2 * now[k]
+        start += size
+
+
+def cost_table(counts: np.ndarray) -> np.ndarray:
+    """Bits `[16, 11, 18]`, signs included, from counts; where a zone has few, from the other zones of its activity."""
+    prior = counts.sum(axis=1, keepdims=True) + 0.05 * 0.5 ** np.arange(SYMBOLS)
+    smoothed = counts + 8 * prior / prior.sum(axis=2, keepdims=True)
+    bits = -np.log2(smoothed / smoothed.sum(axis=2, keepdims=True))
+    bits[:, :, 1:] += 1
+    return bits

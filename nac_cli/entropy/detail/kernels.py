@@ -1,0 +1,152 @@
+"""The compiled loops of the layer's coder: a binary range coder, and predictions mixed from adaptive contexts.
+
+One function codes in both directions, so that encoder and decoder cannot part: while decoding the bit comes out of the
+range coder, while encoding out of the levels; while measuring it only costs. All arithmetic is on integers that fit 63
+bits and nothing overflows, so plain Python gets the same bytes (`nac_cli.compiling`).
+
+Range coder: Martin 1979, bytes held back for a carry as in LZMA. Mixing: the logistic mixing of PAQ (Mahoney 2005) in
+fixed point: entries of 22 bits of probability and 8 of count, which sets how fast they learn; weights of 16
+fractional bits.
+"""
+
+from __future__ import annotations
+
+from nac_cli.compiling import compiled
+
+ENCODE, DECODE, MEASURE = 0, 1, 2
+
+LOW, RANGE, CODE, PLACE, HELD, CARRIED = range(6)
+"""Fields of a coder's state, int64 `[6]`: the interval [LOW, LOW + RANGE), how far in it the code is (decoding), the
+number of bytes put out or taken in, the byte that a carry may still change, and how many bytes of 255 follow it."""
+
+TOP = 1 << 40
+WORD = (1 << 32) - 1
+HALF = 1 << 15
+
+COUNT_BITS = 8
+LIMIT = (1 << COUNT_BITS) - 1
+ONE = (1 << 22) - 1
+TO_STRETCH = COUNT_BITS + 10
+"""From an entry to the 12 bits that `stretch` takes."""
+WEIGHT_SHIFT = 14
+FURTHEST = 2047
+"""Of stretched probabilities, ln(p / (1 - p)) in units of 1 / 256."""
+
+
+@compiled
+def start_encoder(state):
+    state[LOW] = 0
+    state[RANGE] = TOP - 1
+    state[PLACE] = -1  # what is held at first is no byte
+    state[HELD] = 0
+    state[CARRIED] = 0
+
+
+@compiled
+def start_decoder(state, data):
+    state[LOW] = 0
+    state[RANGE] = TOP - 1
+    state[CODE] = 0
+    state[PLACE] = 0
+    for _ in range(5):
+        take_byte(state, data)
+
+
+@compiled
+def take_byte(state, data):
+    """Zero follows the last byte for ever."""
+    byte = data[state[PLACE]] if state[PLACE] < len(data) else 0
+    state[CODE] = (state[CODE] << 8) | byte
+    state[PLACE] += 1
+
+
+@compiled
+def put_byte(state, data):
+    """The highest byte leaves LOW; if it carries, what is held back grows by one."""
+    low = state[LOW]
+    if (255 << 32) <= low < TOP:
+        state[CARRIED] += 1
+    else:
+        carry = low >> 40
+        if state[PLACE] >= 0:
+            data[state[PLACE]] = (state[HELD] + carry) & 255
+        state[PLACE] += 1
+        for _ in range(state[CARRIED]):
+            data[state[PLACE]] = (255 + carry) & 255
+            state[PLACE] += 1
+        state[CARRIED] = 0
+        state[HELD] = (low >> 32) & 255
+    state[LOW] = (low & WORD) << 8
+
+
+@compiled
+def code_bit(task, state, data, bit, probability):
+    """The next bit, which is one with `probability` / 65536."""
+    bound = (state[RANGE] >> 16) * probability
+    if task == DECODE:
+        bit = 1 if state[CODE] < bound else 0
+    if bit:
+        state[RANGE] = bound
+    else:
+        state[LOW] += bound
+        state[RANGE] -= bound
+        if task == DECODE:
+            state[CODE] -= bound
+    while state[RANGE] <= WORD:
+        state[RANGE] <<= 8
+        if task == DECODE:
+            take_byte(state, data)
+            state[LOW] = (state[LOW] << 8) & (TOP - 1)
+        else:
+            put_byte(state, data)
+    return bit
+
+
+@compiled
+def code_bits(task, state, data, value, count, bits):
+    """`count` bits of `value`, highest first, none likelier than the other."""
+    if task == MEASURE:
+        bits[0] += count
+        return value
+    result = 0
+    for shift in range(count - 1, -1, -1):
+        result = 2 * result + code_bit(task, state, data, (value >> shift) & 1, HALF)
+    return result
+
+
+@compiled
+def code_mixed(task, state, data, bit, entries, places, inputs, weights, maps, bits):
+    """The next bit, predicted from `inputs` of the `entries`, those at `places`, and from `weights` `[inputs]`; both
+    learn from it. `maps`: stretch `[4096]`, squash `[4095]`, rates `[256]`. `bits[0]` grows by its cost, `bits[1:]`
+    being costs."""
+    stretch, squash, rates = maps
+    dot = 0
+    for i in range(inputs):
+        dot += weights[i] * stretch[entries[places[i]] >> TO_STRETCH]
+    dot = min(max(dot >> 16, -FURTHEST), FURTHEST)
+    probability = squash[dot + FURTHEST]
+    if task == MEASURE:
+        bits[0] += bits[1 + ((probability if bit else 65536 - probability) >> 4)]
+    else:
+        bit = code_bit(task, state, data, bit, probability)
+    error = (bit << 16) - probability
+    for i in range(inputs):
+        entry = entries[places[i]]
+        weights[i] += (stretch[entry >> TO_STRETCH] * error + (1 << (WEIGHT_SHIFT - 1))) >> WEIGHT_SHIFT
+        p = entry >> COUNT_BITS
+        n = entry & LIMIT
+        if bit:
+            p += ((ONE - p) * rates[n]) >> 16
+        else:
+            p -= (p * rates[n]) >> 16
+        entries[places[i]] = (p << COUNT_BITS) | min(n + 1, LIMIT)
+    return bit
+
+
+@compiled
+def bit_length(value):
+    bits = 0
+    while value > 0:
+        value >>= 1
+        bits += 1
+    return bits

@@ -1,0 +1,199 @@
+"""A layer's bytes: one range-coded stream of its step and shape, its blocks, its predictions, its levels, its gains.
+
+There is one form only: the last bytes are the fewest that name a number in the coder's last interval, and a decoder,
+which knows that interval, rejects all others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nac_cli.detail_layer import HALVINGS, DetailLayer, band_edges, empty_lines, padded_length, superframe_length
+from nac_cli.entropy.detail.tables import Tables, load_tables
+from nac_cli.errors import CorruptStream
+
+HEADER_BITS = (8, 3)
+"""Of the step and the shape."""
+NODES = 7
+LEVEL_BYTES = 6
+"""What a level takes at most."""
+
+
+@dataclass(frozen=True)
+class LayerBits:
+    """Where a layer's bits go."""
+
+    side: float
+    levels: float
+    gains: float
+
+    @property
+    def total(self) -> float:
+        return self.side + self.levels + self.gains
+
+
+def pack(layer: DetailLayer, sample_rate: int, tables: Tables | None = None) -> bytes:
+    """The payload of a layer. Its form depends on nothing but its integers."""
+    from nac_cli.entropy.detail import kernels
+
+    superframe = superframe_length(sample_rate)
+    state = np.zeros(6, np.int64)
+    data = np.zeros(LEVEL_BYTES * len(layer.levels) + 4 * layer.gains.size + 1024, np.uint8)
+    kernels.start_encoder(state)
+    _code(kernels.ENCODE, state, data, layer, superframe, tables or load_tables())
+    return _finished(state, data)
+
+
+def unpack(payload: bytes, num_samples: int, sample_rate: int, tables: Tables | None = None) -> DetailLayer:
+    """Inverse of `pack` for a layer of `num_samples` (of the chunk, before it is padded).
+
+    Takes memory and time for `num_samples`, whatever the bytes are. Raises `CorruptStream` for bytes that `pack` cannot
+    have made.
+    """
+    from nac_cli.entropy.detail import kernels
+
+    superframe = superframe_length(sample_rate)
+    state = np.zeros(6, np.int64)
+    data = np.frombuffer(payload, np.uint8).copy()  # the compiled loops take arrays that can be written
+    kernels.start_decoder(state, data)
+    length = padded_length(num_samples, sample_rate)
+    layer = _code(kernels.DECODE, state, data, _blank(length), superframe, tables or load_tables())
+    _check_end(state, len(payload))
+    return layer
+
+
+def measure(layer: DetailLayer, sample_rate: int, tables: Tables | None = None) -> LayerBits:
+    """How many bits each part of a layer takes, within a few hundredths of a percent."""
+    from nac_cli.entropy.detail import kernels
+
+    bits: list[float] = []
+    _code(
+        kernels.MEASURE,
+        np.zeros(6, np.int64),
+        np.zeros(1, np.uint8),
+        layer,
+        superframe_length(sample_rate),
+        tables or load_tables(),
+        bits,
+    )
+    return LayerBits(sum(HEADER_BITS) + bits[0], bits[1] - bits[0], bits[2] - bits[1])
+
+
+def _blank(length: int) -> DetailLayer:
+    none = np.zeros(0, np.int64)
+    return DetailLayer(0, 0, none, none, np.zeros(length, np.int32), none)
+
+
+def _code(
+    task: int,
+    state: np.ndarray,
+    data: np.ndarray,
+    layer: DetailLayer,
+    superframe: int,
+    tables: Tables,
+    marks: list[float] | None = None,
+) -> DetailLayer:
+    """One walk over all integers; decoding, those of `layer` but for the length of its levels mean nothing."""
+    from nac_cli.entropy.detail import gains as band_gains
+    from nac_cli.entropy.detail import kernels, levels, side
+
+    decoding = task == kernels.DECODE
+    count, bands = len(layer.levels) // superframe, len(band_edges(superframe)) - 1
+    bits = _costs()
+    common = tables.maps, bits
+    step = kernels.code_bits(task, state, data, layer.step, HEADER_BITS[0], bits)
+    shape = kernels.code_bits(task, state, data, layer.shape, HEADER_BITS[1], bits)
+    bits[0] = 0
+    side_state = tables.side_entries.copy(), tables.side_weights.copy()
+    cuts = np.zeros((count, NODES), np.int64) if decoding else cuts_of(layer.sizes, superframe, count)
+    side.code_cuts(task, state, data, cuts, *side_state, *common)
+    predictions = np.zeros(bands, np.int64) if decoding else layer.predictions
+    side.code_predictions(task, state, data, predictions, *side_state, *common)
+    sizes = sizes_of(cuts, superframe) if decoding else layer.sizes
+    _mark(marks, bits)
+    values = layer.levels
+    levels.code_levels(
+        task, state, data, values, sizes, superframe, tables.level_entries.copy(), tables.level_weights.copy(), *common
+    )
+    _mark(marks, bits)
+    gains = np.zeros((len(sizes), bands), np.int64) if decoding else layer.gains
+    halvings = np.log2(superframe // sizes).astype(np.int64)
+    empty = empty_lines(values, sizes, superframe)
+    band_gains.code_gains(
+        task, state, data, gains, empty, halvings, tables.gain_entries.copy(), tables.gain_weights.copy(), *common
+    )
+    _mark(marks, bits)
+    return DetailLayer(int(step), int(shape), sizes, predictions, values, gains) if decoding else layer
+
+
+def cuts_of(sizes: np.ndarray, superframe: int, count: int) -> np.ndarray:
+    """The trees `[count, 7]` of `side.code_cuts` for blocks of `sizes`."""
+    cuts = np.zeros((count, NODES), np.int64)
+    ends = np.cumsum(sizes)
+    for start, size in zip((ends - sizes).tolist(), sizes.tolist()):
+        row, place = divmod(start, superframe)
+        for depth in range(HALVINGS):
+            node = (1 << depth) - 1 + place // (superframe >> depth)
+            if size < superframe >> depth:
+                cuts[row, node] = 1
+    return cuts
+
+
+def sizes_of(cuts: np.ndarray, superframe: int) -> np.ndarray:
+    """Inverse of `cuts_of`."""
+    sizes: list[int] = []
+
+    def grow(row: list[int], node: int, size: int) -> None:
+        if node < NODES and row[node]:
+            grow(row, 2 * node + 1, size // 2)
+            grow(row, 2 * node + 2, size // 2)
+        else:
+            sizes.append(size)
+
+    for row in cuts.tolist():
+        grow(row, 0, superframe)
+    return np.array(sizes, np.int64)
+
+
+def _costs() -> np.ndarray:
+    """For measuring: a sum, then bits of a probability of i / 4096."""
+    bits = np.zeros(4099)
+    bits[1:4098] = -np.log2(np.maximum(np.arange(4097), 0.5) / 4096)
+    return bits
+
+
+def _mark(marks: list[float] | None, bits: np.ndarray) -> None:
+    if marks is not None:
+        marks.append(float(bits[0]))
+
+
+def _last(low: int, width: int) -> tuple[int, int]:
+    """The number in [low, low + width) that ends in most zero bytes of five, the lowest of equals, and how many of its
+    bytes count."""
+    for count in range(6):
+        mask = (1 << 8 * (5 - count)) - 1
+        number = (low + mask) & ~mask
+        if number < low + width:
+            return number, count
+    raise AssertionError("an interval holds its own start")
+
+
+def _finished(state: np.ndarray, data: np.ndarray) -> bytes:
+    from nac_cli.entropy.detail import kernels
+
+    number, count = _last(int(state[kernels.LOW]), int(state[kernels.RANGE]))
+    state[kernels.LOW] = number
+    for _ in range(count + 1):  # one more, to let go of the byte held
+        kernels.put_byte(state, data)
+    return data[: state[kernels.PLACE]].tobytes()
+
+
+def _check_end(state: np.ndarray, size: int) -> None:
+    from nac_cli.entropy.detail import kernels
+
+    low, width = int(state[kernels.LOW]), int(state[kernels.RANGE])
+    number, count = _last(low, width)
+    if number - low != state[kernels.CODE] or size != state[kernels.PLACE] - 5 + count:
+        raise CorruptStream("detail layer: the bytes are not the ones that encode these integers")
