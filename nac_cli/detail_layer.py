@@ -8,7 +8,7 @@ lines of a block into the same bands whatever its length.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,6 +68,15 @@ def band_edges(superframe: int) -> np.ndarray:
     while lines - inside[-1] < inside[-1] - inside[-2] and len(inside) > 2:
         inside.pop()  # the last band is not narrower than the one below it
     return np.array([*inside, lines], np.int64)
+
+
+def cut_off(layer: DetailLayer, bands: int, superframe: int) -> DetailLayer:
+    """`layer` without anything above its lowest `bands` bands."""
+    scales = layer.sizes // (superframe >> HALVINGS)
+    places = np.arange(len(layer.levels)) - np.repeat(np.cumsum(layer.sizes) - layer.sizes, layer.sizes)
+    kept = places < np.repeat(band_edges(superframe)[bands] * scales, layer.sizes)
+    gains = np.where(np.arange(layer.gains.shape[1]) < bands, layer.gains, 0)
+    return replace(layer, levels=np.where(kept, layer.levels, 0).astype(np.int32), gains=gains)
 
 
 def empty_lines(levels: np.ndarray, sizes: np.ndarray, superframe: int) -> np.ndarray:

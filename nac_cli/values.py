@@ -12,6 +12,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from nac_cli.detail_layer import DetailLayer
+
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
 """Hz, of sounds and of codecs."""
 MAX_CHANNELS = 8
@@ -191,6 +193,7 @@ class ChunkCodes:
     - `depths` `[C, S]`: number of planes present in each step (0..K).
     - `codes[c][k]` int32 `[F_k]`, F_k = ceil(num_frames / stride_k): the code, or `ABSENT` where the depth is too low.
       Code j of plane k belongs to the step that holds its first frame, j * stride_k.
+    - `detail`: the layer of each coded channel or None, over what the codes sound like; empty where there is no detail.
     """
 
     num_frames: int
@@ -198,6 +201,7 @@ class ChunkCodes:
     gains: np.ndarray
     depths: np.ndarray
     codes: tuple[tuple[np.ndarray, ...], ...]
+    detail: tuple[DetailLayer | None, ...] = ()
 
 
 def present(depths: np.ndarray, plane: int, stride: int, num_frames: int, step_frames: int) -> np.ndarray:

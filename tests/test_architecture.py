@@ -14,22 +14,26 @@ import nac_cli
 
 PACKAGE = Path(nac_cli.__file__).parent
 RANKS = {
+    "compiling": 0,
+    "detail_layer": 0,
     "errors": 0,
     "failures": 0,
     "files": 0,
     "values": 0,
+    "regrid": 0,
     "varint": 0,
     "audio": 1,
     "models": 1,
     "entropy": 1,
     "container": 1,
+    "detail": 1,
     "pipelines": 2,
     "train": 3,
     "bench": 3,
     "archive": 3,
     "cli": 4,
 }
-APART = ("audio", "models", "entropy", "container")
+APART = ("audio", "models", "entropy", "container", "detail")
 
 
 def imported(path: Path) -> set[str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     "rate: DAC, SNAC]",
 )
 @options.planes_option("Constant depth instead of a bitrate: N codebooks a frame, 1 to what the model has.")
+@options.detail_option
 @click.option(
     "--model",
     metavar="MODEL",
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 @options.json_option
 @options.quiet_option
 def command(
-    inputs, output, bitrate, planes, model, entropy, device, threads, force, check, no_tags, as_json, quiet
+    inputs, output, bitrate, planes, detail, model, entropy, device, threads, force, check, no_tags, as_json, quiet
 ) -> None:
     """Compress sound files into .nac files.
 
@@ -78,6 +79,7 @@ def command(
                 job.open_target(),
                 bitrate=target.bitrate,
                 planes=target.planes,
+                detail=detail,
                 model=weights.path,
                 entropy=entropy,
                 device=device,

@@ -53,6 +53,11 @@ threads_option = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]"
 )
 bitrate_help = "such as 6kbps, 1.5kbps or 6000 (bit/s; k is 1000)"
+detail_option = click.option(
+    "--detail/--no-detail",
+    default=True,
+    help="Whether a part of the bitrate goes to detail over the codes, from 2.5 kbit/s a channel on.  [default: yes]",
+)
 entropy_option = click.option(
     "--entropy",
     type=click.Choice(ENTROPY),

@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     "-b",
     "--bitrate",
     type=Bitrate(),
-    help=f"Keep the planes that fit this bitrate of the whole file, tags aside, {options.bitrate_help}.  "
+    help=f"Keep the detail and the planes that fit this bitrate of the whole file, tags aside, {options.bitrate_help}.  "
     "[default: keep all]",
 )
 @options.planes_option("Keep at most the first N planes.")
+@options.detail_option
 @options.device_option
 @options.threads_option
 @options.force_option
 @click.option("--verify", "check", is_flag=True, help="Decode the result before it takes its place.")
 @options.json_option
 @options.quiet_option
-def command(inputs, output, entropy, bitrate, planes, device, threads, force, check, as_json, quiet) -> None:
+def command(inputs, output, entropy, bitrate, planes, detail, device, threads, force, check, as_json, quiet) -> None:
     """Pack the codes of .nac files in another way, or keep fewer planes, without touching the sound.
 
     Codes that stay are the same, as are tags, pictures and lengths. Damaged files are refused. IN is a .nac
@@ -62,6 +63,7 @@ def command(inputs, output, entropy, bitrate, planes, device, threads, force, ch
                 entropy=entropy,
                 bitrate=target.bitrate,
                 planes=target.planes,
+                detail=detail,
                 device=device,
                 threads=threads,
                 force=force,

@@ -8,7 +8,7 @@ from nac_cli.container.index import Index
 from nac_cli.container.reader import ContainerReader, Extent
 from nac_cli.container.scan import Damage
 from nac_cli.container.sequence import DamagedChunk
-from nac_cli.container.sizes import TAG_PADDING, ByteCounts, overhead_bytes, stream_bytes
+from nac_cli.container.sizes import TAG_PADDING, ByteCounts, detail_block_bytes, overhead_bytes, stream_bytes
 from nac_cli.container.tags import PcmDigest, is_valid_key, pack_tags
 from nac_cli.container.writer import ContainerWriter
 from nac_cli.values import Picture, Tags
@@ -16,5 +16,5 @@ from nac_cli.values import Picture, Tags
 __all__ = [
     "MODES", "TAG_PADDING", "ByteCounts", "ChunkRecord", "ContainerEditor", "ContainerReader", "ContainerWriter",
     "Damage", "DamagedChunk", "DetailRecord", "Extent", "Index", "LostDetail", "PcmDigest", "Picture", "Tags",
-    "chunk_frames", "is_valid_key", "overhead_bytes", "pack_tags", "stream_bytes",
+    "chunk_frames", "detail_block_bytes", "is_valid_key", "overhead_bytes", "pack_tags", "stream_bytes",
 ]  # fmt: skip

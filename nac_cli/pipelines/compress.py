@@ -18,13 +18,16 @@ from nac_cli.models import zoo
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.chain.analysis import analyse
 from nac_cli.pipelines.chain.framing import stream_for
+from nac_cli.pipelines.chain.held import HeldSamples
 from nac_cli.pipelines.chain.layered import Layered
 from nac_cli.pipelines.chain.packing import Packer, with_lm_id
 from nac_cli.pipelines.chain.source import Meter, Sound, open_sound
+from nac_cli.pipelines.chain.synthesis import base_sounds
 from nac_cli.pipelines.endpoints import name_of
 from nac_cli.pipelines.models.opening import coders_to_pack, open_model
 from nac_cli.pipelines.progress import Progress
-from nac_cli.pipelines.rate.fitting import fit
+from nac_cli.pipelines.rate.detail import DetailFitter, codes_beneath
+from nac_cli.pipelines.rate.fitting import fit, target_bytes
 from nac_cli.pipelines.rate.target import Target
 from nac_cli.pipelines.reports import StreamReport
 from nac_cli.pipelines.writing import Stream, write_stream
@@ -51,6 +54,7 @@ def compress(
     *,
     bitrate: int | None = None,
     planes: int | None = None,
+    detail: bool = True,
     model: str | os.PathLike = zoo.DEFAULT,
     entropy: str = "auto",
     device: str = "auto",
@@ -66,7 +70,8 @@ def compress(
     neither, 6000 bit/s a channel pair or single channel, and what the container takes on top where a sound is too
     short for that, or all planes of models that are published at one rate (DAC, SNAC). `entropy` is how codes are
     packed: "packed", "static" (the model's tables), "lm" (its language model), or "auto", the smallest of those that
-    the model has, chunk by chunk. `check` decodes the result before it takes its place.
+    the model has, chunk by chunk. From 2500 bit/s a channel on a part of the bitrate goes to `detail`: the difference
+    between the sound and what its codes give, quantised. `check` decodes the result before it takes its place.
 
     Raises AudioError (input unreadable, output not writable), UsageError (a bitrate out of range, a mode that the
     model lacks), OutputExists, ModelError, TokenMismatch (a language model that is not exact on this machine).
@@ -78,17 +83,19 @@ def compress(
     True
     """
     compressor = Compressor.open(
-        model, Target(bitrate, planes), entropy=entropy, tags=tags, device=device, threads=threads
+        model, Target(bitrate, planes, detail=detail), entropy=entropy, tags=tags, device=device, threads=threads
     )
     return compressor.run(source, target, force=force, check=check, progress=progress)
 
 
 @dataclass(frozen=True)
 class Analysed:
-    """A sound as chunks of all planes. `info` has its length; `digest` is that of its samples, where asked for."""
+    """A sound as chunks of all planes, and the samples that they are the codes of. `info` has its length; `digest` is that
+    of its samples, where asked for."""
 
     info: StreamInfo
     chunks: Sequence[Layered]
+    held: HeldSamples
     messages: tuple[str, ...] = ()
     digest: SampleDigest | None = None
 
@@ -198,15 +205,27 @@ class Compressor:
         model whose chunks the format does not allow."""
         info = stream_for(self.codec, sound.sample_rate, sound.channels, source_bits=sound.source_bits)
         meter = Meter(sound, progress, self.digest)
-        chunks = list(analyse(meter.blocks(), info, self.codec))
+        held = HeldSamples()
+        chunks = list(analyse(meter.blocks(), info, self.codec, held))
         info = replace(info, num_samples=meter.num_samples)
-        return Analysed(info, chunks, tuple(meter.sanitizer.messages()), meter.digest)
+        return Analysed(info, chunks, held, tuple(meter.sanitizer.messages()), meter.digest)
 
     def fit(self, analysed: Analysed) -> Fitted:
-        """Step 3: the planes that meet the target, packed. Raises UsageError for a target that cannot be met."""
+        """Step 3: the planes and the detail that meet the target, packed. Raises UsageError for a target that cannot be
+        met."""
         packer = Packer(analysed.chunks, analysed.info, self.coders, self.modes)
-        records = fit(packer, self.target, self.codec.all_planes)
+        beneath = codes_beneath(packer, self.target, self.codec.all_planes)
+        records = beneath or fit(packer, self.target, self.codec.all_planes)
+        if beneath:
+            records = self._detailed(packer, beneath, analysed.held)
         return Fitted(with_lm_id(analysed.info, records, self.coders), records)
+
+    def _detailed(self, packer: Packer, records: Sequence[ChunkRecord], held: HeldSamples) -> list[ChunkRecord]:
+        """`records` with detail for the bits that the target leaves."""
+        info = packer.info
+        bitrate = self.target.bitrate_for(info, self.codec.all_planes)
+        bases = base_sounds(packer.codes(records), info, self.codec)
+        return DetailFitter(packer, held).fit(records, bases, target_bytes(bitrate, info))
 
     def stream(self, fitted: Fitted, tags: Tags = Tags()) -> Stream:
         """The file's contents, with room for its tags to grow."""

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from nac_cli.container import ContainerReader
+from nac_cli.container import ChunkRecord, ContainerReader
 from nac_cli.errors import CorruptStream, TokenMismatch
 from nac_cli.files import check_output
 from nac_cli.models import zoo
@@ -22,13 +22,14 @@ from nac_cli.pipelines.chain.unpacking import decode_records
 from nac_cli.pipelines.endpoints import name_of, open_stream
 from nac_cli.pipelines.models.opening import CodersToUnpack, coders_to_pack
 from nac_cli.pipelines.progress import Progress
-from nac_cli.pipelines.rate.fitting import fit
+from nac_cli.pipelines.rate.detail import trimmed, with_details
+from nac_cli.pipelines.rate.fitting import fit, target_bytes
 from nac_cli.pipelines.rate.target import Target
 from nac_cli.pipelines.reports import StreamReport
 from nac_cli.pipelines.writing import Stream, write_stream
 from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
 
-KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "INDX", "tags", "pict", "padd", "pmd5", "trailer"}
+KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "detl", "INDX", "tags", "pict", "padd", "pmd5", "trailer"}
 """Blocks that a copy has too. Others are left out, since they may not hold for other codes."""
 
 
@@ -46,6 +47,7 @@ def recode(
     entropy: str = "auto",
     bitrate: int | None = None,
     planes: int | None = None,
+    detail: bool = True,
     device: str = "auto",
     threads: int | None = None,
     force: bool = False,
@@ -57,6 +59,10 @@ def recode(
     All codes stay, or with `planes` the first so many of each step, or with a `bitrate` in bit/s those that fit the
     whole file, tags aside. Codes that stay are the same, and so are levels, angles, lengths, tags, pictures, padding
     and the source's digest: the result decodes to what `compress` at that depth would have led to.
+
+    Detail stays as it is over chunks that keep all their planes, for it belongs to exactly those. Where a bitrate is too
+    low for all of it, its highest bands go, everywhere alike, and planes only when no detail is left. Without `detail`
+    it is left out.
 
     Which planes matter most, `compress` learns from the encoder; here the codebooks have to tell: what a step loses
     without a plane is the squared distance between the latents of the planes that stay and those of all planes in
@@ -86,7 +92,7 @@ def recode(
         layered = [_layered(chunk, info) for chunk in chunks]
     else:
         layered = _with_distortion(chunks, info, weight_file, device, threads)
-    records = fit(Packer(layered, info, coders, modes), wanted, all_planes=True)
+    records = _fitted(Packer(layered, info, coders, modes), chunks, wanted, detail)
     stream = Stream(with_lm_id(info, records, coders), records, reader.tags, reader.padding, reader.md5)
     counts = write_stream(stream, target, force=force, check=check, device=device, threads=threads)
     unknown = sorted({extent.kind for extent in structure} - KNOWN_BLOCKS)
@@ -98,6 +104,23 @@ def recode(
         messages=tuple(f"blocks of the unknown type {kind!r} were left out" for kind in unknown),
         **stream.figures(counts),
     )
+
+
+def _fitted(packer: Packer, chunks: list[ChunkCodes], wanted: Target, detail: bool) -> list[ChunkRecord]:
+    """The chunks at the target, with what detail it leaves."""
+    if not detail or not any(chunk.detail for chunk in chunks):
+        return fit(packer, wanted, all_planes=True)
+    codes = packer.records([chunk.available for chunk in packer.chunks])
+    whole = with_details(codes, chunks, packer.info)
+    if wanted.bitrate is None:
+        kept = fit(packer, wanted, all_planes=True)
+        return [b if a.payload == b.payload else a for a, b in zip(kept, whole, strict=True)]
+    most = target_bytes(wanted.bitrate, packer.info)
+    if packer.total_bytes(whole) <= most:
+        return whole
+    if packer.total_bytes(codes) < most:
+        return trimmed(packer, codes, chunks, most)
+    return fit(packer, wanted, all_planes=True)
 
 
 def _read(

@@ -55,7 +55,8 @@ def write_stream(
     Raises AudioError (not writable), OutputExists, and where the check fails CorruptStream or TokenMismatch.
     """
     with open_output(target, force) as (file, written):
-        writer = ContainerWriter(file, stream.info, stream.tags, stream.padding)
+        detail = any(record.detail is not None for record in stream.records)
+        writer = ContainerWriter(file, stream.info, stream.tags, stream.padding, detail)
         for record in stream.records:
             writer.write_chunk(record)
         counts = writer.finish(stream.info.known_length, stream.pcm_md5)

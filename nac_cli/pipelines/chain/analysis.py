@@ -19,6 +19,7 @@ import torch
 
 from nac_cli.audio import DECIBEL_OFFSET, LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
 from nac_cli.models.codec import Codec
+from nac_cli.pipelines.chain.held import HeldSamples
 from nac_cli.pipelines.chain.layered import Layered
 from nac_cli.pipelines.chain.lookahead import with_next
 from nac_cli.pipelines.chain.surroundings import Surroundings
@@ -55,14 +56,24 @@ class Levelled(Rotated):
     silent: np.ndarray
 
 
-def analyse(blocks: Iterable[np.ndarray], info: StreamInfo, model: Codec) -> Iterator[Layered]:
-    """Source blocks `[C, T]` -> analysed chunks in order."""
+def analyse(
+    blocks: Iterable[np.ndarray], info: StreamInfo, model: Codec, held: HeldSamples | None = None
+) -> Iterator[Layered]:
+    """Source blocks `[C, T]` -> analysed chunks in order. What the model is given is put away in `held`, if it is there."""
     model = model.chunked()
     voices = Voices.of(info.groups, model.channels)
     turned = rotate_pairs(cut(blocks, info), info.groups, still=model.channels > 1)
     fixed = None if model.unit_level else natural_gains(info.groups, rotated=model.channels == 1)[voices.carriers]
     levelled = level(turned, info.framing, info.codec.hop_length, voices, fixed)
+    if held is not None:
+        levelled = _held(levelled, held)
     return encode(levelled, info.framing, model, voices)
+
+
+def _held(chunks: Iterable[Levelled], held: HeldSamples) -> Iterator[Levelled]:
+    for chunk in chunks:
+        held.append(chunk.samples)
+        yield chunk
 
 
 def cut(blocks: Iterable[np.ndarray], info: StreamInfo) -> Iterator[Stretch]:

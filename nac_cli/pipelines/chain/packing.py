@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from nac_cli.container import MODES, ChunkRecord, stream_bytes
+from nac_cli.container import MODES, ChunkRecord, DetailRecord, stream_bytes
 from nac_cli.entropy import Coders, pack_smallest, token_checksum, unpack_side
 from nac_cli.pipelines.chain.layered import Layered
-from nac_cli.values import Mode, StreamInfo
+from nac_cli.values import ChunkCodes, Mode, StreamInfo
 
 
 class Packer:
@@ -31,10 +31,18 @@ class Packer:
             self._packed[key] = ChunkRecord(key[0], chunk.num_frames, int(mode), token_checksum(chunk), payload)
         return [self._packed[key] for key in keys]
 
+    def codes(self, records: Sequence[ChunkRecord]) -> Iterator[ChunkCodes]:
+        """The codes that were packed in `records`, in order."""
+        for record in records:
+            depths = unpack_side(record.payload, record.num_frames, self.info).depths
+            yield self.chunks[record.index].keep(depths, self.info)
+
     def total_bytes(self, records: Sequence[ChunkRecord]) -> int:
         """Size of the stream in bytes, tags aside."""
         info = with_lm_id(self.info, records, self.coders)
-        return stream_bytes(info, [len(record.payload) for record in records], info.known_length).total
+        sizes = [len(record.payload) for record in records]
+        details = [len(r.detail.payload) if isinstance(r.detail, DetailRecord) else None for r in records]
+        return stream_bytes(info, sizes, info.known_length, detail_sizes=details).total
 
 
 def with_lm_id(info: StreamInfo, records: Sequence[ChunkRecord], coders: Coders) -> StreamInfo:

@@ -13,6 +13,7 @@ import torch
 
 from nac_cli.audio import angle_ramp, gain_curve, unrotate
 from nac_cli.models.codec import Codec
+from nac_cli.pipelines.chain.detail import with_layers
 from nac_cli.pipelines.chain.lookahead import with_next
 from nac_cli.pipelines.chain.surroundings import Surroundings
 from nac_cli.pipelines.chain.unpacking import Missing
@@ -25,17 +26,31 @@ Part = ChunkCodes | Missing | None
 
 def synthesise(chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: Codec) -> Iterator[np.ndarray]:
     """Chunks in order -> samples float32 `[C, num_frames * hop_length]` at the codec's rate."""
+    voices = Voices.of(info.groups, model.chunked().channels)
+    for chunk, base in base_sounds(chunks, info, model):
+        if isinstance(chunk, Missing):
+            yield base
+        else:
+            wav = with_layers(base, chunk.detail, info.codec.sample_rate)
+            wav = wav * _level(chunk, info, voices)[voices.of_channels]
+            yield unrotate_pairs(wav, chunk.angles, info.groups)
+
+
+def base_sounds(
+    chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: Codec
+) -> Iterator[tuple[ChunkCodes | Missing, np.ndarray]]:
+    """Each chunk with the sound of its codes, float32 `[C, num_frames * hop_length]`, before its level is put back: that
+    which detail is laid over."""
     model = model.chunked()
     voices = Voices.of(info.groups, model.channels)
     before = None
     for chunk, after in with_next(chunks):
         if isinstance(chunk, Missing):
-            yield np.zeros((info.channels, chunk.num_frames * info.codec.hop_length), np.float32)
+            yield chunk, np.zeros((info.channels, chunk.num_frames * info.codec.hop_length), np.float32)
         else:
             wav = _decode(before, chunk, after, info, model, voices)
             wav *= _gate(before, chunk, after, info, voices)[:, None]
-            wav *= _level(chunk, info, voices)[:, None]
-            yield unrotate_pairs(voices.scatter(wav), chunk.angles, info.groups)
+            yield chunk, voices.scatter(wav)
         before = chunk
 
 

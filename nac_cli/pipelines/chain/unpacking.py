@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from nac_cli.container import ChunkRecord, DamagedChunk
 from nac_cli.entropy import Coders, Packed, token_checksum, unpack_each
 from nac_cli.errors import CorruptStream, TokenMismatch
+from nac_cli.pipelines.chain.detail import unpack_detail
 from nac_cli.pipelines.models.opening import CodersToUnpack
 from nac_cli.values import ChunkCodes, Mode, StreamInfo
 
@@ -24,14 +25,17 @@ Record = ChunkRecord | DamagedChunk
 
 @dataclass(frozen=True)
 class Loss:
-    """A stretch that cannot be decoded: seconds [start, stop), and the error that says why."""
+    """A stretch that cannot be decoded: seconds [start, stop), and the error that says why. With `detail_only` the codes
+    are there, and what is lost is the detail over them."""
 
     start: float
     stop: float
     error: CorruptStream | TokenMismatch
+    detail_only: bool = False
 
     def __str__(self) -> str:
-        return f"{self.start:.2f} s to {self.stop:.2f} s is lost: {self.error}"
+        what = "has lost its detail" if self.detail_only else "is lost"
+        return f"{self.start:.2f} s to {self.stop:.2f} s {what}: {self.error}"
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,23 @@ def decode_records(
         for record in batch:
             result = CorruptStream(record.reason) if isinstance(record, DamagedChunk) else next(decoded)
             if isinstance(result, ChunkCodes):
-                yield result
+                yield _detailed(result, record, info, losses, strict)
                 continue
             if strict:
                 raise result
             _add_loss(losses, number_of(record), record.num_frames, result, info)
             yield Missing(record.num_frames)
+
+
+def _detailed(chunk: ChunkCodes, record: Record, info: StreamInfo, losses: list[Loss], strict: bool) -> ChunkCodes:
+    """`chunk` with its detail; as it is where that is lost, which is added to `losses`."""
+    try:
+        return unpack_detail(chunk, record, info) if isinstance(record, ChunkRecord) else chunk
+    except (CorruptStream, TokenMismatch) as error:
+        if strict:
+            raise
+        _add_loss(losses, number_of(record), record.num_frames, error, info, detail_only=True)
+        return chunk
 
 
 def _batches(records: Iterable[Record], info: StreamInfo, last: int | None) -> Iterator[list[Record]]:
@@ -129,14 +144,22 @@ def number_of(record: Record) -> int:
 
 
 def _add_loss(
-    losses: list[Loss], number: int, num_frames: int, error: CorruptStream | TokenMismatch, info: StreamInfo
+    losses: list[Loss],
+    number: int,
+    num_frames: int,
+    error: CorruptStream | TokenMismatch,
+    info: StreamInfo,
+    detail_only: bool = False,
 ) -> None:
-    """Note a lost chunk; one that continues the loss before it, for the same reason, makes that one longer."""
+    """Note a lost chunk, or its lost detail; one that continues the loss before it, for the same reason, makes that one
+    longer."""
     first_frame = number * info.framing.chunk_frames
     start, stop = (frame / info.codec.frame_rate for frame in (first_frame, first_frame + num_frames))
     if info.duration is not None:
         stop = min(stop, info.duration)
-    if losses and losses[-1].stop >= start and str(losses[-1].error) == str(error):
-        losses[-1] = Loss(losses[-1].start, stop, error)
+    last = losses[-1] if losses else None
+    alike = last is not None and last.detail_only == detail_only and str(last.error) == str(error)
+    if last is not None and alike and last.stop >= start:
+        losses[-1] = replace(last, stop=stop)
     else:
-        losses.append(Loss(start, stop, error))
+        losses.append(Loss(start, stop, error, detail_only))

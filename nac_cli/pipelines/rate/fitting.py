@@ -12,7 +12,7 @@ from nac_cli.errors import UsageError
 from nac_cli.pipelines.chain.packing import Packer
 from nac_cli.pipelines.rate.allocation import DepthChoices, allocate
 from nac_cli.pipelines.rate.prices import choices_of, secondary_channels
-from nac_cli.pipelines.rate.target import DEFAULT_BITRATE, Target
+from nac_cli.pipelines.rate.target import Target
 from nac_cli.values import StreamInfo
 
 SHORT_SECONDS = 20.0
@@ -30,14 +30,11 @@ def fit(packer: Packer, target: Target, all_planes: bool) -> list[ChunkRecord]:
     `info.num_samples` must be known. Raises UsageError naming the range where the target cannot be met.
     """
     info = packer.info
-    if target.planes is not None:
-        return fit_planes(packer, target.planes)
-    if target.bitrate is not None:
-        exact = target.exact or info.known_length / info.sample_rate > SHORT_SECONDS
-        return (fit_bitrate if exact else fit_default)(packer, target.bitrate)
-    if target.group_bitrate is None and all_planes:
-        return fit_planes(packer, info.codec.num_codebooks)
-    return fit_default(packer, (target.group_bitrate or DEFAULT_BITRATE) * len(info.groups))
+    bitrate = target.bitrate_for(info, all_planes)
+    if bitrate is None:
+        return fit_planes(packer, target.planes or info.codec.num_codebooks)
+    long = info.known_length / info.sample_rate > SHORT_SECONDS
+    return (fit_bitrate if target.bitrate is not None and (target.exact or long) else fit_default)(packer, bitrate)
 
 
 def fit_planes(packer: Packer, planes: int) -> list[ChunkRecord]:
@@ -56,7 +53,7 @@ def fit_bitrate(packer: Packer, bitrate: int) -> list[ChunkRecord]:
     if not info.num_samples:
         return []
     in_range = bitrate <= _nominal_bitrate(info)
-    records = _fit(packer, _target_bytes(bitrate, info)) if in_range else None
+    records = _fit(packer, target_bytes(bitrate, info)) if in_range else None
     if records is None:
         raise UsageError(_out_of_range(packer, bitrate))
     return records
@@ -68,12 +65,13 @@ def fit_default(packer: Packer, bitrate: int) -> list[ChunkRecord]:
     info = packer.info
     if not info.num_samples:
         return []
-    target = _target_bytes(bitrate, info)
+    target = target_bytes(bitrate, info)
     records = _fit(packer, target) or _fit(packer, target + int(_fixed_bits(packer) / 8))
     return records or fit_planes(packer, 1)
 
 
-def _target_bytes(bitrate: int, info: StreamInfo) -> int:
+def target_bytes(bitrate: float, info: StreamInfo) -> int:
+    """Size of a stream of `bitrate` bit/s, tags aside."""
     return int(bitrate * info.known_length / info.sample_rate / 8)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nac_cli.errors import UsageError
-from nac_cli.values import CodecSpec
+from nac_cli.values import CodecSpec, StreamInfo
 
 DEFAULT_BITRATE = 6000
 """bit/s of each stereo pair or single channel when nothing is asked for."""
@@ -20,6 +20,7 @@ class Target:
     - `planes`: planes of every step.
     - The default is `group_bitrate` bit/s for each stereo pair or single channel, and the container's bytes on top
       where a sound is short; where that is None, DEFAULT_BITRATE, or all planes of models published at one rate.
+    - `detail`: whether a part of the bitrate may go to detail, which only an encoder that has the sound can make.
 
     Raises UsageError for a bitrate together with planes.
     """
@@ -28,10 +29,21 @@ class Target:
     planes: int | None = None
     exact: bool = True
     group_bitrate: int | None = None
+    detail: bool = True
 
     def __post_init__(self) -> None:
         if self.bitrate is not None and self.planes is not None:
             raise UsageError("give a bitrate or a number of planes, not both")
+
+    def bitrate_for(self, info: StreamInfo, all_planes: bool) -> int | None:
+        """bit/s of the whole stream; None where depths are asked for. `all_planes`: that is the model's default."""
+        if self.planes is not None:
+            return None
+        if self.bitrate is not None:
+            return self.bitrate
+        if self.group_bitrate is None and all_planes:
+            return None
+        return (self.group_bitrate or DEFAULT_BITRATE) * len(info.groups)
 
     def require_possible(self, codec: CodecSpec) -> None:
         """Raises UsageError for a depth that `codec` lacks. Bitrates depend on the sound (see `fitting`)."""

@@ -7,7 +7,7 @@ import pytest
 
 from nac_cli.detail.analysis import Analysis
 from nac_cli.entropy.detail import measure, pack
-from nac_cli.pipelines.detail_fitting import fit_layers, step_bits, table_costs
+from nac_cli.pipelines.rate.layers import fit_layers, step_bits, table_costs
 from tests.detail.scenes import RATE, pair
 
 

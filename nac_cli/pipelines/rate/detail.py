@@ -1,0 +1,166 @@
+"""How a bitrate is divided between codes and detail, and the detail that fills its share.
+
+The codes are best at low rates and soon have no use for more bits; detail has, but needs a good base. So codes get a
+bitrate of their own, which grows more slowly than the whole, and detail what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nac_cli.container import ChunkRecord, detail_block_bytes
+from nac_cli.detail.analysis import Analysis
+from nac_cli.detail_layer import (
+    STEPS_PER_OCTAVE,
+    UNIT_STEP,
+    DetailLayer,
+    band_edges,
+    cut_off,
+    superframe_length,
+)
+from nac_cli.pipelines.chain.detail import detail_record
+from nac_cli.pipelines.chain.held import HeldSamples
+from nac_cli.pipelines.chain.packing import Packer
+from nac_cli.pipelines.rate.fitting import fit_default, target_bytes
+from nac_cli.pipelines.rate.layers import fit_layers, table_costs
+from nac_cli.pipelines.rate.target import Target
+from nac_cli.values import ChunkCodes, StreamInfo
+
+LEAST_BITRATE = 2500
+"""bit/s of a single channel below which codes alone are best."""
+BASE_BITRATES = ((2500, 2250), (6000, 3000), (16000, 3500), (32000, 4000))
+"""bit/s of a single channel: of the whole, and of its codes."""
+PAIR = 1.5
+"""Single channels that a stereo pair is like."""
+BATCH_SAMPLES = 1 << 25
+"""Samples whose detail is fitted together, which is what bounds memory: about six minutes of stereo."""
+DECIBELS_PER_OCTAVE = 20 * np.log10(2)
+
+
+def code_bitrate(bitrate: float, info: StreamInfo) -> float:
+    """bit/s for the codes of a stream of `bitrate`; all of it where that is too little for detail."""
+    likeness = sum(PAIR if size == 2 else 1.0 for size in info.groups)
+    single = bitrate / likeness
+    if single < LEAST_BITRATE:
+        return bitrate
+    wholes, codes = zip(*BASE_BITRATES)
+    return likeness * float(np.interp(single, wholes, codes))
+
+
+def codes_beneath(packer: Packer, target: Target, all_planes: bool) -> list[ChunkRecord] | None:
+    """The chunks with their share of the target's bitrate, for detail to take the rest. None where there is to be no
+    detail: by choice, because too little would be left for it, or since planes are asked for."""
+    info = packer.info
+    bitrate = target.bitrate_for(info, all_planes) if target.detail and info.num_samples else None
+    if bitrate is None or (share := code_bitrate(bitrate, info)) >= bitrate:
+        return None
+    records = fit_default(packer, round(share))
+    return records if packer.total_bytes(records) < target_bytes(bitrate, info) else None
+
+
+@dataclass(frozen=True)
+class DetailFitter:
+    """Detail for the chunks of a stream whose codes are fixed: `held` samples of each are what it is to come near to."""
+
+    packer: Packer
+    held: HeldSamples
+
+    def fit(
+        self, records: Sequence[ChunkRecord], bases: Iterable[tuple[ChunkCodes, np.ndarray]], total_bytes: int
+    ) -> list[ChunkRecord]:
+        """`records` with detail, such that the whole stream, tags aside, takes `total_bytes` at most and nearly that.
+        `bases` are the chunks' codes and what they sound like."""
+        info = self.packer.info
+        left = total_bytes - self.packer.total_bytes(records) - len(records)  # a byte more a span in the index
+        left -= sum(detail_block_bytes(record.index, 3 * (info.channels - 1)) for record in records)
+        samples = sum(record.num_frames for record in records) * info.codec.hop_length * info.channels
+        fitted: list[ChunkRecord] = []
+        for batch in self._batches(bases):
+            size = sum(base.size for _, base in batch)
+            budget = int(left * min(size / max(samples, 1), 1.0))
+            detailed = self._fit_batch(batch, records[len(fitted) : len(fitted) + len(batch)], budget)
+            spent = sum(len(record.detail.payload) for record in detailed if record.detail is not None)
+            left, samples = left - spent, samples - size
+            fitted += detailed
+        return fitted
+
+    def _batches(self, bases: Iterable[tuple[ChunkCodes, np.ndarray]]) -> Iterator[list[tuple[ChunkCodes, np.ndarray]]]:
+        batch: list[tuple[ChunkCodes, np.ndarray]] = []
+        for item in bases:
+            batch.append(item)
+            if sum(base.size for _, base in batch) >= BATCH_SAMPLES:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _fit_batch(
+        self, batch: list[tuple[ChunkCodes, np.ndarray]], records: Sequence[ChunkRecord], budget: int
+    ) -> list[ChunkRecord]:
+        info, costs = self.packer.info, table_costs()
+        analyses, offsets = [], []
+        for record, (chunk, base) in zip(records, batch, strict=True):
+            sound = self.held[record.index]
+            for channel in range(info.channels):
+                analyses.append(Analysis(sound[channel], base[channel], info.codec.sample_rate, UNIT_STEP, 0, costs))
+            offsets += step_offsets(chunk.gains, info.groups)
+        layers = fit_layers(analyses, budget, offsets)
+        if layers is None:
+            return list(records)
+        return [
+            replace(record, detail=detail_record(record.index, kept, info))
+            for record, kept in zip(records, _by_chunk(layers, info.channels), strict=True)
+        ]
+
+
+def with_details(
+    records: Sequence[ChunkRecord], chunks: Sequence[ChunkCodes], info: StreamInfo, bands: int | None = None
+) -> list[ChunkRecord]:
+    """`records` with the detail of `chunks` over them, or with its lowest `bands` only."""
+    superframe = superframe_length(info.codec.sample_rate)
+    detailed = []
+    for record, chunk in zip(records, chunks, strict=True):
+        layers = chunk.detail
+        if bands is not None:
+            layers = tuple(layer and cut_off(layer, bands, superframe) for layer in layers)
+        detailed.append(replace(record, detail=detail_record(record.index, layers, info)))
+    return detailed
+
+
+def trimmed(
+    packer: Packer, records: Sequence[ChunkRecord], chunks: Sequence[ChunkCodes], total_bytes: int
+) -> list[ChunkRecord]:
+    """`records` with as many of the lowest bands of the detail of `chunks` as `total_bytes`, tags aside, allow."""
+    info = packer.info
+    low, high = 0, len(band_edges(superframe_length(info.codec.sample_rate))) - 1
+    best = list(records)
+    while low < high:
+        middle = (low + high + 1) // 2
+        tried = with_details(records, chunks, info, middle)
+        if packer.total_bytes(tried) <= total_bytes:
+            low, best = middle, tried
+        else:
+            high = middle - 1
+    return best
+
+
+def step_offsets(gains: np.ndarray, groups: Sequence[int]) -> list[int]:
+    """Step indices to add for each coded channel of a chunk: the louder channel of a pair masks what the other lacks, so a
+    channel's steps are as coarse, on its own level, as that is below the pair's louder one."""
+    levels = gains.astype(float).mean(axis=1)
+    offsets, first = [], 0
+    for size in groups:
+        loudest = levels[first : first + size].max()
+        for channel in range(first, first + size):
+            offsets.append(round(STEPS_PER_OCTAVE * (loudest - levels[channel]) / DECIBELS_PER_OCTAVE))
+        first += size
+    return offsets
+
+
+def _by_chunk(layers: Sequence[DetailLayer], channels: int) -> Iterator[list[DetailLayer | None]]:
+    """Layers of each chunk's channels; none where a layer says nothing."""
+    for start in range(0, len(layers), channels):
+        yield [layer if layer.levels.any() or layer.gains.any() else None for layer in layers[start : start + channels]]
