@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     "-b",
     "--bitrate",
     type=Bitrate(),
-    help=f"Keep the detail and the planes that fit this bitrate of the whole file, tags aside, {options.bitrate_help}.  "
-    "[default: keep all]",
+    help="Keep the detail and the planes that fit this bitrate of the whole file, tags aside, "
+    f"{options.bitrate_help}.  [default: keep all]",
 )
 @options.planes_option("Keep at most the first N planes.")
 @options.detail_option

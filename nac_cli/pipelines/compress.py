@@ -90,8 +90,8 @@ def compress(
 
 @dataclass(frozen=True)
 class Analysed:
-    """A sound as chunks of all planes, and the samples that they are the codes of. `info` has its length; `digest` is that
-    of its samples, where asked for."""
+    """A sound as chunks of all planes, and the samples that they are the codes of. `info` has its length; `digest` is
+    that of its samples, where asked for."""
 
     info: StreamInfo
     chunks: Sequence[Layered]

@@ -60,9 +60,9 @@ def recode(
     whole file, tags aside. Codes that stay are the same, and so are levels, angles, lengths, tags, pictures, padding
     and the source's digest: the result decodes to what `compress` at that depth would have led to.
 
-    Detail stays as it is over chunks that keep all their planes, for it belongs to exactly those. Where a bitrate is too
-    low for all of it, its highest bands go, everywhere alike, and planes only when no detail is left. Without `detail`
-    it is left out.
+    Detail stays as it is over chunks that keep all their planes, for it belongs to exactly those. Where a bitrate is
+    too low for all of it, its highest bands go, everywhere alike, and planes only when no detail is left. Without
+    `detail` it is left out.
 
     Which planes matter most, `compress` learns from the encoder; here the codebooks have to tell: what a step loses
     without a plane is the squared distance between the latents of the planes that stay and those of all planes in

@@ -25,7 +25,7 @@ def pack_layers(layers: Sequence[DetailLayer | None], sample_rate: int) -> bytes
 
 
 def unpack_layers(payload: bytes, channels: int, num_samples: int, sample_rate: int) -> Layers:
-    """Inverse of `pack_layers` for layers of `num_samples`. Raises `CorruptStream` for bytes that it cannot have made."""
+    """Inverse of `pack_layers` for layers of `num_samples`. Raises `CorruptStream` for bytes that it never makes."""
     sizes: list[int] = []
     start = 0
     for _ in range(channels - 1):
@@ -45,8 +45,8 @@ def unpack_layers(payload: bytes, channels: int, num_samples: int, sample_rate: 
 
 
 def layers_checksum(layers: Sequence[DetailLayer | None]) -> int:
-    """CRC-32 of the integers in order, whatever packed them: of each channel that has a layer its number, step and shape,
-    the block lengths, predictions, levels and gains."""
+    """CRC-32 of the integers in order, whatever packed them: of each channel that has a layer its number, step and
+    shape, the block lengths, predictions, levels and gains."""
     checksum = 0
     for channel, layer in enumerate(layers):
         if layer is None:

@@ -59,7 +59,7 @@ class Levelled(Rotated):
 def analyse(
     blocks: Iterable[np.ndarray], info: StreamInfo, model: Codec, held: HeldSamples | None = None
 ) -> Iterator[Layered]:
-    """Source blocks `[C, T]` -> analysed chunks in order. What the model is given is put away in `held`, if it is there."""
+    """Source blocks `[C, T]` -> analysed chunks in order. What the model is given is put away in `held`."""
     model = model.chunked()
     voices = Voices.of(info.groups, model.channels)
     turned = rotate_pairs(cut(blocks, info), info.groups, still=model.channels > 1)

@@ -14,8 +14,8 @@ from nac_cli.values import ChunkCodes, StreamInfo
 
 
 def unpack_detail(chunk: ChunkCodes, record: ChunkRecord, info: StreamInfo) -> ChunkCodes:
-    """`chunk` with the layers that its record holds. Raises CorruptStream for detail that was damaged, TokenMismatch where
-    intact bytes do not give the encoder's integers."""
+    """`chunk` with the layers that its record holds. Raises CorruptStream for detail that was damaged, TokenMismatch
+    where intact bytes do not give the encoder's integers."""
     if record.detail is None:
         return chunk
     if isinstance(record.detail, LostDetail):

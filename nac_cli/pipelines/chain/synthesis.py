@@ -39,8 +39,8 @@ def synthesise(chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: 
 def base_sounds(
     chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: Codec
 ) -> Iterator[tuple[ChunkCodes | Missing, np.ndarray]]:
-    """Each chunk with the sound of its codes, float32 `[C, num_frames * hop_length]`, before its level is put back: that
-    which detail is laid over."""
+    """Each chunk with the sound of its codes, float32 `[C, num_frames * hop_length]`, before its level is put back:
+    that which detail is laid over."""
     model = model.chunked()
     voices = Voices.of(info.groups, model.channels)
     before = None

@@ -25,8 +25,8 @@ Record = ChunkRecord | DamagedChunk
 
 @dataclass(frozen=True)
 class Loss:
-    """A stretch that cannot be decoded: seconds [start, stop), and the error that says why. With `detail_only` the codes
-    are there, and what is lost is the detail over them."""
+    """A stretch that cannot be decoded: seconds [start, stop), and the error that says why. With `detail_only` the
+    codes are there, and what is lost is the detail over them."""
 
     start: float
     stop: float

@@ -63,7 +63,7 @@ def codes_beneath(packer: Packer, target: Target, all_planes: bool) -> list[Chun
 
 @dataclass(frozen=True)
 class DetailFitter:
-    """Detail for the chunks of a stream whose codes are fixed: `held` samples of each are what it is to come near to."""
+    """Detail for the chunks of a stream whose codes are fixed: `held` are the samples that it is to come near to."""
 
     packer: Packer
     held: HeldSamples
@@ -148,8 +148,8 @@ def trimmed(
 
 
 def step_offsets(gains: np.ndarray, groups: Sequence[int]) -> list[int]:
-    """Step indices to add for each coded channel of a chunk: the louder channel of a pair masks what the other lacks, so a
-    channel's steps are as coarse, on its own level, as that is below the pair's louder one."""
+    """Step indices to add for each coded channel of a chunk: the louder channel of a pair masks what the other lacks,
+    so a channel's steps are as coarse, on its own level, as that is below the pair's louder one."""
     levels = gains.astype(float).mean(axis=1)
     offsets, first = [], 0
     for size in groups:
