@@ -16,6 +16,7 @@ RANKS = {
     "errors": 0,
     "failures": 0,
     "files": 0,
+    "speakers": 0,
     "values": 0,
     "audio": 1,
     "models": 1,

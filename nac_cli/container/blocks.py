@@ -17,6 +17,8 @@ from nac_cli.errors import CorruptStream, LimitExceeded, UnsupportedStream
 
 SIGNATURE = b"\x89NAC\r\n\x1a\n"
 VERSION_MAJOR, VERSION_MINOR = 1, 0
+SPEAKERS_MINOR = 1
+"""Minor version of a file that has a `chan` block."""
 PREFIX_SIZE = len(SIGNATURE) + 2
 
 HEADER_SIZE = 8
@@ -79,8 +81,8 @@ def crc8(data: bytes) -> int:
     return value
 
 
-def pack_prefix() -> bytes:
-    return SIGNATURE + bytes([VERSION_MAJOR, VERSION_MINOR])
+def pack_prefix(minor: int = VERSION_MINOR) -> bytes:
+    return SIGNATURE + bytes([VERSION_MAJOR, minor])
 
 
 def unpack_prefix(data: bytes) -> tuple[int, int]:

@@ -13,6 +13,7 @@ MAX_BLOCK = {
     "HEAD": 1024,
     "CHNK": MAX_PAYLOAD,
     "INDX": 4 * MAX_CHUNKS + 64,
+    "chan": 3,
     "tags": 2**20,
     "pict": MAX_PAYLOAD,
     "padd": MAX_PAYLOAD,
@@ -22,6 +23,7 @@ MAX_BLOCK = {
 
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 8
+MAX_SPEAKERS = 2**18 - 1
 MIN_SOURCE_BITS, MAX_SOURCE_BITS = 8, 32
 MAX_SAMPLES = 2**40
 MAX_NAME_BYTES = 32

@@ -26,7 +26,7 @@ from nac_cli.pipelines.rate.fitting import fit_bitrate, fit_planes
 from nac_cli.pipelines.verify import verify
 from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
 
-KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "INDX", "tags", "pict", "padd", "pmd5", "trailer"}
+KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "INDX", "chan", "tags", "pict", "padd", "pmd5", "trailer"}
 """What a copy has too; of other blocks nobody knows whether they would still hold."""
 
 
