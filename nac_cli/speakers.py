@@ -54,3 +54,17 @@ def groups_of(mask: int | None, channels: int) -> tuple[int, ...]:
         groups.append(2 if names[at : at + 2] in PAIRS else 1)
         at += groups[-1]
     return tuple(groups)
+
+
+def alike(mask: int | None, channels: int) -> bool:
+    """Whether a mask puts no channel elsewhere than the usual one: speakers at the sides and at the back are one."""
+
+    def plain(names: tuple[str, ...]) -> list[str]:
+        return [name.replace("SL", "BL").replace("SR", "BR") for name in names]
+
+    return mask is None or plain(names_of(mask, channels)) == plain(names_of(usual(channels), channels))
+
+
+def said_of(mask: int, channels: int) -> str:
+    """A mask in words, for people."""
+    return " ".join(name or "-" for name in names_of(mask, channels)) if mask else "no speakers"

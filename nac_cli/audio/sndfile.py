@@ -12,6 +12,9 @@ import numpy as np
 import soundfile as sf
 
 from nac_cli.audio.decoder import BrokenOff, Unreadable, Warn
+from nac_cli.audio.digest import stated_md5
+from nac_cli.audio.view import read_at
+from nac_cli.audio.xiph import from_xiph, has_speakers
 
 PIECE_SAMPLES = 65536
 UNKNOWN_FRAMES = 1 << 62
@@ -19,6 +22,7 @@ UNKNOWN_FRAMES = 1 << 62
 WRONG_SIZE = re.compile(r"^ *(?:data|SSND|Data Size|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.M)
 OGG_DAMAGE = re.compile(r"^Ogg ?: .*(?:hole|Corrupted)", re.M)
 """What libsndfile's log says of damage."""
+FLAC_HEAD_BYTES = 42
 MALFORMED_FILE = 3
 """libsndfile's SF_ERR_MALFORMED_FILE."""
 
@@ -80,6 +84,18 @@ class GuardedFile:
             return 0
 
 
+class GuardedSource(GuardedFile):
+    """The same for FFmpeg, which is told of a place that cannot be, and to which an error is the end of the file."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (ValueError, OSError) as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                self._error = self._error or error
+            return -errno.EINVAL
+
+
 class SndfileDecoder:
     """A `Decoder` on libsndfile.
 
@@ -87,6 +103,7 @@ class SndfileDecoder:
     """
 
     def __init__(self, file: BinaryIO, name: str, warn: Warn):
+        head, mapped = read_at(file, 0, FLAC_HEAD_BYTES), has_speakers(file)
         file.seek(0)
         self._file = GuardedFile(file)
         try:
@@ -103,6 +120,10 @@ class SndfileDecoder:
         self.num_samples = frames if 0 <= frames < UNKNOWN_FRAMES else None
         self.container = self._sound.format
         self.source_bits = SOURCE_BITS.get(self._sound.subtype, 0)
+        self.speakers = None
+        self.md5 = stated_md5(head[8:]) if head.startswith(b"fLaC") else None
+        xiph = self.container == "OGG" and self._sound.subtype in ("VORBIS", "OPUS") and mapped
+        self._order = from_xiph(self.channels) if xiph else None
         self.format_name = f"{self._sound.format_info}, {self._sound.subtype_info}"
 
     @property
@@ -127,7 +148,8 @@ class SndfileDecoder:
             self._file.check()
             if got:
                 done += got
-                yield buffer[:got].T.copy()  # libsndfile goes on writing into the buffer
+                piece = buffer[:got].T
+                yield piece[self._order] if self._order else piece.copy()  # libsndfile goes on writing into the buffer
             elif reason is None:
                 break
         ended = _complaint(self._sound.extra_info)

@@ -10,7 +10,9 @@ from typing import BinaryIO
 BUFFER_BYTES = 1 << 16
 
 
-def view(file: BinaryIO, start: int = 0, stop: int | None = None, patches: Mapping[int, bytes] | None = None) -> BinaryIO:
+def view(
+    file: BinaryIO, start: int = 0, stop: int | None = None, patches: Mapping[int, bytes] | None = None
+) -> BinaryIO:
     """Bytes [start, stop) of a seekable `file`, to be read and sought in; `patches` take the place of what is there at
     their offsets, which count from `start`. The file stays open when the view is closed."""
     return io.BufferedReader(_View(file, start, stop, patches or {}), BUFFER_BYTES)

@@ -98,14 +98,15 @@ def decompress(
         if target is None:
             blocks = list(decoder.blocks(first, stop))
             empty = np.zeros((reader.info.channels, 0), np.float32)
-            return Waveform(np.concatenate([empty, *blocks], axis=1), reader.info.sample_rate)
+            return Waveform(np.concatenate([empty, *blocks], axis=1), reader.info.sample_rate, reader.info.speakers)
         messages: list[str] = []
         chosen = _output_format(target, format, bits, reader.info)
         kept = reader.tags if tags else Tags()
         length = None if stop is None else stop - first
         with _output(target, force) as place:
             shape = reader.info.sample_rate, reader.info.channels
-            with create_audio(place, *shape, *chosen, length, tags=kept, warn=messages.append) as writer:
+            speakers, warn = reader.info.speakers, messages.append
+            with create_audio(place, *shape, *chosen, length, tags=kept, speakers=speakers, warn=warn) as writer:
                 for block in decoder.blocks(first, stop):
                     writer.write(block)
         if writer.clipped:

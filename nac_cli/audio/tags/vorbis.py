@@ -16,6 +16,10 @@ PICTURE_KEY = "METADATA_BLOCK_PICTURE"
 """A comment that holds a FLAC picture block in base64 (Xiph's VorbisComment page)."""
 
 
+SPEAKERS_KEY = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
+"""A comment of FLAC files that has the mask of speakers, as `0x` and hexadecimal digits (RFC 9639, section 8.6.2)."""
+
+
 def from_vorbis(comments: Comments, blocks: list[flac.Picture]) -> tuple[Tags, set[str]]:
     """Tags from comments and FLAC picture blocks, and the names of comments that could not be read."""
     items: list[tuple[str, str]] = []
@@ -23,6 +27,8 @@ def from_vorbis(comments: Comments, blocks: list[flac.Picture]) -> tuple[Tags, s
     left: set[str] = set()
     for name, value in comments:
         key = clean_key(name)
+        if key == SPEAKERS_KEY:
+            continue
         if key != PICTURE_KEY:
             items.append((key, value))
             continue
@@ -31,6 +37,23 @@ def from_vorbis(comments: Comments, blocks: list[flac.Picture]) -> tuple[Tags, s
         except (flac.error, binascii.Error, ValueError):
             left.add(key)
     return Tags(tuple(items), tuple(pictures)), left
+
+
+def speakers_of(comments: Comments) -> int | None:
+    """The mask of speakers that comments tell, None if they tell none."""
+    for name, value in comments:
+        if name.upper() == SPEAKERS_KEY:
+            try:
+                return int(value, 0)
+            except ValueError:
+                return None
+    return None
+
+
+def with_speakers(tags: Tags, speakers: int) -> Tags:
+    """`tags` with the comment that says so."""
+    items = tuple(item for item in tags.items if item[0].upper() != SPEAKERS_KEY)
+    return Tags((*items, (SPEAKERS_KEY, f"0x{speakers:04X}")), tags.pictures)
 
 
 def into_vorbis(tags: Tags, comments: Comments) -> None:

@@ -37,9 +37,7 @@ def stream_for(
     UsageError as `framing_for`."""
     framing = framing_for(model.chunked(), channels)
     groups = groups_of(speakers, channels)
-    return StreamInfo(
-        model.spec, sample_rate, channels, groups, num_samples, source_bits, framing, speakers=speakers
-    )
+    return StreamInfo(model.spec, sample_rate, channels, groups, num_samples, source_bits, framing, speakers=speakers)
 
 
 def framing_for(model: Codec, channels: int) -> Framing:
