@@ -1,13 +1,13 @@
 """Headers that say less than there is, or more: the sound's true end, and a view of the file that says it.
 
 A recorder that crashed leaves a length of zero or an old one; one that writes to a pipe leaves it open; RIFF lengths
-wrap around at 4 GiB. Where a header and the file disagree, somebody has to decide what the bytes behind the header's end
-are:
+wrap around at 4 GiB. Where a header and the file disagree, the bytes behind the header's end are judged:
 
 1. Chunks that follow each other up to the end that the file as a whole claims, or up to the end of the file, are no
    sound, whatever they are called. Nor is what begins with the name of a chunk or a tag.
 2. Zeros, and a few bytes, are padding: they could be sound, of which next to nothing would be lost.
-3. What is as irregular as compressed data (a picture, an archive) is no sound if the header claims some; `warn` is told.
+3. What is as irregular as compressed data (a picture, an archive) is no sound if the header claims some, and `warn` is
+   told.
 4. All else is sound, and `warn` is told.
 """
 

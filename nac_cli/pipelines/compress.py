@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from nac_cli.audio import SampleDigest, Sanitizer, open_audio, open_source, read_tags
-from nac_cli.container import TAG_PADDING, ChunkRecord, ContainerWriter
+from nac_cli.container import TAG_PADDING, ChunkRecord, ContainerWriter, fitting_tags
 from nac_cli.entropy import Coders, Mode
 from nac_cli.errors import UsageError
 from nac_cli.files import check_output, open_output
@@ -236,7 +236,7 @@ def _opened(
         return
     origin = open_source(source)
     try:
-        kept = read_tags(origin, warn) if tags else Tags()
+        kept = fitting_tags(read_tags(origin, warn), warn) if tags else Tags()
         with open_audio(origin, warn) as reader:
             blocks = reader.blocks(BLOCK_SAMPLES)
             yield _Sound(reader.sample_rate, reader.channels, reader.source_bits, reader.seconds, blocks, kept)
