@@ -1,5 +1,4 @@
-"""Tags and pictures from anywhere, made such that a stream can hold them: what cannot be written is changed or left out,
-and said."""
+"""Tags and pictures from anywhere, made such that a stream can hold them: what it cannot hold is changed or left out."""
 
 from __future__ import annotations
 

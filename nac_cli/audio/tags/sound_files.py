@@ -49,8 +49,8 @@ def read_tags(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warnin
 def read_open_tags(file: BinaryIO, name: str, warn: Warn) -> Tags:
     """Like `read_tags`, of a seekable file that messages call `name`; leaves the file anywhere.
 
-    The format's own tags come first; ID3 and APE tags in front of the file and behind it, and what FFmpeg finds, add the
-    keys that are not there.
+    The format's own tags come first; ID3 and APE tags in front of the file and behind it, and what FFmpeg finds, add
+    the keys that are not there.
     """
     start, stop = inner(file)
     sound = view(file, start, stop) if start else file
