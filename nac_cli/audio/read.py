@@ -14,7 +14,6 @@ from nac_cli.audio.decoder import BrokenOff, Decoder, Unreadable, Warn
 from nac_cli.audio.digest import EXACT_BITS, SampleDigest
 from nac_cli.audio.envelope import inner
 from nac_cli.audio.ffmpeg import FFmpegDecoder
-from nac_cli.audio.formats import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from nac_cli.audio.headers import find_sound
 from nac_cli.audio.mend import mended
 from nac_cli.audio.mpeg import is_mpeg
@@ -26,6 +25,7 @@ from nac_cli.audio.tags.sound_files import Tags, read_open_tags
 from nac_cli.audio.view import read_at, size_of, view
 from nac_cli.errors import AudioError
 from nac_cli.speakers import fitting_mask
+from nac_cli.values import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 PROBE_BYTES = 1 << 20
 PROBE_SAMPLES = 1 << 20
@@ -35,7 +35,7 @@ MOST_EMPTY_BYTES = 4096
 OTHER_ORDERS = ("CAF", "AIFF")
 """Formats of libsndfile in which channels may come in any order, which FFmpeg knows."""
 SECONDS_TOLERANCE = 0.25
-"""How far the end of the sound may lie from a length that is only roughly known."""
+"""Seconds that the end of the sound may lie from a length that is only roughly known."""
 
 
 def open_audio(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warnings.warn) -> AudioReader:
@@ -72,7 +72,7 @@ class AudioReader:
         self._decoder, self._file, self._origin, self._warn = decoder, file, origin, warn
         self.name = origin.name
         self.sample_rate = decoder.sample_rate
-        """Hz."""
+        """Sample rate in Hz."""
         self.channels = decoder.channels
         self.num_samples = decoder.num_samples
         """T as the file states it, None where it states none to rely on. `blocks` tells if it was wrong."""
@@ -127,7 +127,8 @@ class AudioReader:
         self.close()
 
     def _pieces(self) -> Iterator[np.ndarray]:
-        """What libsndfile gives. Where it stops at damage FFmpeg goes on, with silence for what is lost."""
+        """The samples that libsndfile decodes. Where it stops at damage FFmpeg goes on, with silence for what is
+        lost."""
         done = 0
         try:
             for piece in self._decoder.pieces():
@@ -160,11 +161,10 @@ class AudioReader:
         if done == 0 and (there := size_of(self._file)) > MOST_EMPTY_BYTES:
             self._warn(f"{self.name} claims no sound, and none was found in its {there} bytes")
         stated = self.seconds if self.num_samples is None else self.num_samples / self.sample_rate
+        if stated is None:
+            return
         there = done / self.sample_rate
-        if self.num_samples is not None:
-            differs = done != self.num_samples
-        else:
-            differs = stated is not None and there < stated - SECONDS_TOLERANCE
+        differs = done != self.num_samples if self.num_samples is not None else there < stated - SECONDS_TOLERANCE
         if differs:
             relation = "ends early" if there < stated else "is longer than it says"
             self._warn(f"{self.name} {relation}: {stated:.3f} s are announced, {there:.3f} s are there")

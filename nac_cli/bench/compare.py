@@ -34,7 +34,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure each clip with. `rates` in bit/s are those of nac, to whose files peers are matched;
+    """Settings of a comparison. `rates` in bit/s are those of nac, to whose files peers are matched;
     `peer_rates` are further ones of the peers alone. `mono` mixes channels down first. `memory` runs every
     codec once more in a process of its own, to measure what it takes."""
 
@@ -71,8 +71,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """What a task gave: rows in the order of the codecs, what was left out and why, and how many were there
-    before."""
+    """The result of a task: rows in the order of the codecs, codecs left out with the reason, and the number of rows
+    that were there before."""
 
     rows: list[Row]
     left_out: list[str]
@@ -177,8 +177,8 @@ def _measured(task: Task, codec: str, target: float, waveform: Waveform) -> tupl
 
 
 def _again(codec: str, waveform: Waveform, result: PeerResult, settings: Sequence[Setting]) -> tuple | None:
-    """What codes a clip as it was coded, for `peak_alone`; None for programs, which are processes of their
-    own."""
+    """The call that codes a clip once more as it was coded, for `peak_alone`; None for programs, which are processes of
+    their own."""
     if PEERS[codec].outside:
         return None
     setting = next(setting for setting in settings if str(setting) == result.setting)

@@ -70,7 +70,7 @@ def through_nac(
 def _compressed(
     source: Path, packed: Path, bitrate: int, nearest: bool, model: str, entropy: str, threads: int | None
 ) -> tuple[CompressReport, str]:
-    """What compressing said, and the option that told how much."""
+    """The report of compressing, and the option that set the rate."""
     import nac_cli
 
     how = {"model": model, "entropy": entropy, "threads": threads}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from nac_cli.bench.summary import (
 )
 from nac_cli.bench.tables import LABELS, cost_table, figure, mean_table
 from nac_cli.errors import AudioError, UsageError
+from nac_cli.files import sha256_of, write_text
 
 RESULTS_FILE, PAGE = "results.json", "report.html"
 BUDGET = 48_000_000
@@ -58,7 +58,7 @@ def write_report(folder: Path, results: Results, budget: int = BUDGET) -> Path:
     if not results.rows:
         raise UsageError(f"{folder}: the results have no rows, there is nothing to show")
     path = folder / PAGE
-    page.write(path, page.render("report.html", _values(folder, results, budget)))
+    write_text(path, page.render("report.html", _values(folder, results, budget)))
     return path
 
 
@@ -205,14 +205,14 @@ class _Sounds:
 
 
 def _first_alike(folder: Path, paths: Sequence[str]) -> dict[str, str]:
-    """Of each sound the first that is the same, as those of a codec under its floor are."""
+    """The first sound with the same bytes for each sound: a codec under its floor gives the same for several rates."""
     first: dict[bytes, str] = {}
     return {path: first.setdefault(_digest(folder / path), path) for path in paths}
 
 
 def _digest(path: Path) -> bytes:
     try:
-        return hashlib.sha256(path.read_bytes()).digest()
+        return sha256_of(path)
     except OSError as error:
         raise AudioError(f"{path}: cannot read the sound ({error.strerror or error})") from error
 

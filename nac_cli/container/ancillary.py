@@ -1,4 +1,4 @@
-"""Gathers what a stream says beside its sound: tags, pictures, the digest of the source."""
+"""The parts of a stream beside its sound: tags, pictures, the digest of the source."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class Ancillary:
             self._take_digest(block)
         elif block.kind == "chan":
             self._take_speakers(block)
+        elif block.kind == "detl":
+            raise CorruptStream(f"{block.where}: no chunk stands before it whose detail it could be")
         elif block.kind == "HEAD":
             raise CorruptStream(f"{block.where}: a stream has only one header")
         elif is_critical(block.kind):

@@ -16,9 +16,7 @@ from nac_cli.container.limits import MAX_BLOCK, MAX_PAYLOAD
 from nac_cli.errors import CorruptStream, LimitExceeded, UnsupportedStream
 
 SIGNATURE = b"\x89NAC\r\n\x1a\n"
-VERSION_MAJOR, VERSION_MINOR = 1, 0
-SPEAKERS_MINOR = 1
-"""Minor version of a file that has a `chan` block."""
+VERSION_MAJOR, VERSION_MINOR, LATER_MINOR = 1, 0, 1
 PREFIX_SIZE = len(SIGNATURE) + 2
 
 HEADER_SIZE = 8
@@ -48,12 +46,12 @@ class Block:
 
     @property
     def size(self) -> int:
-        """Bytes in the stream, header and checksum included."""
+        """Size in the stream in bytes, header and checksum included."""
         return len(self.payload) + BLOCK_OVERHEAD
 
     @property
     def where(self) -> str:
-        """For messages."""
+        """The kind of the block and its place, for messages."""
         return f"{self.kind} block at byte {self.offset}"
 
 
@@ -81,8 +79,9 @@ def crc8(data: bytes) -> int:
     return value
 
 
-def pack_prefix(minor: int = VERSION_MINOR) -> bytes:
-    return SIGNATURE + bytes([VERSION_MAJOR, minor])
+def pack_prefix(later: bool = False) -> bytes:
+    """Signature and version, which says whether the file may hold blocks that version 1.0 did not have."""
+    return SIGNATURE + bytes([VERSION_MAJOR, LATER_MINOR if later else VERSION_MINOR])
 
 
 def unpack_prefix(data: bytes) -> tuple[int, int]:
@@ -125,7 +124,7 @@ def _wrong_signature(data: bytes) -> CorruptStream | UnsupportedStream:
 
 
 def pack_block(kind: str, payload: bytes) -> bytes:
-    """Raises `LimitExceeded` when the payload is too long for its kind."""
+    """The bytes of a block. Raises `LimitExceeded` when the payload is too long for its kind."""
     check_length(kind, len(payload), "this")
     header = kind.encode("ascii") + len(payload).to_bytes(3, "little")
     body = header + bytes([crc8(header)]) + payload
@@ -141,7 +140,7 @@ def unpack_header(data: bytes) -> tuple[str, int] | None:
 
 
 def check_length(kind: str, length: int, where: str) -> None:
-    """Raises `LimitExceeded` when a payload is longer than its kind allows."""
+    """Check the length of a payload. Raises `LimitExceeded` when it is longer than its kind allows."""
     limit = MAX_BLOCK.get(kind, MAX_PAYLOAD)
     if length > limit:
         raise LimitExceeded(f"{where} {kind} block has {length} bytes of payload, the limit is {limit}")

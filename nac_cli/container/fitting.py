@@ -1,4 +1,4 @@
-"""Tags and pictures from anywhere, made such that a stream can hold them: what it cannot hold is changed or left out."""
+"""Tags and pictures from anywhere, made such that a stream can hold them: the rest is changed or left out."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from nac_cli.container import limits
-from nac_cli.container.blocks import SPEAKERS_MINOR, pack_block, pack_prefix
+from nac_cli.container.blocks import pack_block, pack_prefix
 from nac_cli.container.fields import FieldReader, pack_text, pack_varint
 from nac_cli.errors import CorruptStream, LimitExceeded, UnsupportedStream, UsageError
 from nac_cli.values import CodecSpec, Framing, StreamInfo
@@ -71,12 +71,12 @@ def unpack_speakers(payload: bytes, where: str, channels: int) -> int:
     return mask
 
 
-def stream_header(info: StreamInfo) -> bytes:
-    """All in front of tags and chunks: signature, version, `HEAD`, and `chan` where speakers are said."""
-    if info.speakers is None:
-        return pack_prefix() + pack_block("HEAD", pack_header(info))
-    blocks = pack_block("HEAD", pack_header(info)) + pack_block("chan", pack_speakers(info))
-    return pack_prefix(SPEAKERS_MINOR) + blocks
+def stream_header(info: StreamInfo, detail: bool = False) -> bytes:
+    """All in front of tags and chunks: signature, version, `HEAD`, and `chan` where speakers are said; chunks may have
+    `detail`."""
+    said = info.speakers is not None
+    chan = pack_block("chan", pack_speakers(info)) if said else b""
+    return pack_prefix(later=detail or said) + pack_block("HEAD", pack_header(info)) + chan
 
 
 def num_chunks(info: StreamInfo, num_samples: int) -> int:
@@ -87,9 +87,9 @@ def num_chunks(info: StreamInfo, num_samples: int) -> int:
     return count
 
 
-def chunk_frames(info: StreamInfo, index: int) -> int:
-    """Frames of chunk `index` in a stream of known length; 0 for an index behind its end."""
-    left = info.frames_for(info.num_samples) - index * info.framing.chunk_frames
+def chunk_frames(info: StreamInfo, num_samples: int, index: int) -> int:
+    """Frames of chunk `index` in a stream of `num_samples` source samples; 0 for an index behind its end."""
+    left = info.frames_for(num_samples) - index * info.framing.chunk_frames
     return min(max(left, 0), info.framing.chunk_frames)
 
 

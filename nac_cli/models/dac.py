@@ -32,7 +32,7 @@ from torch.nn import functional
 
 from nac_cli.errors import ModelError
 from nac_cli.models.codec import Codec, Encoded
-from nac_cli.models.fields import integer, integers
+from nac_cli.models.fields import integer, integers, sample_rate
 from nac_cli.models.layers.receptive_field import decoder_context, encoder_context
 from nac_cli.models.layers.snake import Snake
 from nac_cli.models.layers.wave_blocks import DecoderBlock, EncoderBlock
@@ -58,8 +58,8 @@ class DacConfig:
     codebook_size: int = 1024
     codebook_dim: int = 8
 
-    def __post_init__(self):
-        integer("sample rate", self.sample_rate, 8_000, 192_000)
+    def __post_init__(self) -> None:
+        sample_rate(self.sample_rate)
         object.__setattr__(self, "strides", integers("strides", self.strides, 1, 64, 8))
         integer("hop length", self.hop_length, 1, 2**16)
         integer("encoder width", self.encoder_width, 1, MAX_WIDTH >> len(self.strides))

@@ -30,7 +30,7 @@ from torch.nn import functional
 
 from nac_cli.errors import ModelError
 from nac_cli.models.codec import Codec, Encoded
-from nac_cli.models.fields import integer, integers
+from nac_cli.models.fields import integer, integers, sample_rate
 from nac_cli.models.layers.local_attention import HEAD_WIDTH, LocalAttention
 from nac_cli.models.layers.noise import bell_noise
 from nac_cli.models.layers.receptive_field import decoder_context, encoder_context
@@ -60,8 +60,8 @@ class SnacConfig:
     noise: bool = True
     depthwise: bool = True
 
-    def __post_init__(self):
-        integer("sample rate", self.sample_rate, 8_000, 192_000)
+    def __post_init__(self) -> None:
+        sample_rate(self.sample_rate)
         object.__setattr__(self, "strides", integers("strides", self.strides, 1, 64, 8))
         object.__setattr__(self, "plane_strides", integers("plane strides", self.plane_strides, 1, 64, 64))
         integer("hop length", self.hop_length, 1, 2**16)

@@ -1,4 +1,4 @@
-"""What a `.nac` file holds, without decoding it (and without torch)."""
+"""Description of a `.nac` file: header, statistics, tags; without decoding it (and without torch)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class FileInfo:
             "sample_rate": stream.sample_rate,
             "channels": stream.channels,
             "groups": list(stream.groups),
-            "speakers": list(names_of(usual(stream.channels) if stream.speakers is None else stream.speakers, stream.channels)),
+            "speakers": list(
+                names_of(usual(stream.channels) if stream.speakers is None else stream.speakers, stream.channels)
+            ),
             "source_bits": stream.source_bits,
             "bitrate": self.bitrate,
             "chunks": self.chunks,

@@ -10,7 +10,7 @@ from torch import nn
 
 
 class Schedule(Protocol):
-    """What a training config says of learning rates."""
+    """The values of a training config that learning rates depend on."""
 
     steps: int
     muon_rate: float
@@ -21,7 +21,7 @@ class Schedule(Protocol):
 
 
 class CodecSchedule(Schedule, Protocol):
-    """What a codec's training config says besides."""
+    """The same of a codec's training config, which has two more."""
 
     betas: tuple[float, float]
     rate_decay: float

@@ -60,7 +60,7 @@ def test_limits():
         "chunk frames · hop length": (1, limits.MAX_CHUNK_SAMPLES),
         "codes of a chunk, all planes and channels": (1, limits.MAX_CHUNK_CODES),
         "chunks": (0, limits.MAX_CHUNKS),
-        "blocks that are not CHNK, damaged stretches included": (0, limits.MAX_OTHER_BLOCKS),
+        "blocks that are neither CHNK nor detl, damaged stretches included": (0, limits.MAX_OTHER_BLOCKS),
         "tags of a file; their payload bytes": (0, f"{limits.MAX_TAGS}; {limits.MAX_TAG_BYTES}"),
         "bytes of a tag's key": (1, limits.MAX_KEY_BYTES),
         "pictures of a file; their payload bytes": (0, f"{limits.MAX_PICTURES}; {limits.MAX_PICTURE_BYTES}"),
@@ -121,7 +121,7 @@ def test_speakers():
 
 
 def test_speakers_of_bits_and_of_numbers_of_channels():
-    rows = table("### 6.5 chan")
+    rows = table("### 6.6 chan")
     named = {int(row[i]): row[i + 1].partition(",")[0] for row in rows for i in (0, 2, 4)}
     assert [named[bit] for bit in range(len(named))] == SPEAKERS == list(speakers.NAMES)
     (masks,) = table("| channels | 1 | 2 |")

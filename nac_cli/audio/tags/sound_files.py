@@ -25,7 +25,7 @@ from nac_cli.values import Picture, Tags
 
 CONVERTERS = {id3.ID3Tags: from_id3, mp4.MP4Tags: from_mp4, asf.ASFTags: from_asf, apev2.APEv2: from_ape}
 OF_THE_ENCODING = {"ENCODER", "ENCODER_OPTIONS", "ENCODERSETTINGS", "ENCODINGSETTINGS"}
-"""What says how the source file was made, which is not true of another file."""
+"""Keys that tell how the source file was made, which is not true of another file."""
 MOST_SHOWN = 60
 Reader = Callable[[BinaryIO, Tags], tuple[Tags, set[str]]]
 """Tags, and the names of what is left out, of a file of which some tags are known."""
@@ -91,7 +91,7 @@ def _own_tags(file: BinaryIO, _: Tags) -> tuple[Tags, set[str]]:
     file.seek(0)
     sound = flac.FLAC(fileobj=file) if magic == b"fLaC" else mutagen.File(fileobj=file)
     tags = None if sound is None else sound.tags
-    if hasattr(tags, "vendor"):  # only Vorbis comments have one
+    if tags is not None and hasattr(tags, "vendor"):  # only Vorbis comments have one
         return from_vorbis(tags, getattr(sound, "pictures", []))
     for kind, convert in CONVERTERS.items():
         if isinstance(tags, kind):

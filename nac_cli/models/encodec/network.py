@@ -35,7 +35,7 @@ from nac_cli.models.layers.residual import ResidualUnit
 from nac_cli.models.layers.streaming import Chain, State
 from nac_cli.models.layers.weight_norm import add_weight_norm
 from nac_cli.models.quantizers.ema import EuclideanQuantized, ResidualEuclideanQuantizer
-from nac_cli.models.segmented import SegmentedCodec
+from nac_cli.models.segmented import SegmentCoder, SegmentedCodec
 from nac_cli.values import CodecSpec
 
 QUIETEST = 1e-8
@@ -49,7 +49,7 @@ class EncodedSegment(Encoded):
     scale: torch.Tensor
 
 
-class EncodecCodec(Codec):
+class EncodecCodec(SegmentCoder):
     """See the module. `channels` are coded together, so a waveform is `[B, channels, T]`. Of any length from
     1 sample, it has ceil(T / hop_length) frames, and as many whole hops come back.
 

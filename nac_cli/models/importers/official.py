@@ -22,7 +22,7 @@ def _encodec(path: Path, config: dict | None) -> Imported:
     from nac_cli.models.importers.encodec import import_encodec
 
     try:
-        return import_encodec(path, config and EncodecConfig(**config))
+        return import_encodec(path, EncodecConfig(**config) if config else None)
     except TypeError as error:
         raise ModelError(f"the config is none of an EnCodec model ({error})") from error
 
@@ -48,9 +48,9 @@ def _taae(path: Path, config: dict | None) -> Imported:
 
 
 def divided(file: WeightFile, config: dict, name: str) -> WeightFile:
-    """What the weight file of a TAAE would say of itself, as `name`, with the `levels` of `config` for its
-    planes, into which latents can be divided after training (section 3.2.1); its parameters stay. Raises
-    ModelError, and UsageError for models of other families or another config."""
+    """The description of a TAAE's weight file under another `name`, with the `levels` of `config` for its planes,
+    into which latents can be divided after training (section 3.2.1); its parameters stay. Raises ModelError,
+    and UsageError for models of other families or another config."""
     from nac_cli.models.taae.config import TaaeConfig
 
     if file.spec.family != "taae":

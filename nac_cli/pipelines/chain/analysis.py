@@ -20,7 +20,9 @@ import torch
 from nac_cli.audio import DECIBEL_OFFSET, LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.chain.layered import Layered
-from nac_cli.pipelines.chain.stages import Surroundings, Voices, device_of, pair_starts, shares, with_next
+from nac_cli.pipelines.chain.lookahead import with_next
+from nac_cli.pipelines.chain.surroundings import Surroundings
+from nac_cli.pipelines.chain.voices import Voices, batches_of, device_of, pair_starts
 from nac_cli.values import Framing, StreamInfo
 
 SILENCE = 1e-5
@@ -198,7 +200,7 @@ def _encoded(
     for first, last, start, stop in pieces:
         piece = torch.from_numpy(wav[..., first * hop : last * hop]).to(device_of(model))
         with torch.inference_mode():
-            encoded = [model.encode(share) for share in shares(piece, model)]
+            encoded = [model.encode(share) for share in batches_of(piece, model)]
         planes = [torch.cat(plane) for plane in zip(*(share.codes for share in encoded))]
         codes.append([
             plane[:, (start - first) // stride : -(-(stop - first) // stride)].cpu().numpy().astype(np.uint16)

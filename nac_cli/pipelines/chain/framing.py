@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 SECONDS = 10.03
 MOST_SECONDS = 30.0
 STEPS, NODES = 27, 9
-"""Of a chunk of `SECONDS`."""
+"""Depth steps and gain nodes in a chunk of `SECONDS`."""
 WORTHWHILE_BYTES = 1200
-"""What a chunk of one channel should take with all planes: a chunk costs some 30 bytes by itself."""
+"""Least size of a chunk of one channel with all planes: a chunk costs some 30 bytes by itself."""
 
 
 def stream_for(

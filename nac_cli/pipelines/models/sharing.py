@@ -16,7 +16,7 @@ import torch
 from nac_cli.models.codec import Codec, Encoded
 
 MOST_ITEMS = 64
-"""Of a batch. Beyond that a GPU gets no faster, and memory counts."""
+"""Most items of a batch. Beyond that a GPU gets no faster, and memory counts."""
 
 
 class SharedEncoder:

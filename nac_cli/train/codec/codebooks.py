@@ -1,4 +1,4 @@
-"""What a family's codebooks need in training beside gradients: a start from data, and a life for every code."""
+"""Codebooks in training, by family: initialisation from data and the revival of dead codes, beside the gradients."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ class Codebooks(ABC):
     ) -> None: ...
 
     def restart(self) -> None:
-        """The entries have come from elsewhere."""
+        """Forget what was gathered of the former entries: others have been loaded. Most kinds gather nothing."""
+        return
 
     def state(self) -> nn.Module:
-        """What a checkpoint needs beside the model and the usage."""
+        """The state that a checkpoint holds beside the model and the usage."""
         return nn.Module()
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
-if TYPE_CHECKING:
-    from nac_cli.train.codec.config import TrainConfig
+from nac_cli.train.codec.config import TrainConfig
 
 
 def draw(config: TrainConfig, count: int, planes: int) -> torch.Tensor:

@@ -13,8 +13,6 @@ import numpy as np
 
 from nac_cli.train import optimizers
 from nac_cli.train.codec.data import Excerpts, batches
-from nac_cli.train.codec.trainer import CHECKPOINT as CHECKPOINT
-from nac_cli.train.codec.trainer import LIGHT as LIGHT
 from nac_cli.train.codec.trainer import Trainer
 
 LOG = "log.jsonl"

@@ -1,4 +1,4 @@
-"""What the decoder is asked for: to come near the recording, and not to repeat itself where it cannot know."""
+"""The decoder's objective: the weighted reconstruction losses, or the energy score of two decodes."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ FINISH = dict(
     energy_weight=1.0,
     log_stft_weight=30.0,
 )
-"""What the finishing presets share: the encoder and the codes stay, the decoder learns to draw what it cannot know."""
+"""Values of the finishing presets: encoder and codes stay, the decoder learns to draw what it cannot know."""
 
 SPECTRAL = {
     "nac-44k": TrainConfig(about="the default model, reconstruction, sized for a CPU"),
@@ -89,7 +89,7 @@ PUBLISHED = dict(
     waveform_weight=0.0,
     mel_scales_per_step=7,
 )
-"""What the published families share, until one says otherwise: one optimizer, the quantizer from the first step on,
+"""Values of the published families unless a preset differs: one optimizer, the quantizer from the first step on,
 natural levels, float32."""
 
 TINY = dict(
@@ -107,7 +107,7 @@ TINY = dict(
     augmentation=Augmentation(),
     level=Level("unit", -30.0, -14.0),
 )
-"""What their small versions change: a schedule of minutes, and codebooks from data, once there is something to see."""
+"""Values of their small versions: a schedule of minutes, and codebooks initialised from data after some steps."""
 
 TINY_FACTORISED = TINY | {"mel_scales_per_step": 3, "adam_rate": 5e-4, "commitment_weight": 10.0}
 """For codebooks learned by gradient, which in so few steps follow no encoder: the encoder has to stay with them."""

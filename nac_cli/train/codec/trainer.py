@@ -20,15 +20,16 @@ from nac_cli.train.codec.adversary import Adversary
 from nac_cli.train.codec.averages import WeightAverages
 from nac_cli.train.codec.balancer import Balancer
 from nac_cli.train.codec.codebooks import FixedCodebooks
+from nac_cli.train.codec.config import TrainConfig
 from nac_cli.train.codec.families import family_of, restored
 from nac_cli.train.codec.objective import energy_score, reconstruction
 from nac_cli.train.processes import Processes
-from nac_cli.train.records import TrainConfig, from_json, to_json
+from nac_cli.train.records import from_json, to_json
 from nac_cli.train.stopwatch import Stopwatch
 
 CHECKPOINT = "checkpoint.pt"
 LIGHT = ("config", "step", "before", "averaged", "discriminators")
-"""What of a checkpoint a new run can start from; the rest is for going on."""
+"""The entries of a checkpoint that a new run can start from; the others are needed only to resume."""
 
 
 class Trainer:
@@ -183,7 +184,7 @@ class Trainer:
         return every[self.processes.rank * batch_size :][:batch_size].to(self.device)
 
     def _latents(self, wav: torch.Tensor, drawn: torch.Tensor | None) -> tuple[torch.Tensor, ResidualQuantized | None]:
-        """What the decoder gets: the encoder's z at first, later z_q of the depths `drawn`. No gradient where the
+        """The decoder's input: the encoder's z at first, later z_q of the depths `drawn`. No gradient where the
         encoder is not trained."""
         with self._autocast(), torch.set_grad_enabled(self.config.train_encoder):
             if drawn is None:

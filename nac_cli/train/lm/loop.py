@@ -66,8 +66,8 @@ class LmTrainer:
     def resume(
         cls, tokens: Tokens, folder: Path, device: str, steps: int | None = None, compiled: bool = False
     ) -> LmTrainer:
-        """Go on from the folder's checkpoint with the config saved in it; `steps` may move the end. Raises ModelError if
-        there is none, or if it is of a network for other codes."""
+        """Go on from the folder's checkpoint with the config saved in it; `steps` may move the end. Raises ModelError
+        if there is none, or if it is of a network for other codes."""
         state = checkpoint.load(folder / CHECKPOINT)
         config = override(from_json(state["config"], LmTrainConfig), steps=steps)
         trainer = cls(config, tokens, folder, device, compiled)
