@@ -22,6 +22,7 @@ from nac_cli.audio.sndfile import SndfileDecoder
 from nac_cli.audio.source import Source, open_source
 from nac_cli.audio.source import reason as reason_of
 from nac_cli.audio.tags.sound_files import Tags, read_open_tags
+from nac_cli.audio.tags.vorbis import flac_speakers
 from nac_cli.audio.view import read_at, size_of, view
 from nac_cli.errors import AudioError
 from nac_cli.speakers import fitting_mask
@@ -178,6 +179,7 @@ def _opened(origin: Source, warn: Warn) -> tuple[Decoder, BinaryIO]:
     if len(chain) > 1:
         return ChainDecoder(chain, lambda part: _decoder(part, name, warn), name, warn), file
     place = find_sound(file)
+    mask = flac_speakers(file) if place is None else place.mask
     if place is not None:
         file = mended(file, place, stop, name, warn)
         if place.frame == 4 and packed_bitstream(_words_at(file, place.start)):
@@ -189,8 +191,8 @@ def _opened(origin: Source, warn: Warn) -> tuple[Decoder, BinaryIO]:
     elif stop < size_of(file) and (is_mpeg(file) or read_at(file, 0, 4) == b"fLaC"):
         file = view(file, 0, stop)
     decoder = _decoder(file, name, warn)
-    if place is not None and place.mask is not None:
-        decoder.speakers = place.mask
+    if mask is not None:
+        decoder.speakers = mask
     return decoder, file
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import BinaryIO
 
 from mutagen import flac
 
 from nac_cli.audio.tags.values import clean_key
+from nac_cli.audio.view import read_at
 from nac_cli.values import Picture, Tags
 
 Comments = list[tuple[str, str]]
@@ -39,15 +41,15 @@ def from_vorbis(comments: Comments, blocks: list[flac.Picture]) -> tuple[Tags, s
     return Tags(tuple(items), tuple(pictures)), left
 
 
-def speakers_of(comments: Comments) -> int | None:
-    """The mask of speakers that comments tell, None if they tell none."""
-    for name, value in comments:
-        if name.upper() == SPEAKERS_KEY:
-            try:
-                return int(value, 0)
-            except ValueError:
-                return None
-    return None
+def flac_speakers(file: BinaryIO) -> int | None:
+    """The mask of speakers that the comments of a FLAC file tell, None if they tell none that can be read."""
+    if read_at(file, 0, 4) != b"fLaC":
+        return None
+    file.seek(0)
+    try:
+        return int(flac.FLAC(fileobj=file)[SPEAKERS_KEY][0], 0)
+    except Exception:  # mutagen meets damage with any of them; the tags' reader tells of it
+        return None
 
 
 def with_speakers(tags: Tags, speakers: int) -> Tags:
