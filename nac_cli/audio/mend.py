@@ -42,29 +42,31 @@ def mended(file: BinaryIO, place: SoundPlace, stop: int, name: str, warn: Warn) 
         end = _without_chunks(file, place, stop)
         return view(file, 0, end, place.patches(end - place.start))
     stated = place.start + place.size
-    if stated + place.size % 2 >= stop or _is_no_sound(file, place, stop, name, warn):
-        return file
+    if stated + place.size % 2 >= stop:
+        return view(file, 0, stop) if stated <= stop < size_of(file) else file
+    if (end := _end_of_chunks(file, place, stop, name, warn)) is not None:
+        return view(file, 0, end)
     end = _without_chunks(file, place, stop)
     warn(f"{name} holds sound behind the end that its header gives; it is read to its true end")
     return view(file, 0, end, place.patches(end - place.start))
 
 
-def _is_no_sound(file: BinaryIO, place: SoundPlace, stop: int, name: str, warn: Warn) -> bool:
-    """Whether the bytes between the stated end and `stop` are anything but sound."""
+def _end_of_chunks(file: BinaryIO, place: SoundPlace, stop: int, name: str, warn: Warn) -> int | None:
+    """Where the file ends if what is between the stated end and `stop` is anything but sound, else None."""
     begin = place.chunk.end(place.start, place.size) if place.chunk else place.start + place.size
     if place.chunk and begin < place.outer and place.chunk.lead_to(file, begin, min(place.outer, size_of(file))):
         begin = place.outer
     if place.chunk and place.chunk.lead_to(file, begin, stop):
-        return True
+        return stop
     places = {begin, begin - place.size % 2, begin + 1}  # a byte of padding may come first, or lack
     if any(_names_something(file, at, place, stop) for at in places):
-        return True
+        return stop
     if _says_nothing(file, begin, stop):
-        return True
+        return begin
     if _is_irregular(file, place, begin, stop):
         warn(f"{name}: {stop - begin} bytes behind the end that its header gives are no sound; they are left out")
-        return True
-    return False
+        return begin
+    return None
 
 
 def _names_something(file: BinaryIO, at: int, place: SoundPlace, stop: int) -> bool:

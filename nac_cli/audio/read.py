@@ -159,7 +159,7 @@ class AudioReader:
         """Tell if the sound is not as long as the file says."""
         if done == 0 and self.seconds:
             raise AudioError(f"{self.name} is damaged: no sound could be decoded from it")
-        if done == 0 and (there := size_of(self._file)) > MOST_EMPTY_BYTES:
+        if done == 0 and (there := size_of(self._origin.file)) > MOST_EMPTY_BYTES:
             self._warn(f"{self.name} claims no sound, and none was found in its {there} bytes")
         stated = self.seconds if self.num_samples is None else self.num_samples / self.sample_rate
         if stated is None:

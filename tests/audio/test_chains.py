@@ -45,7 +45,12 @@ def test_the_same_file_twice(kind):
 
 
 def test_links_of_other_rates_and_channels_become_like_the_first():
-    parts = [ogg("VORBIS", 48_000), ogg("VORBIS", 44_100, 44_100), ogg("OPUS", 24_000, 24_000), ogg("VORBIS", 48_000, 48_000, 1)]
+    parts = [
+        ogg("VORBIS", 48_000),
+        ogg("VORBIS", 44_100, 44_100),
+        ogg("OPUS", 24_000, 24_000),
+        ogg("VORBIS", 48_000, 48_000, 1),
+    ]
     got, rate, told = read(b"".join(parts))
     assert (rate, got.shape) == (48_000, (2, 4 * 48_000))
     for second in range(4):

@@ -86,7 +86,14 @@ def _ogg_checksum(page: bytes) -> bytes:
     return value.to_bytes(4, "little")
 
 
-MASKS = {"FL FR LFE": 0xB, "FL FR FC BC": 0x107, "FL FR FC LFE": 0xF, "FL FR FC LFE SL SR": 0x60F, "BL BR": 0x30, "LFE": 8}
+MASKS = {
+    "FL FR LFE": 0xB,
+    "FL FR FC BC": 0x107,
+    "FL FR FC LFE": 0xF,
+    "FL FR FC LFE SL SR": 0x60F,
+    "BL BR": 0x30,
+    "LFE": 8,
+}
 
 
 @pytest.mark.parametrize("names", MASKS)
@@ -115,7 +122,13 @@ def test_usual_speakers_leave_files_as_they_were():
 
 @pytest.mark.parametrize(
     "format, codec, layout",
-    [("ac3", "ac3", "5.1(side)"), ("ac3", "ac3", "2.1"), ("ipod", "aac", "4.0"), ("flac", "flac", "3.1"), ("caf", "pcm_s16be", "3.1")],
+    [
+        ("ac3", "ac3", "5.1(side)"),
+        ("ac3", "ac3", "2.1"),
+        ("ipod", "aac", "4.0"),
+        ("flac", "flac", "3.1"),
+        ("caf", "pcm_s16be", "3.1"),
+    ],
 )
 def test_speakers_of_other_formats(format, codec, layout):
     names = " ".join(channel.name for channel in av.AudioLayout(layout).channels)

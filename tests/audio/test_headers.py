@@ -118,7 +118,10 @@ def test_chunks_behind_sound_of_a_length_left_open_are_no_sound(sound, pcm):
 
 
 BEHIND_DATA = {
-    "a chunk without a name": b"\0n\0i" + bytes(4) + chunk(b"LIST", b"INFOINAM\x06\0\0\0Demo\0\0") + chunk(b"id3 ", NOISE),
+    "a chunk without a name": b"\0n\0i"
+    + bytes(4)
+    + chunk(b"LIST", b"INFOINAM\x06\0\0\0Demo\0\0")
+    + chunk(b"id3 ", NOISE),
     "a chunk of an unknown name": chunk(b"\x01\x02\x03\x04", NOISE),
     "a named chunk": chunk(b"_PMX", b"<xmp/>"),
     "padding": chunk(b"FLLR", bytes(5000)),

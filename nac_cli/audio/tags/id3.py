@@ -6,7 +6,7 @@ import re
 
 from mutagen import id3
 
-from nac_cli.audio.tags.values import clean_key, counted, grouped
+from nac_cli.audio.tags.values import clean_key, counted, decoded, grouped
 from nac_cli.values import Picture, Tags
 
 TEXT_KEYS = {
@@ -30,6 +30,8 @@ OF_THE_FILE = frozenset(
 
 def from_id3(frames: id3.ID3Tags) -> tuple[Tags, set[str]]:
     """Tags, and the names of frames that have no place among them (private data, counters)."""
+    if getattr(frames, "version", (2,)) < (2,):
+        _read_as_utf8(frames)
     items: list[tuple[str, str]] = []
     pictures: list[Picture] = []
     left: set[str] = set()
@@ -43,6 +45,13 @@ def from_id3(frames: id3.ID3Tags) -> tuple[Tags, set[str]]:
             if not found and not isinstance(frame, id3.TextFrame):
                 left.add(frame.FrameID)
     return Tags(tuple(items), tuple(pictures)), left
+
+
+def _read_as_utf8(frames: id3.ID3Tags) -> None:
+    """Text of ID3v1 tags, which mutagen takes for Latin-1, becomes what it is as UTF-8, if it is that."""
+    for frame in frames.values():
+        if isinstance(frame, id3.TextFrame) and all(isinstance(text, str) for text in frame.text):
+            frame.text = [decoded(text.encode("latin-1", "replace")) or text for text in frame.text]
 
 
 def _items(frame: id3.Frame) -> list[tuple[str, str]]:

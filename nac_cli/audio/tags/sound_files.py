@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,6 @@ from nac_cli.audio.envelope import inner
 from nac_cli.audio.source import Source, open_source
 from nac_cli.audio.tags.id3 import from_id3, into_id3
 from nac_cli.audio.tags.others import INFO_KEYS, from_ape, from_asf, from_ffmpeg, from_mp4
-from nac_cli.audio.tags.values import decoded
 from nac_cli.audio.tags.vorbis import from_vorbis, into_vorbis, picture_comments, to_block
 from nac_cli.audio.view import read_at, view
 from nac_cli.errors import AudioError
@@ -85,8 +85,8 @@ def _short(text: str) -> str:
 
 def _own_tags(file: BinaryIO, _: Tags) -> tuple[Tags, set[str]]:
     """Tags in the place that the format has for them, and the names of what is left out."""
-    magic = read_at(file, 0, 4)
-    if magic == b"RF64":  # mutagen takes it for a broken WAV file
+    magic, form = struct.unpack("4s4x4s", read_at(file, 0, 12).ljust(12))
+    if magic == b"RF64" or (magic == b"RIFF" and form != b"WAVE"):  # mutagen takes them for broken WAV files
         return Tags(), set()
     file.seek(0)
     sound = flac.FLAC(fileobj=file) if magic == b"fLaC" else mutagen.File(fileobj=file)
@@ -100,8 +100,10 @@ def _own_tags(file: BinaryIO, _: Tags) -> tuple[Tags, set[str]]:
 
 
 def _more_items(file: BinaryIO, tags: Tags) -> tuple[Tags, set[str]]:
-    """What RIFF INFO and the like add to an ID3 chunk; all that FFmpeg knows where there is nothing yet."""
-    wider = read_at(file, 0, 4) in (b"RIFF", b"FORM")
+    """What RIFF INFO and the like add to an ID3 chunk, and text that is no UTF-8 to MP4's tags; all that FFmpeg knows
+    where there is nothing yet."""
+    head = read_at(file, 0, 8)
+    wider = head[:4] in (b"RIFF", b"FORM") or head[4:] == b"ftyp"
     if tags.items and not wider:
         return Tags(), set()
     try:
@@ -117,15 +119,7 @@ def _id3_around(file: BinaryIO, _: Tags) -> tuple[Tags, set[str]]:
         frames = id3.ID3(fileobj=file)
     except id3.ID3NoHeaderError:
         return Tags(), set()
-    return from_id3(frames if frames.version >= (2,) else _in_utf8(frames))
-
-
-def _in_utf8(frames: id3.ID3) -> id3.ID3:
-    """The frames of an ID3v1 tag, which mutagen takes for Latin-1, as UTF-8 where they are that."""
-    for frame in frames.values():
-        if isinstance(frame, id3.TextFrame) and all(isinstance(text, str) for text in frame.text):
-            frame.text = [decoded(text.encode("latin-1", "replace")) or text for text in frame.text]
-    return frames
+    return from_id3(frames)
 
 
 def _ape_around(file: BinaryIO, _: Tags) -> tuple[Tags, set[str]]:

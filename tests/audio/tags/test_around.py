@@ -71,7 +71,11 @@ def test_an_id3_tag_in_front_is_read_and_costs_no_sample(files, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_ape_tag_behind_or_in_front_is_read_and_costs_no_sample(files, kind):
-    for file in (files[kind] + ape_tag(), ape_tag() + files[kind], files[kind] + ape_tag() + id3v1("ascii", "One", "Two")):
+    for file in (
+        files[kind] + ape_tag(),
+        ape_tag() + files[kind],
+        files[kind] + ape_tag() + id3v1("ascii", "One", "Two"),
+    ):
         assert np.array_equal(read(file), read(files[kind]))
         assert read_tags(io.BytesIO(file), warn=pytest.fail).values("ALBUM") == ("Früh",)
     both = id3_tag() + files[kind] + ape_tag()
@@ -121,7 +125,14 @@ def wav_info(title: bytes) -> bytes:
     return wav[:4] + struct.pack("<I", len(wav) + len(info) - 8) + wav[8:] + info
 
 
-MAKERS = [avi, mp4_file, wav_info, lambda title: sound_file(tones(5000), RATE, "MP3", "MPEG_LAYER_III") + id3v1("latin-1", title.decode("latin-1"), "")]
+MAKERS = [
+    avi,
+    mp4_file,
+    wav_info,
+    lambda title: (
+        sound_file(tones(5000), RATE, "MP3", "MPEG_LAYER_III") + id3v1("latin-1", title.decode("latin-1"), "")
+    ),
+]
 
 
 @pytest.mark.parametrize("make", MAKERS, ids=["AVI", "MP4", "RIFF INFO", "ID3v1"])
