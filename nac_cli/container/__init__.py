@@ -15,7 +15,7 @@ from nac_cli.container.writer import ContainerWriter
 from nac_cli.values import Picture, Tags
 
 __all__ = [
-    "MODES", "TAG_PADDING", "ByteCounts", "ChunkRecord", "ContainerEditor", "ContainerReader",
-    "ContainerWriter", "Damage", "DamagedChunk", "DetailRecord", "Extent", "Index", "LostDetail", "PcmDigest",
-    "Picture", "Tags", "chunk_frames", "fitting_tags", "is_valid_key", "overhead_bytes", "pack_tags", "stream_bytes",
+    "MODES", "TAG_PADDING", "ByteCounts", "ChunkRecord", "ContainerEditor", "ContainerReader", "ContainerWriter",
+    "Damage", "DamagedChunk", "DetailRecord", "Extent", "Index", "LostDetail", "PcmDigest", "Picture", "Tags",
+    "chunk_frames", "fitting_tags", "is_valid_key", "overhead_bytes", "pack_tags", "stream_bytes",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How the streams of a model divide time.
+"""The division of time in the streams of a model.
 
 Chunks of about ten seconds, gain nodes every 1.1 and depth steps every 0.37 seconds, in whole frames; longer chunks
 where ten seconds are so few bytes that what comes with a chunk would count.
@@ -33,8 +33,8 @@ def stream_for(
     source_bits: int = 0,
     speakers: int | None = None,
 ) -> StreamInfo:
-    """How `model` codes sound of this form; left and right channels that are neighbours are rotated pairs. Raises
-    UsageError as `framing_for`."""
+    """The header of a stream in which `model` codes sound of this form; left and right channels that are neighbours are
+    rotated pairs. Raises UsageError as `framing_for`."""
     framing = framing_for(model.chunked(), channels)
     groups = groups_of(speakers, channels)
     return StreamInfo(model.spec, sample_rate, channels, groups, num_samples, source_bits, framing, speakers=speakers)
