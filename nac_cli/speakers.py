@@ -13,7 +13,7 @@ NAMES = (
 )  # fmt: skip
 """Speaker of each bit: front left, front right, front centre, low frequencies, back left and so on; T: at the top."""
 USUAL = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63F}
-"""Mask by number of channels where nothing is said (RFC 9639, 9.1.3): mono, stereo, L R C, quadro, 5.0, 5.1, 6.1, 7.1."""
+"""Mask where nothing is said, by number of channels (RFC 9639, 9.1.3): mono, stereo, L R C, quadro, 5.0 to 7.1."""
 PAIRS = {("FL", "FR"), ("BL", "BR"), ("FLC", "FRC"), ("SL", "SR"), ("TFL", "TFR"), ("TBL", "TBR")}
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from nac_cli.audio import EXTENSIONS, Resampler, create_audio
 from nac_cli.container import ContainerReader, DamagedChunk, Index, chunk_frames
 from nac_cli.errors import CorruptStream, LimitExceeded, UsageError
-from nac_cli.files import atomic_path, check_output
+from nac_cli.files import atomic_path, check_target
 from nac_cli.models import zoo
 from nac_cli.models.codec import Codec
 from nac_cli.models.weights import WeightFile
@@ -119,8 +119,8 @@ def decompress(
     (2, 48000)
     """
     started = time.monotonic()
-    if isinstance(target, (str, os.PathLike)):
-        check_output(Path(target), force)
+    if target is not None:
+        check_target(target, force)
     with open_stream(source) as file:
         reader = ContainerReader(file, strict=strict or target is None)
         info = reader.info
@@ -294,7 +294,7 @@ class Decompressor:
 
 
 def _check_duration(info: StreamInfo, max_seconds: float) -> None:
-    if info.duration is not None and info.duration > max_seconds:
+    if info.duration is not None and not info.duration <= max_seconds:
         raise LimitExceeded(f"the stream claims {info.duration:.0f} s of sound, the limit is {max_seconds:.0f} s")
 
 

@@ -93,7 +93,8 @@ def test_a_closed_file_is_an_error_of_the_library(tiny):
 @pytest.mark.parametrize(
     "options",
     [
-        {"bitrate": 0}, {"bitrate": -6000}, {"bitrate": math.nan}, {"bitrate": math.inf}, {"bitrate": "6k"}, {"bitrate": True},
+        {"bitrate": 0}, {"bitrate": -6000}, {"bitrate": math.nan}, {"bitrate": math.inf}, {"bitrate": "6k"},
+        {"bitrate": True},
         {"planes": 0}, {"planes": -1}, {"planes": 999}, {"planes": 1.5}, {"planes": "2"}, {"planes": True},
         {"entropy": "zip"}, {"device": "toaster"}, {"threads": 0}, {"threads": -3}, {"threads": 1.5},
     ],
@@ -121,7 +122,8 @@ def test_an_infinite_end_is_the_end(stream):
 @pytest.mark.parametrize(
     "options",
     [
-        {"start": math.nan}, {"end": math.nan}, {"start": math.inf}, {"start": -math.inf}, {"end": -math.inf}, {"start": -1},
+        {"start": math.nan}, {"end": math.nan}, {"start": math.inf}, {"start": -math.inf}, {"end": -math.inf},
+        {"start": -1},
         {"end": -1}, {"start": "1"}, {"end": "0:01"}, {"start": 1e300}, {"start": 0.6, "end": 0.5}, {"start": True},
         {"max_seconds": 0.1}, {"max_seconds": math.nan}, {"device": "toaster"}, {"threads": 0},
     ],
@@ -132,7 +134,9 @@ def test_ranges_that_make_no_sense_are_errors_of_the_library(stream, options):
         nac_cli.decompress(io.BytesIO(stream), **({"device": "cpu"} | options))
 
 
-@pytest.mark.parametrize("options", [{"format": "mp3"}, {"bits": 20}, {"bits": "16"}, {"format": "flac", "bits": 32}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"format": "mp3"}, {"bits": 20}, {"bits": "16"}, {"format": "flac", "bits": 32}], ids=str
+)
 def test_outputs_that_nac_does_not_write_are_errors_of_the_library(stream, tmp_path, options):
     with pytest.raises(NacError):
         nac_cli.decompress(io.BytesIO(stream), tmp_path / "a", device="cpu", **options)
@@ -147,7 +151,9 @@ def test_what_is_no_target_is_an_error_of_the_library(tiny, stream, target):
         nac_cli.decompress(io.BytesIO(stream), target, device="cpu")
 
 
-@pytest.mark.parametrize("source", [None, 7, b"\x89NAC", io.StringIO("x"), object()], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "source", [None, 7, b"\x89NAC", io.StringIO("x"), object()], ids=lambda value: type(value).__name__
+)
 def test_what_is_no_stream_is_an_error_of_the_library(source):
     for action in (nac_cli.decompress, nac_cli.info, nac_cli.verify):
         with pytest.raises(NacError):

@@ -21,7 +21,8 @@ def wave(mask: int | None, channels: int) -> Waveform:
 @pytest.mark.parametrize(
     "mask, channels, groups",
     [
-        (0xB, 3, (2, 1)), (0xF, 4, (2, 1, 1)), (0x107, 4, (2, 1, 1)), (0x60F, 6, (2, 1, 1, 2)), (0x33 | 0x600, 6, (2, 2, 2)),
+        (0xB, 3, (2, 1)), (0xF, 4, (2, 1, 1)), (0x107, 4, (2, 1, 1)), (0x60F, 6, (2, 1, 1, 2)),
+        (0x33 | 0x600, 6, (2, 2, 2)),
         (0x5, 2, (1, 1)), (0x30, 2, (2,)), (0, 4, (2, 2)), (0x8, 1, (1,)), (0xC3, 4, (2, 2)),
     ],
 )  # fmt: skip
@@ -53,5 +54,5 @@ def test_usual_speakers_leave_streams_as_they_were(tiny, channels):
 
 def test_a_bitrate_counts_the_speakers_too(tiny):
     sound = Waveform(noise(3, 44_100 * 3).samples, 44_100, 0xB)
-    report = nac_cli.compress(sound, file := io.BytesIO(), model=tiny, bitrate=12_000, device="cpu")
-    assert len(file.getvalue()) * 8 / 3 <= 12_000 and report.bitrate > 0.95 * 12_000
+    report = nac_cli.compress(sound, file := io.BytesIO(), model=tiny, bitrate=5000, device="cpu")
+    assert len(file.getvalue()) * 8 / 3 <= 5000 and report.bitrate > 0.95 * 5000

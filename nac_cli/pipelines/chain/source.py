@@ -105,4 +105,6 @@ class Meter:
 
 def _cut(samples: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, samples.shape[1], BLOCK_SAMPLES):
-        yield samples[:, start : start + BLOCK_SAMPLES].astype(np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, of which the reader tells
+            block = samples[:, start : start + BLOCK_SAMPLES].astype(np.float32)
+        yield block
