@@ -95,7 +95,8 @@ def into_id3(tags: Tags, frames: id3.ID3Tags) -> None:
     for key, values in groups.items():
         frames.add(_frame(key, [value.replace("\0", "") for value in values]))
     for place, picture in enumerate(tags.pictures):
-        frame = id3.APIC(id3.Encoding.UTF8, picture.mime, picture.type, picture.description, picture.data)
+        kind, text = picture.type if picture.type < 256 else 0, picture.description.replace("\0", "")
+        frame = id3.APIC(id3.Encoding.UTF8, picture.mime, kind, text, picture.data)
         frame.salt = " " * place  # frames of one description would replace each other
         frames.add(frame)
 

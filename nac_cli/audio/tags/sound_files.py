@@ -19,7 +19,7 @@ from nac_cli.audio.source import Source, open_source
 from nac_cli.audio.tags.id3 import from_id3, into_id3
 from nac_cli.audio.tags.others import INFO_KEYS, from_ape, from_asf, from_ffmpeg, from_mp4
 from nac_cli.audio.tags.vorbis import from_vorbis, into_vorbis, picture_comments, to_block
-from nac_cli.audio.view import read_at, view
+from nac_cli.audio.view import read_at, size_of, view
 from nac_cli.errors import AudioError
 from nac_cli.values import Picture, Tags
 
@@ -27,6 +27,9 @@ CONVERTERS = {id3.ID3Tags: from_id3, mp4.MP4Tags: from_mp4, asf.ASFTags: from_as
 OF_THE_ENCODING = {"ENCODER", "ENCODER_OPTIONS", "ENCODERSETTINGS", "ENCODINGSETTINGS"}
 """Keys that tell how the source file was made, which is not true of another file."""
 MOST_SHOWN = 60
+MOST_RIFF_BYTES = 2**32 - 1
+ID3_ROOM = 1 << 16
+"""Bytes for the head of an ID3 chunk and its padding."""
 Reader = Callable[[BinaryIO, Tags], tuple[Tags, set[str]]]
 """Tags, and the names of what is left out, of a file of which some tags are known."""
 __all__ = ["Picture", "Tags", "read_tags", "write_tags"]
@@ -153,6 +156,10 @@ def _write(file: BinaryIO, name: str, tags: Tags, warn: Warn) -> None:
         warn(f"{name}: a WAV file beyond 4 GiB cannot carry tags; they are left out")
         return
     if magic == b"RIFF":
+        if size_of(file) + _most_bytes(tags) > MOST_RIFF_BYTES:
+            warn(f"{name}: a WAV file of nearly 4 GiB has no room for its tags; they are left out")
+            return
+        file.seek(0)
         sound = wave.WAVE(fileobj=file)
         if sound.tags is None:
             sound.add_tags()
@@ -172,6 +179,13 @@ def _write(file: BinaryIO, name: str, tags: Tags, warn: Warn) -> None:
         raise AudioError(f"{name} is neither WAV nor FLAC nor Ogg Vorbis: nac cannot write tags into it")
     file.seek(0)
     sound.save(fileobj=file)
+
+
+def _most_bytes(tags: Tags) -> int:
+    """More bytes than the ID3 chunk of these tags has."""
+    texts = sum(len(key) + 4 * len(value) + 64 for key, value in tags.items)
+    pictures = sum(len(p.data) + len(p.mime) + 4 * len(p.description) + 64 for p in tags.pictures)
+    return texts + pictures + ID3_ROOM
 
 
 @contextmanager
