@@ -131,7 +131,8 @@ def _wav(file: BinaryIO, magic: bytes) -> SoundPlace | None:
     if wide and long:
         riff = wide[1] if riff == UNKNOWN_32 else riff
         size = wide[2] if size == UNKNOWN_32 else size
-    size = None if size >= 2**63 or (not wide and _left_open(size) and start + size > size_of(file)) else size
+    is_open = size >= 2**63 or (not wide and _left_open(size) and start + size > size_of(file))
+    stated = None if is_open else size
 
     def patches(wanted: int) -> dict[int, bytes]:
         end = start + wanted + wanted % 2 - 8
@@ -142,7 +143,7 @@ def _wav(file: BinaryIO, magic: bytes) -> SoundPlace | None:
         unknown = struct.pack("<I", UNKNOWN_32)
         return {0: b"RF64", 4: unknown, start - 4: unknown, wide[0]: numbers}  # libsndfile knows no BW64
 
-    return SoundPlace(start, size, 8 + riff, frame, width, order == "<", mask, patches, chunk)
+    return SoundPlace(start, stated, 8 + riff, frame, width, order == "<", mask, patches, chunk)
 
 
 def _left_open(size: int) -> bool:
@@ -177,14 +178,14 @@ def _w64(file: BinaryIO) -> SoundPlace | None:
         end = start + wanted
         return {16: struct.pack("<Q", end), start - 8: struct.pack("<Q", wanted + WAVE64.header.size)}
 
-    size = None if size >= 2**62 else max(0, size)
-    return SoundPlace(start, size, outer, *form[:2], True, form[2], patches, WAVE64)
+    stated = None if size >= 2**62 else max(0, size)
+    return SoundPlace(start, stated, outer, *form[:2], True, form[2], patches, WAVE64)
 
 
 def _aiff(file: BinaryIO, form: bytes) -> SoundPlace | None:
     outer = 8 + struct.unpack(">I", read_at(file, 4, 4))[0]
     common = None
-    for name, start, size in RIFX.all(file, 12):
+    for name, start, size in RIFX.all(file, 12):  # noqa: B007
         if name == b"COMM":
             common = start
         elif name == b"SSND":
@@ -206,13 +207,13 @@ def _aiff(file: BinaryIO, form: bytes) -> SoundPlace | None:
         sizes = {4: whole, start - 4: wanted + 8 + offset, common + 2: samples}
         return {place: struct.pack(">I", min(value, UNKNOWN_32)) for place, value in sizes.items()}
 
-    size = None if size == UNKNOWN_32 else max(0, size - 8 - offset)
-    return SoundPlace(begin, size, outer, frame, width, kind == b"sowt", None, patches, RIFX)
+    stated = None if size == UNKNOWN_32 else max(0, size - 8 - offset)
+    return SoundPlace(begin, stated, outer, frame, width, kind == b"sowt", None, patches, RIFX)
 
 
 def _caf(file: BinaryIO) -> SoundPlace | None:
     frame, width, little = 0, 0, False
-    for name, start, size in CAF.all(file, 8):
+    for name, start, size in CAF.all(file, 8):  # noqa: B007
         if name == b"desc":
             kind, flags, frame, _, channels = struct.unpack(">8x4s4I", read_at(file, start, 28))
             plain = kind in (b"lpcm", b"ulaw", b"alaw") and channels
@@ -225,8 +226,8 @@ def _caf(file: BinaryIO) -> SoundPlace | None:
     def patches(wanted: int) -> dict[int, bytes]:
         return {start - 8: struct.pack(">q", wanted + 4)}
 
-    size = None if size < 0 else max(0, size - 4)  # in front of the sound stands the number of an edit
-    return SoundPlace(start + 4, size, 0, frame, width, little, None, patches, CAF)
+    stated = None if size < 0 else max(0, size - 4)  # in front of the sound stands the number of an edit
+    return SoundPlace(start + 4, stated, 0, frame, width, little, None, patches, CAF)
 
 
 def _au(file: BinaryIO, order: str) -> SoundPlace | None:
@@ -236,5 +237,5 @@ def _au(file: BinaryIO, order: str) -> SoundPlace | None:
     def patches(wanted: int) -> dict[int, bytes]:
         return {8: struct.pack(f"{order}I", min(wanted, UNKNOWN_32))}
 
-    size = None if size == UNKNOWN_32 else size
-    return SoundPlace(start, size, 0, width * channels, width, order == "<", None, patches, None)
+    stated = None if size == UNKNOWN_32 else size
+    return SoundPlace(start, stated, 0, width * channels, width, order == "<", None, patches, None)

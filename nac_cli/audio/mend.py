@@ -25,10 +25,10 @@ FEW_BYTES = 64
 PIECE_BYTES = 1 << 20
 TAIL_BYTES = 1 << 24
 """How far from the end chunks are looked for behind sound of a length left open."""
-KNOWN_CHUNKS = tuple(
-    name.encode().ljust(4)
-    for name in "LIST id3 ID3 bext iXML axml _PMX fact cue smpl inst JUNK PAD FLLR DISP cart afsp levl chna".split()
-)
+KNOWN_CHUNKS = (
+    b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"axml", b"_PMX", b"fact", b"cue ", b"smpl", b"inst", b"JUNK", b"PAD ",
+    b"FLLR", b"DISP", b"cart", b"afsp", b"levl", b"chna",
+)  # fmt: skip
 LEAST_SAMPLES = 512
 """Fewer samples do not tell whether they are regular."""
 IRREGULAR = 0.12
@@ -44,21 +44,21 @@ def mended(file: BinaryIO, place: SoundPlace, stop: int, name: str, warn: Warn) 
     stated = place.start + place.size
     if stated + place.size % 2 >= stop:
         return view(file, 0, stop) if stated <= stop < size_of(file) else file
-    if (end := _end_of_chunks(file, place, stop, name, warn)) is not None:
-        return view(file, 0, end)
+    if (chunks_end := _end_of_chunks(file, place, place.size, stop, name, warn)) is not None:
+        return view(file, 0, chunks_end)
     end = _without_chunks(file, place, stop)
     warn(f"{name} holds sound behind the end that its header gives; it is read to its true end")
     return view(file, 0, end, place.patches(end - place.start))
 
 
-def _end_of_chunks(file: BinaryIO, place: SoundPlace, stop: int, name: str, warn: Warn) -> int | None:
+def _end_of_chunks(file: BinaryIO, place: SoundPlace, size: int, stop: int, name: str, warn: Warn) -> int | None:
     """Where the file ends if what is between the stated end and `stop` is anything but sound, else None."""
-    begin = place.chunk.end(place.start, place.size) if place.chunk else place.start + place.size
+    begin = place.chunk.end(place.start, size) if place.chunk else place.start + size
     if place.chunk and begin < place.outer and place.chunk.lead_to(file, begin, min(place.outer, size_of(file))):
         begin = place.outer
     if place.chunk and place.chunk.lead_to(file, begin, stop):
         return stop
-    places = {begin, begin - place.size % 2, begin + 1}  # a byte of padding may come first, or lack
+    places = {begin, begin - size % 2, begin + 1}  # a byte of padding may come first, or lack
     if any(_names_something(file, at, place, stop) for at in places):
         return stop
     if _says_nothing(file, begin, stop):
@@ -74,8 +74,8 @@ def _names_something(file: BinaryIO, at: int, place: SoundPlace, stop: int) -> b
     name = read_at(file, at, 4)
     if name[:3] in (b"ID3", b"TAG") or name == b"APET" or name in KNOWN_CHUNKS:
         return True
-    found = place.chunk and place.chunk.at(file, at)
-    return bool(found) and all(32 <= byte < 127 for byte in name) and 0 <= found[2] <= stop - found[1] + 1
+    found = place.chunk.at(file, at) if place.chunk else None
+    return found is not None and all(32 <= byte < 127 for byte in name) and 0 <= found[2] <= stop - found[1] + 1
 
 
 def _says_nothing(file: BinaryIO, begin: int, stop: int) -> bool:

@@ -29,6 +29,15 @@ def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
     return file.read(size)
 
 
+def _read_into(file: BinaryIO, data: memoryview) -> int:
+    """How many bytes of `data` a file filled; somebody's own file objects may know nothing but `read`."""
+    if readinto := getattr(file, "readinto", None):
+        return readinto(data) or 0
+    piece = file.read(len(data)) or b""
+    data[: len(piece)] = piece
+    return len(piece)
+
+
 class _View(io.RawIOBase):
     def __init__(self, file: BinaryIO, start: int, stop: int | None, patches: Mapping[int, bytes]):
         self._file, self._start = file, start
@@ -55,11 +64,11 @@ class _View(io.RawIOBase):
     def readinto(self, buffer) -> int:
         wanted = min(len(buffer), max(0, self._size - self._at))
         self._file.seek(self._start + self._at)
-        data = bytearray(self._file.read(wanted))
+        data = memoryview(buffer)[:wanted]
+        data = data[: _read_into(self._file, data)]
         for offset, patch in self._patches.items():
             first, last = max(offset, self._at), min(offset + len(patch), self._at + len(data))
             if first < last:
                 data[first - self._at : last - self._at] = patch[first - offset : last - offset]
-        buffer[: len(data)] = data
         self._at += len(data)
         return len(data)

@@ -71,7 +71,9 @@ def read_tags(payload: bytes) -> list[str]:
     return [cursor.raw(cursor.varint()).decode("utf-8") for _ in range(cursor.varint())]
 
 
-SPEAKERS = "FL FR FC LFE BL BR FLC FRC BC SL SR TC TFL TFC TFR TBL TBC TBR".split()
+SPEAKERS = [
+    "FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR",
+]  # fmt: skip
 USUAL = [0x4, 0x3, 0x7, 0x33, 0x37, 0x3F, 0x70F, 0x63F]
 
 

@@ -70,7 +70,7 @@ def _guarded(read: Reader, file: BinaryIO, tags: Tags, name: str, warn: Warn) ->
     try:
         return read(file, tags)
     except Exception as error:  # mutagen meets damage with any of them, and tags are not the sound
-        warn(f"{name}: its tags cannot be read ({_short(str(error)) or type(error).__name__}); they are left out")
+        warn(f"{name}: some tags cannot be read ({_short(str(error)) or type(error).__name__}); they are left out")
         return Tags(), set()
 
 
