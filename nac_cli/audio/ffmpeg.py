@@ -41,7 +41,7 @@ def open_container(file: GuardedSource) -> av.container.InputContainer:
     FAULTS, and what reading the file raised."""
     file.seek(0)
     try:
-        return av.open(file, metadata_encoding="latin-1", options=dict(OPTIONS))
+        return av.open(file, "r", metadata_encoding="latin-1", options=dict(OPTIONS))
     finally:
         file.check()
 

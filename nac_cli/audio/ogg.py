@@ -71,8 +71,10 @@ class ChainDecoder:
             del self._parts[0]
         self._first = first
         self.sample_rate, self.channels = self._first.sample_rate, self._first.channels
-        self.num_samples = self.seconds = None
-        self.source_bits, self.speakers, self.md5 = self._first.source_bits, self._first.speakers, None
+        self.num_samples: int | None = None
+        self.seconds: float | None = None
+        self.source_bits, self.speakers = self._first.source_bits, self._first.speakers
+        self.md5: bytes | None = None
         self.format_name = f"{self._first.format_name}, {len(parts)} links"
         warn(f"{name} is a chain of {len(parts)} Ogg streams: all are read; the tags are those of the first")
 

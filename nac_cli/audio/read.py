@@ -93,7 +93,8 @@ class AudioReader:
         if size < 1:
             raise ValueError(f"a block needs at least one sample, not {size}")
         done, looked = 0, self.source_bits < 16
-        digest = SampleDigest(self.source_bits) if self._decoder.md5 and self.source_bits <= EXACT_BITS else None
+        md5 = self._decoder.md5
+        digest = SampleDigest(self.source_bits) if md5 and self.source_bits <= EXACT_BITS else None
         try:
             for block in _regrouped(self._pieces(), size):
                 if not looked:
@@ -105,7 +106,7 @@ class AudioReader:
         except OSError as error:
             raise _unreadable(self._origin, error) from error
         self._compare(done)
-        if digest and self.num_samples in (None, done) and digest.hex() != self._decoder.md5.hex():
+        if digest and md5 and self.num_samples in (None, done) and digest.hex() != md5.hex():
             self._warn(f"{self.name} is damaged: its sound is not that of which its header has the MD5")
 
     def tags(self) -> Tags:
@@ -159,8 +160,8 @@ class AudioReader:
         """Tell if the sound is not as long as the file says."""
         if done == 0 and self.seconds:
             raise AudioError(f"{self.name} is damaged: no sound could be decoded from it")
-        if done == 0 and (there := size_of(self._origin.file)) > MOST_EMPTY_BYTES:
-            self._warn(f"{self.name} claims no sound, and none was found in its {there} bytes")
+        if done == 0 and (whole := size_of(self._origin.file)) > MOST_EMPTY_BYTES:
+            self._warn(f"{self.name} claims no sound, and none was found in its {whole} bytes")
         stated = self.seconds if self.num_samples is None else self.num_samples / self.sample_rate
         if stated is None:
             return
@@ -183,11 +184,11 @@ def _opened(origin: Source, warn: Warn) -> tuple[Decoder, BinaryIO]:
     if place is not None:
         file = mended(file, place, stop, name, warn)
         if place.frame == 4 and packed_bitstream(_words_at(file, place.start)):
-            decoder = _by_ffmpeg(file, name, warn, "")
-            if not decoder.codec_name.startswith("pcm"):
-                warn(f"{name} has {decoder.codec_name.upper()} packed into its samples (S/PDIF), which is decoded")
-                return decoder, file
-            decoder.close()
+            unpacked = _by_ffmpeg(file, name, warn, "")
+            if not unpacked.codec_name.startswith("pcm"):
+                warn(f"{name} has {unpacked.codec_name.upper()} packed into its samples (S/PDIF), which is decoded")
+                return unpacked, file
+            unpacked.close()
     elif stop < size_of(file) and (is_mpeg(file) or read_at(file, 0, 4) == b"fLaC"):
         file = view(file, 0, stop)
     decoder = _decoder(file, name, warn)

@@ -123,7 +123,7 @@ class SndfileDecoder:
         self.num_samples = frames if 0 <= frames < UNKNOWN_FRAMES else None
         self.container = self._sound.format
         self.source_bits = SOURCE_BITS.get(self._sound.subtype, 0)
-        self.speakers = None
+        self.speakers: int | None = None
         self.md5 = stated_md5(head[8:]) if flac else None
         xiph = self.container == "OGG" and self._sound.subtype in ("VORBIS", "OPUS") and mapped
         self._order = from_xiph(self.channels) if xiph else None

@@ -64,7 +64,7 @@ def create_audio(
         raise
     if format == "flac" and speakers is not None:
         tags = with_speakers(tags or Tags(), speakers)
-    if format == "ogg" and not alike(speakers, channels):
+    if format == "ogg" and speakers is not None and not alike(speakers, channels):
         wanted, taken = said_of(speakers, channels), said_of(usual(channels), channels)
         warn(f"Ogg Vorbis cannot say that its channels are for {wanted}: players take them for {taken}")
     if tags and format == "wav" and opened.pipe:

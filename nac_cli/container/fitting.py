@@ -25,7 +25,8 @@ def fitting_tags(tags: Tags, warn: Warn) -> Tags:
 
 
 def _fitting_items(items: Iterable[tuple[str, str]], warn: Warn) -> tuple[tuple[str, str], ...]:
-    kept, changed, left = [], [], []
+    kept: list[tuple[str, str]] = []
+    changed, left = [], []
     room = limits.MAX_TAG_BYTES - len(pack_varint(limits.MAX_TAGS))
     for key, value in items:
         good = _fitting_key(key), _without_surrogates(value)
@@ -72,7 +73,8 @@ def _shown(key: str) -> str:
 
 
 def _fitting_pictures(pictures: Iterable[Picture], warn: Warn) -> tuple[Picture, ...]:
-    kept, left = [], []
+    kept: list[Picture] = []
+    left = []
     room = limits.MAX_PICTURE_BYTES
     for picture in pictures:
         good = _fitting_picture(picture)
@@ -94,12 +96,10 @@ def _fitting_pictures(pictures: Iterable[Picture], warn: Warn) -> tuple[Picture,
 
 
 def _fitting_picture(picture: Picture) -> Picture:
-    numbers = {name: getattr(picture, name) for name in ("type", "width", "height", "depth", "colours")}
     mime = "".join(char for char in picture.mime if " " <= char <= "~")
-    text = _without_surrogates(picture.description)
-    return replace(
-        picture,
-        mime=mime,
-        description=text,
-        **{name: number if 0 <= number < 2**32 else 0 for name, number in numbers.items()},
+    kind, width, height, depth, colours = (
+        number if 0 <= number < 2**32 else 0
+        for number in (picture.type, picture.width, picture.height, picture.depth, picture.colours)
     )
+    text = _without_surrogates(picture.description)
+    return Picture(kind, mime, text, width, height, depth, colours, picture.data)

@@ -53,7 +53,7 @@ def unpack_header(payload: bytes, where: str) -> StreamInfo:
 
 def pack_speakers(info: StreamInfo) -> bytes:
     """The `chan` payload: the mask of speakers. Raises `UsageError` for one that cannot be that of the channels."""
-    payload = pack_varint(info.speakers)
+    payload = pack_varint(info.speakers or 0)
     try:
         unpack_speakers(payload, "chan", info.channels)
     except (CorruptStream, LimitExceeded) as error:

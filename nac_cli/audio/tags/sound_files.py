@@ -57,7 +57,7 @@ def read_open_tags(file: BinaryIO, name: str, warn: Warn) -> Tags:
     """
     start, stop = inner(file)
     sound = view(file, start, stop) if start else file
-    tags, left = Tags(), set()
+    tags, left = Tags(), set[str]()
     for read, place in ((_own_tags, sound), (_id3_around, file), (_ape_around, file), (_more_items, sound)):
         more, unread = _guarded(read, place, tags, name, warn)
         tags, left = _together(tags, more), left | unread
