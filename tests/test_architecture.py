@@ -19,6 +19,7 @@ RANKS = {
     "errors": 0,
     "failures": 0,
     "files": 0,
+    "speakers": 0,
     "values": 0,
     "regrid": 0,
     "varint": 0,

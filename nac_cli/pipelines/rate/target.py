@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+from numbers import Integral, Real
 
 from nac_cli.errors import UsageError
 from nac_cli.values import CodecSpec, StreamInfo
@@ -22,7 +24,7 @@ class Target:
       where a sound is short; where that is None, DEFAULT_BITRATE, or all planes of models published at one rate.
     - `detail`: whether a part of the bitrate may go to detail, which only an encoder that has the sound can make.
 
-    Raises UsageError for a bitrate together with planes.
+    Raises UsageError for a bitrate together with planes, and for what is no such number.
     """
 
     bitrate: int | None = None
@@ -34,6 +36,10 @@ class Target:
     def __post_init__(self) -> None:
         if self.bitrate is not None and self.planes is not None:
             raise UsageError("give a bitrate or a number of planes, not both")
+        if self.planes is not None and (isinstance(self.planes, bool) or not isinstance(self.planes, Integral)):
+            raise UsageError(f"planes are a whole number, not {self.planes!r}")
+        if self.bitrate is not None and not (isinstance(self.bitrate, Real) and 0 < self.bitrate < inf):
+            raise UsageError(f"a bitrate is a number of bit/s above 0, not {self.bitrate!r}")
 
     def bitrate_for(self, info: StreamInfo, all_planes: bool) -> int | None:
         """bit/s of the whole stream; None where depths are asked for. `all_planes`: that is the model's default."""
