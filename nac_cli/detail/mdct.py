@@ -37,9 +37,9 @@ def inverse(coefficients: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def slope(length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vorbis's power-complementary window over `length` samples around a boundary: what is kept of a sample (falling from
-    almost 1 far from the boundary to sqrt(1/2) at it), and what goes to its mirror image, `[length / 2]` each, counted
-    from the boundary outwards."""
+    """Vorbis's power-complementary window over `length` samples around a boundary: what is kept of a sample (falling
+    from almost 1 far from the boundary to sqrt(1/2) at it), and what goes to its mirror image, `[length / 2]` each,
+    counted from the boundary outwards."""
     places = (np.arange(length // 2) + 0.5) / length
     angles = np.pi / 2 * np.sin(np.pi / 2 * (0.5 + places)) ** 2
     return np.sin(angles), np.cos(angles)
