@@ -38,8 +38,8 @@ class DetailLayer:
     - `sizes` int64 `[B]`: length of each block, adding up to T; no block lies across a superframe's boundary.
     - `predictions` int64 `[N]`: sevenths of the base that are taken off before quantising, by band (0..7).
     - `levels` int32 `[T]`: quantised coefficients, block after block, each from low to high (-32782..32782).
-    - `gains` int64 `[B, N]`: 3 dB steps by which lines without a level are louder than the base's (-4..4); 0 in a band
-      that has none.
+    - `gains` int64 `[superframes, N]`: 3 dB steps by which lines without a level are louder than the base's (-4..4); 0
+      where a band has none in the whole superframe.
     """
 
     step: int
@@ -79,13 +79,18 @@ def cut_off(layer: DetailLayer, bands: int, superframe: int) -> DetailLayer:
     return replace(layer, levels=np.where(kept, layer.levels, 0).astype(np.int32), gains=gains)
 
 
+def owners(sizes: np.ndarray, superframe: int) -> np.ndarray:
+    """int64 `[B]`: the superframe that each block lies in."""
+    return (np.cumsum(sizes) - 1) // superframe
+
+
 def empty_lines(levels: np.ndarray, sizes: np.ndarray, superframe: int) -> np.ndarray:
-    """int64 `[B, N]`: 0 where every line of a band has a level, 2 where none has, 1 between."""
+    """int64 `[superframes, N]`: 0 where every line of a band has a level, 2 where none has, 1 between."""
     edges = band_edges(superframe)
     present = np.concatenate(([0], np.cumsum(levels != 0)))
     starts = np.cumsum(sizes) - sizes
-    scales = sizes // (superframe >> HALVINGS)
-    ends = starts[:, None] + scales[:, None] * edges
-    counts = np.diff(present[ends], axis=1)
-    widths = np.diff(ends, axis=1)
+    ends = starts[:, None] + (sizes // (superframe >> HALVINGS))[:, None] * edges
+    counts = np.zeros((len(levels) // superframe, len(edges) - 1), np.int64)
+    np.add.at(counts, owners(sizes, superframe), np.diff(present[ends], axis=1))
+    widths = np.diff(edges) << HALVINGS
     return np.where(counts == 0, 2, np.where(counts < widths, 1, 0))

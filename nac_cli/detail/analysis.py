@@ -18,7 +18,7 @@ from nac_cli.detail_layer import PREDICTIONS, DetailLayer, empty_lines, superfra
 
 LEVEL_TRADE = 0.115
 """Squared steps that a bit of levels is worth."""
-GAIN_TRADE = 0.25
+GAIN_TRADE = 0.5
 """Squared gain steps that a bit of gains is worth."""
 
 
@@ -63,17 +63,17 @@ class Analysis:
         return levels, float(bits)
 
     def gains(self, levels: np.ndarray, step: int, trade: float = GAIN_TRADE) -> np.ndarray:
-        """Gains int64 `[B, N]` that go with these levels."""
+        """Gains int64 `[superframes, N]` that go with these levels."""
         from nac_cli.detail.gains import SILENCE, choose_gains
 
         coded = levels != 0
         steps = self.unit_steps * step_size(step)
         energy = self.sound**2
-        uncoded = self.blocks.sums(np.where(coded, 0.0, energy))
-        filled = self.blocks.sums(np.where(coded, 0.0, fill(self.base, self.predicted, steps) ** 2))
+        uncoded = self.blocks.superframe_sums(np.where(coded, 0.0, energy))
+        filled = self.blocks.superframe_sums(np.where(coded, 0.0, fill(self.base, self.predicted, steps) ** 2))
         wanted = 10 / GAIN_DECIBELS * np.log10((uncoded + SILENCE) / (filled + SILENCE))
         empty = empty_lines(levels, self.blocks.sizes, self.superframe)
-        weights = np.where(empty > 0, (uncoded + SILENCE) / (self.blocks.sums(energy) + SILENCE), 0.0)
+        weights = np.where(empty > 0, (uncoded + SILENCE) / (self.blocks.superframe_sums(energy) + SILENCE), 0.0)
         gains = np.zeros(wanted.shape, np.int64)
         choose_gains(wanted, weights, self.costs.gains, trade, gains)
         return gains

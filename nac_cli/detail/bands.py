@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nac_cli.detail_layer import HALVINGS, band_edges
+from nac_cli.detail_layer import HALVINGS, band_edges, owners
 
 
 class Blocks:
@@ -14,6 +14,7 @@ class Blocks:
 
     def __init__(self, sizes: np.ndarray, superframe: int) -> None:
         self.sizes, self.superframe = np.asarray(sizes), superframe
+        self.owners = owners(self.sizes, superframe)
         self._places = []
         starts = np.cumsum(self.sizes) - self.sizes
         for size in np.unique(self.sizes):
@@ -28,6 +29,13 @@ class Blocks:
             starts = edges[:-1] * (size // (self.superframe >> HALVINGS))
             sums[chosen] = np.add.reduceat(lines[places], starts, axis=1)
         return sums
+
+    def superframe_sums(self, lines: np.ndarray) -> np.ndarray:
+        """`[T]` -> `[superframes, N]`: the sum over each band of all blocks of a superframe."""
+        sums = self.sums(lines)
+        totals = np.zeros((len(lines) // self.superframe, sums.shape[1]))
+        np.add.at(totals, self.owners, sums)
+        return totals
 
     def widths(self) -> np.ndarray:
         """int64 `[B, N]`: lines of each band."""

@@ -38,8 +38,8 @@ def inverse(coefficients: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
 @lru_cache(maxsize=32)
 def slope(length: int) -> tuple[np.ndarray, np.ndarray]:
     """Vorbis's power-complementary window over `length` samples around a boundary: what is kept of a sample (falling
-    from almost 1 far from the boundary to sqrt(1/2) at it), and what goes to its mirror image, `[length / 2]` each, counted
-    from the boundary outwards."""
+    from almost 1 far from the boundary to sqrt(1/2) at it), and what goes to its mirror image, `[length / 2]` each,
+    counted from the boundary outwards."""
     places = (np.arange(length // 2) + 0.5) / length
     angles = np.pi / 2 * np.sin(np.pi / 2 * (0.5 + places)) ** 2
     return np.sin(angles), np.cos(angles)
@@ -63,7 +63,7 @@ def _turn(samples: np.ndarray, sizes: Sequence[int], direction: int) -> None:
 
 
 def _transform(samples: np.ndarray, sizes: Sequence[int], last) -> np.ndarray:
-    """A DCT-IV, its own inverse, of every block, all blocks of one size together; of the last one `last`."""
+    """A DCT-IV, its own inverse, of every block, blocks of one size together; of the last one `last`."""
     sizes = np.asarray(sizes)
     ends = np.cumsum(sizes)
     result = np.empty_like(samples)

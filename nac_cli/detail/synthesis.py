@@ -28,7 +28,9 @@ def add_detail(base: np.ndarray, layer: DetailLayer, sample_rate: int) -> np.nda
     coefficients = mdct.forward(padded(base, sample_rate), layer.sizes)
     predicted = coefficients * prediction(layer.predictions, blocks)
     steps = np.exp(log_steps(coefficients, blocks, SHAPES[layer.shape], sample_rate)) * step_size(layer.step)
-    filled = fill(coefficients, predicted, steps) * blocks.steps(10 ** (GAIN_DECIBELS / 20 * layer.gains))
+    filled = fill(coefficients, predicted, steps) * blocks.steps(
+        10 ** (GAIN_DECIBELS / 20 * layer.gains[blocks.owners])
+    )
     magnitude = np.abs(layer.levels) - INWARDS
     coded = predicted + np.sign(layer.levels) * magnitude * steps
     return mdct.inverse(np.where(layer.levels != 0, coded, filled), layer.sizes)[: len(base)].astype(np.float32)

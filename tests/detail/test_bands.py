@@ -54,11 +54,17 @@ def test_slopes_meet_the_values_in_the_middle_of_bands():
     np.testing.assert_allclose(lines[middles], values, atol=0.1)
 
 
-def test_lines_without_level_are_counted_by_band():
-    levels = np.zeros(SIZES.sum(), np.int32)
-    levels[2048] = 5  # the only line of the lowest band of the second block
-    levels[2048 + 512] = 1  # one of two in the lowest band of the fourth
-    empty = empty_lines(levels, SIZES, SUPERFRAME)
-    assert empty[1, 0] == 0
-    assert empty[3, 0] == 1
-    assert (empty == 2).sum() == empty.size - 2
+def test_lines_without_level_are_counted_by_superframe_and_band():
+    sizes = np.array([2048, 256, 256, 512, 1024, 2048])
+    levels = np.zeros(sizes.sum(), np.int32)
+    levels[:8] = 1  # all of the lowest band of a long block
+    levels[2048] = 5  # one line of it in the first of four shorter ones
+    empty = empty_lines(levels, sizes, SUPERFRAME)
+    assert empty[:, 0].tolist() == [0, 1, 2]
+    assert np.all(empty[:, 1:] == 2)
+
+
+def test_sums_of_superframes():
+    blocks = Blocks(SIZES, SUPERFRAME)
+    lines = np.random.default_rng(1).standard_normal(SIZES.sum())
+    np.testing.assert_allclose(blocks.superframe_sums(lines).sum(axis=1), lines.reshape(-1, SUPERFRAME).sum(axis=1))

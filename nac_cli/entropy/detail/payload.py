@@ -10,7 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nac_cli.detail_layer import HALVINGS, DetailLayer, band_edges, empty_lines, padded_length, superframe_length
+from nac_cli.detail_layer import (
+    HALVINGS,
+    DetailLayer,
+    band_edges,
+    empty_lines,
+    owners,
+    padded_length,
+    superframe_length,
+)
 from nac_cli.entropy.detail.tables import Tables, load_tables
 from nac_cli.errors import CorruptStream
 
@@ -118,11 +126,11 @@ def _code(
         task, state, data, values, sizes, superframe, tables.level_entries.copy(), tables.level_weights.copy(), *common
     )
     _mark(marks, bits)
-    gains = np.zeros((len(sizes), bands), np.int64) if decoding else layer.gains
-    halvings = np.log2(superframe // sizes).astype(np.int64)
+    gains = np.zeros((count, bands), np.int64) if decoding else layer.gains
+    shapes = np.minimum(np.bincount(owners(sizes, superframe), minlength=count) // 2, 3)
     empty = empty_lines(values, sizes, superframe)
     band_gains.code_gains(
-        task, state, data, gains, empty, halvings, tables.gain_entries.copy(), tables.gain_weights.copy(), *common
+        task, state, data, gains, empty, shapes, tables.gain_entries.copy(), tables.gain_weights.copy(), *common
     )
     _mark(marks, bits)
     return DetailLayer(int(step), int(shape), sizes, predictions, values, gains) if decoding else layer

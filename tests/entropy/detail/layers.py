@@ -18,7 +18,8 @@ def random_layer(samples: int, rate: int, seed: int, density: float = 0.05, larg
     if density and length:
         levels[random.integers(length)] = random.choice([-32782, 32782, 16, -16, 15])
     levels = levels.astype(np.int32)
-    gains = random.integers(-4, 5, (len(sizes), bands)) * (random.random((len(sizes), bands)) < 0.3)
+    shape = length // superframe, bands
+    gains = random.integers(-4, 5, shape) * (random.random(shape) < 0.3)
     gains[empty_lines(levels, sizes, superframe) == 0] = 0
     return DetailLayer(
         int(random.integers(256)), int(random.integers(8)), sizes, random.integers(0, 8, bands), levels, gains
