@@ -26,15 +26,15 @@ def test_the_file_keeps_to_the_bitrate(tiny, channels, sample_rate, bitrate):
     assert 0.95 * bitrate <= 8 * len(data) / sound.duration <= bitrate
 
 
-@pytest.mark.parametrize("bitrate", [100, 500, 3000, 16_000])
-def test_a_bitrate_out_of_range_names_the_range(tiny, bitrate):
+@pytest.mark.parametrize(("bitrate", "detail"), [(100, True), (500, True), (3000, False), (16_000, False)])
+def test_a_bitrate_out_of_range_names_the_range(tiny, bitrate, detail):
     sound = music(1, 21, 44_100)
     with pytest.raises(UsageError, match=r"takes (\d+) to (\d+) bit/s") as caught:
-        compressed(sound, tiny, planes=None, bitrate=bitrate)
+        compressed(sound, tiny, planes=None, bitrate=bitrate, detail=detail)
     low, high = map(int, caught.value.args[0].split("takes ")[1].split(" bit/s")[0].split(" to "))
     assert bitrate < low or bitrate > high
     for possible in (low, high):
-        data = compressed(sound, tiny, planes=None, bitrate=possible)
+        data = compressed(sound, tiny, planes=None, bitrate=possible, detail=detail)
         assert 0.95 * possible <= 8 * len(data) / sound.duration <= possible
 
 
