@@ -1,0 +1,124 @@
+"""The integer operations of the language model (format_spec.md, B.4) on rows: scale, norm, activate, share.
+
+Rows of states are int64, of activations int16, of sums int32. Bounds are those of section B.8.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from nac_cli.kernels.parts import BIAS, MULTIPLIER, OUTPUTS, SHIFT, WEIGHT
+
+INT8 = 127
+RESIDUAL = (1 << 24) - 1
+TABLE_TOTAL = 1 << 16
+UPWARD = 1 + 2.0**-50
+"""Outweighs the roundings of a quotient whose floor counts: see `entropy.lm.arithmetic.Shares`."""
+
+helper = njit(error_model="numpy")
+
+
+@helper
+def scaled(sum_, bias, multiplier, half, shift):
+    """scale of a sum and its bias, both int32."""
+    return (np.int64(np.int32(sum_ + bias)) * np.int64(multiplier) + half) >> shift
+
+
+@helper
+def clipped(value, bound):
+    return min(max(value, -bound), bound)
+
+
+@helper
+def root_of(square):
+    """floor(sqrt(square)) of an int64 below 2^62: integer steps correct the float's root."""
+    root = np.int64(math.sqrt(np.float64(square)))
+    while root * root > square:
+        root -= 1
+    while (root + 1) * (root + 1) <= square:
+        root += 1
+    return root
+
+
+@helper
+def normalise(wide, part, states, count, result):
+    """norm: activations of the first `count` rows of `states` `[n, D]`."""
+    width, gain, shift = states.shape[1], part[MULTIPLIER], part[SHIFT]
+    half = np.int64(1) << (shift - 1)
+    for row in range(count):
+        square = np.int64(0)
+        for place in range(width):
+            square += states[row, place] * states[row, place]
+        reciprocal = (np.int64(1) << 46) // max(root_of(square), 1)
+        for place in range(width):
+            normal = (states[row, place] * reciprocal + (1 << 15)) >> 16
+            result[row, place] = clipped((normal * np.int64(wide[gain + place]) + half) >> shift, INT8)
+
+
+@helper
+def saturate(wide, part, sums, count, result):
+    """Activations of a matrix's sums, which end at 127 either way."""
+    shift, bias, multiplier = part[SHIFT], part[BIAS], part[MULTIPLIER]
+    half = np.int64(1) << (shift - 1)
+    for row in range(count):
+        for place in range(part[OUTPUTS]):
+            value = scaled(sums[row, place], wide[bias + place], wide[multiplier + place], half, shift)
+            result[row, place] = clipped(value, INT8)
+
+
+@helper
+def activate(weights, wide, part, table, sums, count, result):
+    """Activations of a matrix's sums by a table of 1024 entries."""
+    shift, bias, multiplier, first = part[SHIFT], part[BIAS], part[MULTIPLIER], table[WEIGHT]
+    half = np.int64(1) << (shift - 1)
+    for row in range(count):
+        for place in range(part[OUTPUTS]):
+            value = scaled(sums[row, place], wide[bias + place], wide[multiplier + place], half, shift)
+            result[row, place] = weights[first + min(max(value + 512, 0), 1023)]
+
+
+@helper
+def add_update(wide, part, sums, count, states):
+    """states = cap(states + cap(matrix)), for the first `count` rows."""
+    shift, bias, multiplier = part[SHIFT], part[BIAS], part[MULTIPLIER]
+    half = np.int64(1) << (shift - 1)
+    for row in range(count):
+        for place in range(part[OUTPUTS]):
+            value = scaled(sums[row, place], wide[bias + place], wide[multiplier + place], half, shift)
+            states[row, place] = clipped(states[row, place] + clipped(value, RESIDUAL), RESIDUAL)
+
+
+@helper
+def share(wide, exponential, scores, count, total, parts):
+    """parts[i] = share(scores, total)[i], int32, and the place of the first of the largest scores."""
+    top, best = scores[0], 0
+    for place in range(1, count):
+        if scores[place] > top:
+            top, best = scores[place], place
+    sum_ = np.int64(0)
+    for place in range(count):
+        entry = wide[exponential + min(top - scores[place], 1023)]
+        parts[place] = entry
+        sum_ += entry
+    factor = total * UPWARD / sum_
+    for place in range(count):
+        parts[place] = np.int32(np.float64(parts[place]) * factor)
+    return best
+
+
+@helper
+def make_table(wide, exponential, part, sums, scores, table):
+    """Frequencies of the logits that `sums` `[N]` stand for, int32 in `table`; `scores` int64 is a buffer."""
+    shift, bias, multiplier, size = part[SHIFT], part[BIAS], part[MULTIPLIER], part[OUTPUTS]
+    half = np.int64(1) << (shift - 1)
+    for place in range(size):
+        scores[place] = scaled(sums[place], wide[bias + place], wide[multiplier + place], half, shift)
+    best = share(wide, exponential, scores, size, TABLE_TOTAL - size, table)
+    left = TABLE_TOTAL - size
+    for place in range(size):
+        left -= table[place]
+        table[place] += 1
+    table[best] += left

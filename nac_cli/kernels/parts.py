@@ -1,0 +1,17 @@
+"""How kernels find the parameters of a language model: parts in flat arrays, and numbers that say where.
+
+`weights` int16: all matrices and tables of small integers, one after the other. `wide` int32: all other parameters. Each
+part of a model (format_spec.md, B.3) is a row of `parts`, int64 `[parts, 7]`, whose columns are named here; `shape` holds
+the config's numbers in the order named here. Layer i has the LAYER_PARTS rows from i LAYER_PARTS on, plane k the
+PLANE_PARTS rows from shape[PLANES_FROM] + k PLANE_PARTS on.
+"""
+
+WEIGHT, ROWS, COLUMNS, BIAS, MULTIPLIER, SHIFT, OUTPUTS = range(7)
+"""Start in `weights`, its rows and columns (with padding); starts in `wide`; the shift; rows without padding."""
+(ATTENTION_NORM, QKV, SCORE, POSITION, CONTEXT, OUT, FEED_NORM, UP, ACTIVATION, DOWN) = range(10)
+LAYER_PARTS = 10
+(INPUT, INPUT_MATRIX, WITHIN, WITHIN_MATRIX, HEAD_NORM, HIDDEN, HEAD_ACTIVATION, LOGITS) = range(8)
+PLANE_PARTS = 8
+(PLANES, LAYERS, WIDTH, HEADS, WINDOW, TOTAL, RANK, PLANES_FROM, EXPONENTIAL, START, DEPTH, PLANE_ROWS, WIDEST_ACTIVATION,
+ WIDEST_SUM, LARGEST_TABLE) = range(15)  # fmt: skip
+"""EXPONENTIAL to PLANE_ROWS: starts in `wide`; the last three: what a kernel's buffers must hold."""

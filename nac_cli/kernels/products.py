@@ -1,0 +1,113 @@
+"""Products of integer matrices: int16 rows by int16 rows, sums in int32.
+
+Processors multiply pairs of 16-bit integers and add them up in one instruction (VPMADDWD, VPDPWSSD, SMLAL). Compilers
+find it in a loop over one sum, where loading takes longer than multiplying; with a tile of several sums they don't. So
+the tile is spelt out in LLVM's own terms, in vectors of any length, which every processor has in one way or another.
+"""
+
+from __future__ import annotations
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+LANES = 32 if llvm.get_host_cpu_features().get("avx512bw") else 16
+"""Entries of a row that are multiplied at once."""
+PADDED = 32
+"""Rows of operands are multiples of this, filled up with zeros."""
+TILE_ROWS, TILE_INPUTS = 4, 2
+"""Rows of the weights and of the inputs that a tile multiplies: each value that is loaded serves several times."""
+
+I32 = ir.IntType(32)
+WIDE, SUMS = ir.VectorType(I32, LANES), ir.VectorType(I32, LANES // 2)
+
+
+def _tile(inputs: int):
+    """A function (weights, at, inputs, at, stride, columns, sums, at, stride) that writes the sums of TILE_ROWS rows of
+    the weights, which begin at `at` and are `columns` long, with `inputs` rows of the inputs."""
+
+    @intrinsic
+    def tile(typing, weights, weights_at, rows, rows_at, rows_stride, columns, sums, sums_at, sums_stride):
+        place = types.intp
+        signature = types.void(weights, place, rows, place, place, place, sums, place, place)
+
+        def generate(context, builder, signature, arguments):
+            arrays = [make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+                      for kind, value in zip(signature.args, arguments)]  # fmt: skip
+            _emit(builder, inputs, *arrays)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return tile
+
+
+def _emit(builder, inputs, weights, weights_at, rows, rows_at, rows_stride, columns, sums, sums_at, sums_stride) -> None:
+    index = columns.type
+
+    def number(value: int):
+        return ir.Constant(index, value)
+
+    def starts(data, at, stride, count: int) -> list:
+        return [builder.gep(data, [builder.add(at, builder.mul(stride, number(each)))]) for each in range(count)]
+
+    def vector(start, position):
+        place = builder.bitcast(builder.gep(start, [position]), ir.VectorType(ir.IntType(16), LANES).as_pointer())
+        return builder.sext(builder.load(place, align=2), WIDE)
+
+    even, odd = (ir.Constant(SUMS, list(range(first, LANES, 2))) for first in (0, 1))
+    weight_starts = starts(weights, weights_at, columns, TILE_ROWS)
+    input_starts = starts(rows, rows_at, rows_stride, inputs)
+    before = builder.block
+    loop, after = builder.append_basic_block("tile"), builder.append_basic_block("tiled")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    position = builder.phi(index)
+    totals = [[builder.phi(SUMS) for _ in range(inputs)] for _ in range(TILE_ROWS)]
+    left = [vector(start, position) for start in weight_starts]
+    right = [vector(start, position) for start in input_starts]
+    following = builder.add(position, number(LANES))
+    position.add_incoming(number(0), before)
+    position.add_incoming(following, loop)
+    results = []
+    for weight, row in zip(left, totals):
+        for value, total in zip(right, row):
+            product = builder.mul(weight, value)
+            pairs = [builder.shuffle_vector(product, product, order) for order in (even, odd)]
+            result = builder.add(total, builder.add(*pairs))
+            total.add_incoming(ir.Constant(SUMS, [0] * (LANES // 2)), before)
+            total.add_incoming(result, loop)
+            results.append(result)
+    builder.cbranch(builder.icmp_signed("<", following, columns), loop, after)
+    builder.position_at_end(after)
+    form, name = ir.FunctionType(I32, [SUMS]), f"llvm.vector.reduce.add.v{LANES // 2}i32"
+    reduce = cgutils.get_or_insert_function(builder.module, form, name)
+    for number_of, result in enumerate(results):
+        row, each = divmod(number_of, inputs)
+        place = builder.add(builder.add(sums_at, number(row)), builder.mul(sums_stride, number(each)))
+        builder.store(builder.call(reduce, [result]), builder.gep(sums, [place]))
+
+
+_one, _several = _tile(1), _tile(TILE_INPUTS)
+
+
+@njit(error_model="numpy")
+def products(weights, start, rows, columns, inputs, count, sums):
+    """sums[i, r] = sum of weights[start + r columns + c] * inputs[i, c] over c, for i < `count` and r < `rows`.
+
+    `weights` int16 `[...]`, `inputs` int16 `[n, >= columns]`, `sums` int32 `[n, >= rows]`; `rows` a multiple of
+    TILE_ROWS, `columns` of PADDED. Whatever is summed up must fit int32.
+    """
+    stride, width = inputs.shape[1], sums.shape[1]
+    for row in range(0, rows, TILE_ROWS):
+        at = start + row * columns
+        each = 0
+        while each + TILE_INPUTS <= count:
+            _several(weights, at, inputs, each * stride, stride, columns, sums, each * width + row, width)
+            each += TILE_INPUTS
+        while each < count:
+            _one(weights, at, inputs, each * stride, stride, columns, sums, each * width + row, width)
+            each += 1
