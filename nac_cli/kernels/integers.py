@@ -8,17 +8,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from nac_cli.kernels.parts import BIAS, MULTIPLIER, OUTPUTS, SHIFT, WEIGHT
+from nac_cli.kernels.products import helper, outlined
 
 INT8 = 127
 RESIDUAL = (1 << 24) - 1
 TABLE_TOTAL = 1 << 16
 UPWARD = 1 + 2.0**-50
 """Outweighs the roundings of a quotient whose floor counts: see `entropy.lm.arithmetic.Shares`."""
-
-helper = njit(error_model="numpy")
 
 
 @helper
@@ -44,23 +42,25 @@ def root_of(square):
 
 
 @helper
-def normalise(wide, part, states, count, result):
-    """norm: activations of the first `count` rows of `states` `[n, D]`."""
+def normalise(wide, part, states, first, count, result):
+    """norm: activations of `count` rows of `states` `[n, D]` from row `first` on."""
+    outlined()
     width, gain, shift = states.shape[1], part[MULTIPLIER], part[SHIFT]
     half = np.int64(1) << (shift - 1)
     for row in range(count):
-        square = np.int64(0)
+        state, square = states[first + row], np.int64(0)
         for place in range(width):
-            square += states[row, place] * states[row, place]
+            square += state[place] * state[place]
         reciprocal = (np.int64(1) << 46) // max(root_of(square), 1)
         for place in range(width):
-            normal = (states[row, place] * reciprocal + (1 << 15)) >> 16
+            normal = (state[place] * reciprocal + (1 << 15)) >> 16
             result[row, place] = clipped((normal * np.int64(wide[gain + place]) + half) >> shift, INT8)
 
 
 @helper
 def saturate(wide, part, sums, count, result):
     """Activations of a matrix's sums, which end at 127 either way."""
+    outlined()
     shift, bias, multiplier = part[SHIFT], part[BIAS], part[MULTIPLIER]
     half = np.int64(1) << (shift - 1)
     for row in range(count):
@@ -71,54 +71,66 @@ def saturate(wide, part, sums, count, result):
 
 @helper
 def activate(weights, wide, part, table, sums, count, result):
-    """Activations of a matrix's sums by a table of 1024 entries."""
+    """Activations of a matrix's sums, which are changed, by a table of 1024 entries."""
+    outlined()
     shift, bias, multiplier, first = part[SHIFT], part[BIAS], part[MULTIPLIER], table[WEIGHT]
-    half = np.int64(1) << (shift - 1)
+    half, outputs = np.int64(1) << (shift - 1), part[OUTPUTS]
+    entries = weights[first : first + 1024]
     for row in range(count):
-        for place in range(part[OUTPUTS]):
+        for place in range(outputs):
             value = scaled(sums[row, place], wide[bias + place], wide[multiplier + place], half, shift)
-            result[row, place] = weights[first + min(max(value + 512, 0), 1023)]
+            sums[row, place] = min(max(value + 512, 0), 1023)
+        for place in range(outputs):
+            result[row, place] = entries[np.uint32(sums[row, place])]
 
 
 @helper
-def add_update(wide, part, sums, count, states):
-    """states = cap(states + cap(matrix)), for the first `count` rows."""
+def add_update(wide, part, sums, states, first, count):
+    """states = cap(states + cap(matrix)), for `count` rows from row `first` on."""
+    outlined()
     shift, bias, multiplier = part[SHIFT], part[BIAS], part[MULTIPLIER]
     half = np.int64(1) << (shift - 1)
     for row in range(count):
+        state = states[first + row]
         for place in range(part[OUTPUTS]):
             value = scaled(sums[row, place], wide[bias + place], wide[multiplier + place], half, shift)
-            states[row, place] = clipped(states[row, place] + clipped(value, RESIDUAL), RESIDUAL)
+            state[place] = clipped(state[place] + clipped(value, RESIDUAL), RESIDUAL)
 
 
 @helper
-def share(wide, exponential, scores, count, total, parts):
-    """parts[i] = share(scores, total)[i], int32, and the place of the first of the largest scores."""
-    top, best = scores[0], 0
+def share(exponential, scores, count, total, parts):
+    """parts[i] = share(scores, total)[i], int32, with the table `exponential`; the largest of the scores."""
+    outlined()
+    top = scores[0]
     for place in range(1, count):
-        if scores[place] > top:
-            top, best = scores[place], place
+        top = max(top, scores[place])
     sum_ = np.int64(0)
     for place in range(count):
-        entry = wide[exponential + min(top - scores[place], 1023)]
+        parts[place] = min(top - scores[place], 1023)
+    for place in range(count):
+        entry = exponential[np.uint32(parts[place])]
         parts[place] = entry
         sum_ += entry
     factor = total * UPWARD / sum_
     for place in range(count):
         parts[place] = np.int32(np.float64(parts[place]) * factor)
-    return best
+    return top
 
 
 @helper
-def make_table(wide, exponential, part, sums, scores, table):
-    """Frequencies of the logits that `sums` `[N]` stand for, int32 in `table`; `scores` int64 is a buffer."""
+def make_table(wide, exponential, part, sums, row, scores, table):
+    """Frequencies of the logits that row `row` of `sums` stands for, int32 in `table`; `scores` int64 is a buffer."""
+    outlined()
     shift, bias, multiplier, size = part[SHIFT], part[BIAS], part[MULTIPLIER], part[OUTPUTS]
     half = np.int64(1) << (shift - 1)
     for place in range(size):
-        scores[place] = scaled(sums[place], wide[bias + place], wide[multiplier + place], half, shift)
-    best = share(wide, exponential, scores, size, TABLE_TOTAL - size, table)
+        scores[place] = scaled(sums[row, place], wide[bias + place], wide[multiplier + place], half, shift)
+    top = share(exponential, scores, size, TABLE_TOTAL - size, table)
     left = TABLE_TOTAL - size
     for place in range(size):
         left -= table[place]
         table[place] += 1
+    best = 0
+    while scores[best] < top:
+        best += 1
     table[best] += left

@@ -6,10 +6,20 @@ import numpy as np
 from numba import njit
 
 from nac_cli.kernels import range_decoder
-from nac_cli.kernels.language_model import attend, begin, embed, finish_layer, logit_sums, project
 from nac_cli.kernels.integers import make_table
+from nac_cli.kernels.language_model import (
+    add_codes,
+    attend,
+    begin,
+    finish_layer,
+    keep,
+    key_columns,
+    logit_sums,
+    project,
+)
 from nac_cli.kernels.parts import (
     EXPONENTIAL,
+    HEADS,
     LARGEST_TABLE,
     LAYERS,
     LOGITS,
@@ -22,11 +32,12 @@ from nac_cli.kernels.parts import (
     WIDTH,
     WINDOW,
 )
+from nac_cli.kernels.products import PADDED, TILE_ROWS, helper
 
 BLOCK = 64
 """Frames of a chunk that are rows of a batch together: so many that weights stay near, so few that they themselves do."""
 
-MODEL = "int16[::1], int32[::1], int64[:, ::1], int64[::1]"
+MODEL = "int8[::1], int32[::1], int64[:, ::1], int64[::1]"
 """weights, wide, parts and shape: see `parts`."""
 
 
@@ -35,51 +46,74 @@ def kernel(signature):
     return njit(signature, error_model="numpy", nogil=True, cache=True)
 
 
+@helper
+def padded_slots(frames):
+    """Slots for so many frames."""
+    return (frames + PADDED - 1) // PADDED * PADDED
+
+
+@helper
+def keys_size(shape, slots):
+    """Entries of the keys of one layer and stream; a tile reads some rows behind them, which count for nothing."""
+    return (shape[HEADS] * slots + TILE_ROWS) * key_columns(shape)
+
+
+@helper
+def values_size(shape, slots):
+    """Entries of the values, likewise."""
+    return (shape[WIDTH] + TILE_ROWS) * slots
+
+
+@helper
+def buffers(shape, slots):
+    """query, halves, shares, context, sums, scores for `attend`, and a table."""
+    table = np.empty(shape[LARGEST_TABLE], np.int32)
+    scores = np.empty(max(slots, shape[LARGEST_TABLE]), np.int64)
+    halves, shares = np.zeros((2, slots), np.int16), np.empty(slots, np.int32)
+    key_sums, context = np.empty((1, slots + TILE_ROWS), np.int32), np.empty((2, shape[WIDTH] + TILE_ROWS), np.int32)
+    return np.empty((1, key_columns(shape)), np.int16), halves, shares, context, key_sums, scores, table
+
+
 @kernel(f"void({MODEL}, int32[:, ::1], int64[::1], int32[:, ::1], int32[:, ::1], int32[:, :, ::1])")
 def measure(weights, wide, parts, shape, codes, depths, starts, widths, tables):
     """Intervals of the `codes` `[K, F]` (below zero where none occurs) of a chunk with `depths` `[F]`, into `starts` and
     `widths` `[K, F]`. If `tables` `[K, F, N]` has room, all tables are left there."""
     planes, frames = codes.shape
     width, window = shape[WIDTH], shape[WINDOW]
+    slots = padded_slots(frames)
     states = np.empty((frames, width), np.int64)
     inputs = np.empty((BLOCK, shape[WIDEST_ACTIVATION]), np.int16)
     sums = np.empty((BLOCK, shape[WIDEST_SUM]), np.int32)
     queries = np.empty((frames, width), np.int16)
-    keys, values = np.empty((width, frames), np.int8), np.empty((width, frames), np.int8)
+    keys, values = np.zeros(keys_size(shape, slots), np.int8), np.zeros(values_size(shape, slots), np.int8)
     projected = np.empty((BLOCK, 3 * width), np.int16)
-    raw, shares = np.empty(frames, np.int32), np.empty(frames, np.int32)
-    scores = np.empty(max(frames, shape[LARGEST_TABLE]), np.int64)
-    table = np.empty(shape[LARGEST_TABLE], np.int32)
-    for first in range(0, frames, BLOCK):
-        last = min(first + BLOCK, frames)
-        # of the chunk's first frame there is no frame before; it is done by itself
-        if first == 0:
-            begin(weights, wide, parts, shape, codes, depths, 1, True, inputs, sums, states)
-        at = max(first, 1)
-        begin(weights, wide, parts, shape, codes[:, at - 1 :], depths[at:], last - at, False, inputs, sums, states[at:])
+    query, halves, shares, context, key_sums, scores, table = buffers(shape, slots)
+    # of the chunk's first frame there is no frame before; it is done by itself
+    begin(weights, wide, parts, shape, codes, 0, depths, True, inputs, sums, states, 0, 1)
+    for first in range(1, frames, BLOCK):
+        count = min(BLOCK, frames - first)
+        begin(weights, wide, parts, shape, codes, first - 1, depths, False, inputs, sums, states, first, count)
     for layer in range(shape[LAYERS]):
         for first in range(0, frames, BLOCK):
             count = min(BLOCK, frames - first)
-            project(weights, wide, parts, shape, layer, states[first:], count, inputs, sums, projected)
+            project(weights, wide, parts, shape, layer, states, first, count, inputs, sums, projected)
             for row in range(count):
-                for place in range(width):
-                    queries[first + row, place] = projected[row, place]
-            for place in range(width):
-                for row in range(count):
-                    keys[place, first + row] = projected[row, width + place]
-                    values[place, first + row] = projected[row, 2 * width + place]
+                queries[first + row] = projected[row, :width]
+                keep(shape, projected, row, keys, 0, values, 0, slots, first + row)
         for first in range(0, frames, BLOCK):
             count = min(BLOCK, frames - first)
             for row in range(count):
                 frame = first + row
+                projected[row, :width] = queries[frame]
                 oldest = max(0, frame + 1 - window)
                 seen = frame + 1 - oldest
                 attend(
-                    wide, parts, shape, layer, queries[frame], keys[:, oldest:], values[:, oldest:],
-                    seen, seen - 1, seen, scores, raw, shares, inputs[row],
+                    wide, parts, shape, layer, projected, row, keys, 0, values, 0, slots, oldest, seen, seen - 1, seen,
+                    query, scores, key_sums, shares, halves, context, inputs,
                 )  # fmt: skip
-            finish_layer(weights, wide, parts, shape, layer, states[first:], count, inputs, sums)
+            finish_layer(weights, wide, parts, shape, layer, states, first, count, inputs, sums)
     block, present = np.empty((BLOCK, width), np.int64), np.empty(BLOCK, np.int64)
+    exponential = wide[shape[EXPONENTIAL] : shape[EXPONENTIAL] + 1024]
     for plane in range(planes):
         part = parts[shape[PLANES_FROM] + plane * PLANE_PARTS + LOGITS]
         for first in range(0, frames, BLOCK):
@@ -89,24 +123,22 @@ def measure(weights, wide, parts, shape, codes, depths, starts, widths, tables):
                     present[count] = frame
                     block[count] = states[frame]
                     count += 1
+            if not count:
+                continue
             logit_sums(weights, wide, parts, shape, plane, block, count, inputs, sums)
             for row in range(count):
-                make_table(wide, shape[EXPONENTIAL], part, sums[row], scores, table)
+                make_table(wide, exponential, part, sums, row, scores, table)
                 frame = present[row]
-                start = np.int32(0)
-                for symbol in range(codes[plane, frame]):
+                code, start = codes[plane, frame], np.int32(0)
+                for symbol in range(code):
                     start = np.int32(start + table[symbol])
-                starts[plane, frame], widths[plane, frame] = start, table[codes[plane, frame]]
+                starts[plane, frame], widths[plane, frame] = start, table[code]
                 if tables.size:
                     tables[plane, frame, : part[OUTPUTS]] = table[: part[OUTPUTS]]
         if plane + 1 < planes:
-            pair = shape[PLANES_FROM] + plane * PLANE_PARTS
             for first in range(0, frames, BLOCK):
                 count = min(BLOCK, frames - first)
-                embed(
-                    weights, wide, shape, parts[pair + 2], parts[pair + 3], codes[plane, first:], count,
-                    inputs, sums, states[first:],
-                )  # fmt: skip
+                add_codes(weights, wide, parts, shape, plane, codes, plane, first, inputs, sums, states, first, count)
 
 
 @kernel("void(uint32[::1], uint64[:, ::1], int64[:, ::1])")
@@ -117,31 +149,31 @@ def start_streams(words, coder, places):
 
 
 @kernel(
-    f"int64({MODEL}, uint32[::1], uint64[:, ::1], int64[:, ::1], uint8[::1], int8[:, :, :, :, ::1], int64[:, ::1], "
+    f"int64({MODEL}, uint32[::1], uint64[:, ::1], int64[:, ::1], uint8[::1], int8[::1], int8[::1], int64[:, ::1], "
     "int64[::1], boolean[:, :, ::1], int32[:, :, ::1], int32[:, :, ::1], int32[:, :, ::1], int32[:, :, ::1], int64, int64)"
 )
 def decode(
-    weights, wide, parts, shape, words, coder, places, failed, ring, depths,
+    weights, wide, parts, shape, words, coder, places, failed, keys, values, depths,
     ends, occurs, codes, starts, widths, tables, first, last,
 ):  # fmt: skip
     """Codes of the frames first..last - 1 of n streams, longest first, into `codes` `[n, K, F]`, their intervals into
     `starts` and `widths`; how many frames were done, less where no stream is left.
 
-    `depths` `[n, F]`; `ends` `[n]`: frames of each stream; `occurs` `[n, K, F]`; `ring` `[L, 2, n, D, slots]`: keys and
-    values of past frames. A stream that has failed gets no more codes. If `tables` `[K, F, N]` has room, `codes` are known
+    `depths` `[n, F]`; `ends` `[n]`: frames of each stream; `occurs` `[n, K, F]`; `keys` and `values` of past frames, rings
+    of `ring_sizes` entries. A stream that has failed gets no more codes. If `tables` `[K, F, N]` has room, `codes` are known
     already, those of one stream, and their tables are left there.
     """
-    batch, planes, _ = codes.shape
-    slots, width = ring.shape[4], shape[WIDTH]
+    batch, planes, frames = codes.shape
+    width, period = shape[WIDTH], min(shape[WINDOW], frames)
+    slots = padded_slots(period)
+    key_ring, value_ring = keys_size(shape, slots), values_size(shape, slots)
     states, chosen = np.empty((batch, width), np.int64), np.empty((batch, width), np.int64)
     inputs = np.empty((batch, shape[WIDEST_ACTIVATION]), np.int16)
     sums = np.empty((batch, shape[WIDEST_SUM]), np.int32)
     projected = np.empty((batch, 3 * width), np.int16)
-    raw, shares = np.empty(slots, np.int32), np.empty(slots, np.int32)
-    scores = np.empty(max(slots, shape[LARGEST_TABLE]), np.int64)
-    table = np.empty(shape[LARGEST_TABLE], np.int32)
-    before, now = np.empty((planes, batch), np.int32), np.empty(batch, np.int32)
-    rows = np.empty(batch, np.int64)
+    query, halves, shares, context, key_sums, scores, table = buffers(shape, slots)
+    exponential = wide[shape[EXPONENTIAL] : shape[EXPONENTIAL] + 1024]
+    before, rows, own = np.empty((planes, batch), np.int32), np.empty(batch, np.int64), np.empty(batch, np.int64)
     for frame in range(first, last):
         active, deepest = 0, 0
         for row in range(batch):
@@ -152,36 +184,35 @@ def decode(
         if not active:
             return frame - first
         for row in range(active):
-            rows[row] = depths[row, frame]
+            own[row] = depths[row, frame]
             for plane in range(planes):
                 before[plane, row] = codes[row, plane, frame - 1] if frame else -1
-        begin(weights, wide, parts, shape, before, rows, active, frame == 0, inputs, sums, states)
-        slot, filled = frame % slots, min(frame + 1, slots)
+        begin(weights, wide, parts, shape, before, 0, own, frame == 0, inputs, sums, states, 0, active)
+        slot, filled = frame % period, min(frame + 1, period)
         for layer in range(shape[LAYERS]):
-            project(weights, wide, parts, shape, layer, states, active, inputs, sums, projected)
+            project(weights, wide, parts, shape, layer, states, 0, active, inputs, sums, projected)
             for row in range(active):
-                keys, values = ring[layer, 0, row], ring[layer, 1, row]
-                for place in range(width):
-                    keys[place, slot] = projected[row, width + place]
-                    values[place, slot] = projected[row, 2 * width + place]
+                ring = layer * batch + row
+                keys_at, values_at = ring * key_ring, ring * value_ring
+                keep(shape, projected, row, keys, keys_at, values, values_at, slots, slot)
                 attend(
-                    wide, parts, shape, layer, projected[row], keys, values,
-                    filled, slot, slots, scores, raw, shares, inputs[row],
+                    wide, parts, shape, layer, projected, row, keys, keys_at, values, values_at, slots, 0, filled, slot, period,
+                    query, scores, key_sums, shares, halves, context, inputs,
                 )  # fmt: skip
-            finish_layer(weights, wide, parts, shape, layer, states, active, inputs, sums)
+            finish_layer(weights, wide, parts, shape, layer, states, 0, active, inputs, sums)
         for plane in range(deepest):
-            pair = shape[PLANES_FROM] + plane * PLANE_PARTS
-            part = parts[pair + LOGITS]
+            part = parts[shape[PLANES_FROM] + plane * PLANE_PARTS + LOGITS]
             count = 0
             for row in range(active):
                 if occurs[row, plane, frame] and not failed[row]:
                     rows[count] = row
                     chosen[count] = states[row]
                     count += 1
-            logit_sums(weights, wide, parts, shape, plane, chosen, count, inputs, sums)
+            if count:
+                logit_sums(weights, wide, parts, shape, plane, chosen, count, inputs, sums)
             for place in range(count):
                 row = rows[place]
-                make_table(wide, shape[EXPONENTIAL], part, sums[place], scores, table)
+                make_table(wide, exponential, part, sums, place, scores, table)
                 if tables.size:
                     tables[plane, frame, : part[OUTPUTS]] = table[: part[OUTPUTS]]
                     continue
@@ -191,6 +222,14 @@ def decode(
                 codes[row, plane, frame], starts[row, plane, frame], widths[row, plane, frame] = symbol, start, size
             if plane + 1 < deepest:
                 for row in range(active):
-                    now[row] = codes[row, plane, frame]
-                embed(weights, wide, shape, parts[pair + 2], parts[pair + 3], now, active, inputs, sums, states)
+                    before[plane, row] = codes[row, plane, frame]
+                add_codes(weights, wide, parts, shape, plane, before, plane, 0, inputs, sums, states, 0, active)
     return last - first
+
+
+@kernel("UniTuple(int64, 2)(int64[::1], int64, int64)")
+def ring_sizes(shape, batch, frames):
+    """Entries of `keys` and of `values` for `decode` of `batch` streams of up to `frames` frames."""
+    slots = padded_slots(min(shape[WINDOW], frames))
+    count = shape[LAYERS] * batch
+    return count * keys_size(shape, slots), count * values_size(shape, slots)

@@ -1,6 +1,6 @@
 """How kernels find the parameters of a language model: parts in flat arrays, and numbers that say where.
 
-`weights` int16: all matrices and tables of small integers, one after the other. `wide` int32: all other parameters. Each
+`weights` int8: all matrices and tables of small integers, one after the other. `wide` int32: all other parameters. Each
 part of a model (format_spec.md, B.3) is a row of `parts`, int64 `[parts, 7]`, whose columns are named here; `shape` holds
 the config's numbers in the order named here. Layer i has the LAYER_PARTS rows from i LAYER_PARTS on, plane k the
 PLANE_PARTS rows from shape[PLANES_FROM] + k PLANE_PARTS on.
@@ -12,6 +12,6 @@ WEIGHT, ROWS, COLUMNS, BIAS, MULTIPLIER, SHIFT, OUTPUTS = range(7)
 LAYER_PARTS = 10
 (INPUT, INPUT_MATRIX, WITHIN, WITHIN_MATRIX, HEAD_NORM, HIDDEN, HEAD_ACTIVATION, LOGITS) = range(8)
 PLANE_PARTS = 8
-(PLANES, LAYERS, WIDTH, HEADS, WINDOW, TOTAL, RANK, PLANES_FROM, EXPONENTIAL, START, DEPTH, PLANE_ROWS, WIDEST_ACTIVATION,
- WIDEST_SUM, LARGEST_TABLE) = range(15)  # fmt: skip
-"""EXPONENTIAL to PLANE_ROWS: starts in `wide`; the last three: what a kernel's buffers must hold."""
+(PLANES, LAYERS, WIDTH, HEADS, WINDOW, TOTAL, RANK, PLANES_FROM, EXPONENTIAL, START, DEPTH, PLANE_ROWS, ABSENT,
+ WIDEST_ACTIVATION, WIDEST_SUM, LARGEST_TABLE) = range(16)  # fmt: skip
+"""EXPONENTIAL to ABSENT: starts in `wide` (the last: of embed(n) of absent codes, those of `input.k`, then of `within.k`); the last three: what a kernel's buffers must hold."""

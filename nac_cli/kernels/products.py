@@ -1,4 +1,4 @@
-"""Products of integer matrices: int16 rows by int16 rows, sums in int32.
+"""Products of integer matrices: int8 rows by int16 rows, sums in int32.
 
 Processors multiply pairs of 16-bit integers and add them up in one instruction (VPMADDWD, VPDPWSSD, SMLAL). Compilers
 find it in a loop over one sum, where loading takes longer than multiplying; with a tile of several sums they don't. So
@@ -22,17 +22,28 @@ TILE_ROWS, TILE_INPUTS = 4, 2
 """Rows of the weights and of the inputs that a tile multiplies: each value that is loaded serves several times."""
 
 I32 = ir.IntType(32)
-WIDE, SUMS = ir.VectorType(I32, LANES), ir.VectorType(I32, LANES // 2)
+NARROW, WIDE, SUMS = ir.VectorType(ir.IntType(16), LANES), ir.VectorType(I32, LANES), ir.VectorType(I32, LANES // 2)
+
+
+@intrinsic
+def outlined(typing):
+    """Called in a function: there is one copy of it, however many call it. Compiling takes a quarter of the time."""
+
+    def generate(context, builder, signature, arguments):
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 def _tile(inputs: int):
-    """A function (weights, at, inputs, at, stride, columns, sums, at, stride) that writes the sums of TILE_ROWS rows of
-    the weights, which begin at `at` and are `columns` long, with `inputs` rows of the inputs."""
+    """A function that writes the sums of TILE_ROWS rows of the weights with `inputs` rows of the inputs, all of them
+    `columns` long; of each array it is told where to begin, and how far rows are apart."""
 
     @intrinsic
-    def tile(typing, weights, weights_at, rows, rows_at, rows_stride, columns, sums, sums_at, sums_stride):
+    def tile(typing, weights, weights_at, weights_stride, rows, rows_at, rows_stride, columns, sums, sums_at, sums_stride):
         place = types.intp
-        signature = types.void(weights, place, rows, place, place, place, sums, place, place)
+        signature = types.void(weights, place, place, rows, place, place, place, sums, place, place)
 
         def generate(context, builder, signature, arguments):
             arrays = [make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
@@ -45,7 +56,9 @@ def _tile(inputs: int):
     return tile
 
 
-def _emit(builder, inputs, weights, weights_at, rows, rows_at, rows_stride, columns, sums, sums_at, sums_stride) -> None:
+def _emit(
+    builder, inputs, weights, weights_at, weights_stride, rows, rows_at, rows_stride, columns, sums, sums_at, sums_stride
+) -> None:  # fmt: skip
     index = columns.type
 
     def number(value: int):
@@ -54,12 +67,13 @@ def _emit(builder, inputs, weights, weights_at, rows, rows_at, rows_stride, colu
     def starts(data, at, stride, count: int) -> list:
         return [builder.gep(data, [builder.add(at, builder.mul(stride, number(each)))]) for each in range(count)]
 
-    def vector(start, position):
-        place = builder.bitcast(builder.gep(start, [position]), ir.VectorType(ir.IntType(16), LANES).as_pointer())
-        return builder.sext(builder.load(place, align=2), WIDE)
+    def vector(start, position, width: int):
+        place = builder.bitcast(builder.gep(start, [position]), ir.VectorType(ir.IntType(width), LANES).as_pointer())
+        narrow = builder.load(place, align=width // 8)
+        return builder.sext(builder.sext(narrow, NARROW) if width == 8 else narrow, WIDE)
 
     even, odd = (ir.Constant(SUMS, list(range(first, LANES, 2))) for first in (0, 1))
-    weight_starts = starts(weights, weights_at, columns, TILE_ROWS)
+    weight_starts = starts(weights, weights_at, weights_stride, TILE_ROWS)
     input_starts = starts(rows, rows_at, rows_stride, inputs)
     before = builder.block
     loop, after = builder.append_basic_block("tile"), builder.append_basic_block("tiled")
@@ -67,8 +81,8 @@ def _emit(builder, inputs, weights, weights_at, rows, rows_at, rows_stride, colu
     builder.position_at_end(loop)
     position = builder.phi(index)
     totals = [[builder.phi(SUMS) for _ in range(inputs)] for _ in range(TILE_ROWS)]
-    left = [vector(start, position) for start in weight_starts]
-    right = [vector(start, position) for start in input_starts]
+    left = [vector(start, position, 8) for start in weight_starts]
+    right = [vector(start, position, 16) for start in input_starts]
     following = builder.add(position, number(LANES))
     position.add_incoming(number(0), before)
     position.add_incoming(following, loop)
@@ -94,20 +108,24 @@ def _emit(builder, inputs, weights, weights_at, rows, rows_at, rows_stride, colu
 _one, _several = _tile(1), _tile(TILE_INPUTS)
 
 
-@njit(error_model="numpy")
-def products(weights, start, rows, columns, inputs, count, sums):
-    """sums[i, r] = sum of weights[start + r columns + c] * inputs[i, c] over c, for i < `count` and r < `rows`.
+helper = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Makes a function for other functions of this room."""
 
-    `weights` int16 `[...]`, `inputs` int16 `[n, >= columns]`, `sums` int32 `[n, >= rows]`; `rows` a multiple of
-    TILE_ROWS, `columns` of PADDED. Whatever is summed up must fit int32.
+
+@helper
+def products(weights, start, apart, rows, columns, inputs, count, sums):
+    """sums[i, r] = sum of weights[start + r apart + c] * inputs[i, c] over c < `columns`, for i < `count`, r < `rows`.
+
+    `weights` int8 `[...]`, `inputs` int16 `[n, >= columns]`, `sums` int32 `[n, >= rows]`, all without gaps;
+    `rows` a multiple of TILE_ROWS, `columns` of PADDED. Whatever is summed up must fit int32.
     """
+    outlined()
     stride, width = inputs.shape[1], sums.shape[1]
     for row in range(0, rows, TILE_ROWS):
-        at = start + row * columns
-        each = 0
+        at, each = start + row * apart, 0
         while each + TILE_INPUTS <= count:
-            _several(weights, at, inputs, each * stride, stride, columns, sums, each * width + row, width)
+            _several(weights, at, apart, inputs, each * stride, stride, columns, sums, each * width + row, width)
             each += TILE_INPUTS
         while each < count:
-            _one(weights, at, inputs, each * stride, stride, columns, sums, each * width + row, width)
+            _one(weights, at, apart, inputs, each * stride, stride, columns, sums, each * width + row, width)
             each += 1

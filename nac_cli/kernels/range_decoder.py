@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nac_cli.kernels.integers import helper
+from nac_cli.kernels.products import helper
 
 LOWER, RANGE, POINT = range(3)
 """Columns of `coder`, uint64 `[n, 3]`."""

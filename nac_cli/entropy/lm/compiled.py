@@ -58,7 +58,7 @@ class CompiledNetwork:
         return starts, widths
 
     def _decode(self, batch: Batch, tables: np.ndarray, stop: Event) -> list[CorruptStream | None]:
-        config, count = self.config, len(batch.streams)
+        count, frames = len(batch.streams), batch.depths.shape[1]
         odd = [len(stream) % WORD.itemsize != 0 for stream in batch.streams]
         words = [np.frombuffer(b"" if one else stream, WORD) for one, stream in zip(odd, batch.streams)]
         ends = np.cumsum([part.size for part in words])
@@ -67,13 +67,12 @@ class CompiledNetwork:
         self._kernels.start_streams(*streams)
         failed = np.zeros(count, np.uint8)
         longest = int(batch.ends[0])
-        slots = max(min(config.window, longest), 1)
-        ring = np.zeros((config.layers, 2, count, config.width, slots), np.int8)
+        rings = [np.zeros(size, np.int8) for size in self._kernels.ring_sizes(self._parameters[3], count, frames)]
         arrays = (batch.depths, batch.ends, batch.occurs, batch.codes, batch.starts, batch.widths)
         for first in range(0, longest, FRAMES_AT_ONCE):
             if stop.is_set():
                 raise Interrupted("decoding was stopped")
             last = min(first + FRAMES_AT_ONCE, longest)
-            if self._kernels.decode(*self._parameters, *streams, failed, ring, *arrays, tables, first, last) < last - first:
+            if self._kernels.decode(*self._parameters, *streams, failed, *rings, *arrays, tables, first, last) < last - first:
                 break
         return [stream_error(*each) for each in zip(odd, failed & 1, failed & 2)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from nac_cli.entropy.lm.arithmetic import BACKENDS
+from nac_cli.entropy.lm.layers import embedding
 from nac_cli.entropy.lm.weights import IntegerModel
-from nac_cli.kernels import parts as names
 
 PADDED, TILE = 32, 4
 """Columns and rows of matrices are filled up with zeros to multiples of these (`nac_cli.kernels.products`)."""
@@ -16,7 +17,7 @@ class Parameters:
 
     def __init__(self, model: IntegerModel) -> None:
         self._model, config = model, model.config
-        self._weights, self._wide, self._parts = _Flat(np.int16), _Flat(np.int32), []
+        self._weights, self._wide, self._parts = _Flat(np.int8), _Flat(np.int32), []
         self._widest_sum = 3 * config.width
         self._places: dict[str, list[int]] = {}
         for layer in range(config.layers):
@@ -25,6 +26,9 @@ class Parameters:
         for plane in range(config.planes):
             self._add_plane(plane)
         places = [self._wide.add(model[name]) for name in ("exponential", "input.start", "input.depth", "head.plane")]
+        names_of = [f"input.{plane}" for plane in range(config.planes)]
+        names_of += [f"within.{plane}" for plane in range(config.planes - 1)]
+        places.append(self._wide.add(np.concatenate([self._absent(name) for name in names_of])))
         widest = max(config.width, config.feed_width, config.head_width, config.embedding_rank)
         self._shape = [
             config.planes, config.layers, config.width, config.heads, config.window, config.attention_total,
@@ -33,7 +37,7 @@ class Parameters:
         ]  # fmt: skip
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """`weights` int16, `wide` int32, `parts` int64 `[parts, 7]`, `shape` int64."""
+        """`weights` int8, `wide` int32, `parts` int64 `[parts, 7]`, `shape` int64."""
         return self._weights.array(), self._wide.array(), np.array(self._parts, np.int64), np.array(self._shape, np.int64)
 
     def _add_layer(self, name: str) -> None:
@@ -57,6 +61,10 @@ class Parameters:
         self._matrix(f"head.hidden.{config.hidden_index(plane)}")
         self._table(f"head.activation.{config.hidden_index(plane)}")
         self._matrix(f"head.logits.{plane}")
+
+    def _absent(self, name: str) -> np.ndarray:
+        """The embedding of an absent code, int32 `[D]`."""
+        return embedding(self._model, name, BACKENDS[-1], slice(-1, None))[0]
 
     def _embedding(self, name: str) -> None:
         entries = self._model[name]
