@@ -5,9 +5,6 @@ from __future__ import annotations
 from nac_cli.audio.digest import SampleDigest
 from nac_cli.audio.formats import (
     EXTENSIONS,
-    MAX_CHANNELS,
-    MAX_SAMPLE_RATE,
-    MIN_SAMPLE_RATE,
     READS,
     SOUND_SUFFIXES,
     WRITES,
@@ -24,9 +21,6 @@ from nac_cli.audio.write import AudioWriter, create_audio
 __all__ = [
     "DECIBEL_OFFSET",
     "EXTENSIONS",
-    "MAX_CHANNELS",
-    "MAX_SAMPLE_RATE",
-    "MIN_SAMPLE_RATE",
     "READS",
     "SOUND_SUFFIXES",
     "WRITES",

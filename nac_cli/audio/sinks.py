@@ -1,9 +1,11 @@
-"""Where encoded sound goes: WAV by nac itself (so it works on a pipe), FLAC and Ogg by libsndfile."""
+"""Encoders of sound files: WAV by nac itself (so that it works on a pipe), FLAC and Ogg by libsndfile."""
 
 from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO
 
 import numpy as np
@@ -61,7 +63,7 @@ class WavSink:
         self._file.write(header)
 
     def abort(self) -> None:
-        """Nothing is to be given back."""
+        """WAV needs no encoder to be released."""
 
 
 class SndfileSink:
@@ -104,13 +106,11 @@ class SndfileSink:
         self._file.check()
 
     def abort(self) -> None:
-        """Let the encoder go."""
-        try:
+        """Release the encoder."""
+        with suppress(sf.LibsndfileError):  # the error that led here is the one to report
             self._sound.close()
-        except sf.LibsndfileError:
-            pass  # the error that led here is the one to report
 
-    def _call(self, action, *arguments) -> None:
+    def _call(self, action: Callable[..., object], *arguments: object) -> None:
         try:
             action(*arguments)
         except (sf.LibsndfileError, AssertionError) as error:

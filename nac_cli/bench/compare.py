@@ -34,7 +34,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure each clip with. `rates` in bit/s are those of nac, to whose files peers are matched;
+    """Settings of a comparison. `rates` in bit/s are those of nac, to whose files peers are matched;
     `peer_rates` are further ones of the peers alone. `mono` mixes channels down first. `memory` runs every
     codec once more in a process of its own, to measure what it takes."""
 
@@ -71,8 +71,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """What a task gave: rows in the order of the codecs, what was left out and why, and how many were there
-    before."""
+    """The result of a task: rows in the order of the codecs, codecs left out with the reason, and the number of rows
+    that were there before."""
 
     rows: list[Row]
     left_out: list[str]
@@ -97,8 +97,9 @@ def compare(
     results: dict[int, Done] = {}
     for index, done in _each(tasks, jobs, strict=warn is None):
         results[index] = done
-        for message in done.left_out:
-            warn(message)
+        if warn:  # else nothing is left out
+            for message in done.left_out:
+                warn(message)
         if progress:
             progress(done, len(results), len(tasks))
     return [row for index in sorted(results) for row in results[index].rows]
@@ -121,7 +122,7 @@ def run(task: Task, strict: bool = False) -> Done:
             continue
         request = _request(task, codec, target, digest)
         name = f"{codec}-{task.rate}"
-        row = task.store and task.store.find(task.clip.name, name, request)
+        row = task.store.find(task.clip.name, name, request) if task.store else None
         resumed += row is not None
         try:
             if row is None:
@@ -177,8 +178,8 @@ def _measured(task: Task, codec: str, target: float, waveform: Waveform) -> tupl
 
 
 def _again(codec: str, waveform: Waveform, result: PeerResult, settings: Sequence[Setting]) -> tuple | None:
-    """What codes a clip as it was coded, for `peak_alone`; None for programs, which are processes of their
-    own."""
+    """The call that codes a clip once more as it was coded, for `peak_alone`; None for programs, which are processes of
+    their own."""
     if PEERS[codec].outside:
         return None
     setting = next(setting for setting in settings if str(setting) == result.setting)
@@ -203,7 +204,7 @@ def _row(task: Task, codec: str, waveform: Waveform, result: PeerResult, split: 
         channels=waveform.channels,
         encode_seconds=result.encode_seconds,
         decode_seconds=result.decode_seconds,
-        split=split and asdict(split),
+        split=asdict(split) if split else None,
     )
 
 

@@ -27,6 +27,7 @@ from nac_cli.bench.results import Row
 from nac_cli.bench.sounds import flac, text
 from nac_cli.bench.store import ORIGINAL
 from nac_cli.errors import UsageError
+from nac_cli.files import write_text
 from nac_cli.values import Waveform
 
 PAGE, FORMAT = "listen.html", "nac listening answers 1"
@@ -102,7 +103,7 @@ def write_test(
         "abx": "abx" in kinds,
     }
     path = folder / PAGE
-    page.write(path, page.render("listen.html", values))
+    write_text(path, page.render("listen.html", values))
     return path
 
 
@@ -120,9 +121,9 @@ def low_anchor(samples: np.ndarray, sample_rate: int) -> np.ndarray:
 
 def _trials(folder: Path, rows: Sequence[Row], kinds: Sequence[str], book: _Book) -> list[tuple[dict, dict]]:
     """Trials of one clip at one rate, each with its solution."""
-    original = read_clip(folder / Path(rows[0].sound).parent / f"{ORIGINAL}.flac")
+    original = read_clip(folder / Path(rows[0].kept_sound).parent / f"{ORIGINAL}.flac")
     rate, clip, target = original.sample_rate, rows[0].clip, rows[0].target
-    decoded = [read_clip(folder / row.sound).samples for row in rows]
+    decoded = [read_clip(folder / row.kept_sound).samples for row in rows]
     anchor = low_anchor(original.samples, rate)
     reference, anchor, *decoded = match(original.samples, [anchor, *decoded], rate)
     trials = []

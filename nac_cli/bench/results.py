@@ -14,6 +14,8 @@ from typing import TextIO
 
 import numpy as np
 
+from nac_cli.files import write_text
+
 MEAN = "mean"
 EVERYTHING = "all"
 """Domain of the means over all clips."""
@@ -60,6 +62,12 @@ class Row:
     peak_bytes: int | None = None
     split: dict | None = None
     sound: str | None = None
+
+    @property
+    def kept_sound(self) -> str:
+        """`sound`, of a row that has one."""
+        assert self.sound is not None  # whoever asks has looked
+        return self.sound
 
     @property
     def encode_speed(self) -> float:
@@ -115,7 +123,7 @@ def write_json(rows: Sequence[Row], path: Path, about: dict | None = None) -> No
         "rows": [plain(row) for row in rows],
         "means": [plain(row) for row in means(rows)],
     }
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def plain(row: Row) -> dict:
@@ -156,7 +164,7 @@ def _mean_row(group: list[Row], domain: str) -> Row:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Of those that are finite, NaN if none is."""
+    """Mean of the finite values, NaN if there is none."""
     defined = [value for value in values if math.isfinite(value)]
     return float(np.mean(defined)) if defined else math.nan
 
@@ -172,7 +180,7 @@ def _short(value: object) -> object:
 
 
 def _versions() -> dict[str, str | None]:
-    found = {}
+    found: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)

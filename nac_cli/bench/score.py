@@ -1,5 +1,4 @@
-"""What the listeners said: means with their intervals, after listeners who did not hear the obvious are set
-aside."""
+"""Scores of a listening test: means with their intervals, without listeners who did not hear the obvious."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ LARGEST = 1 << 24
 
 @dataclass(frozen=True)
 class Answer:
-    """Of one listener: a `rating` (0 to 100) of a sound, or whether ABX was `correct`. `target` is in
+    """One answer of a listener: a `rating` (0 to 100) of a sound, or whether ABX was `correct`. `target` is in
     bit/s."""
 
     listener: str
@@ -97,11 +96,11 @@ def score(answers: Sequence[Answer]) -> Score:
     kept = [answer for answer in answers if answer.listener not in rejected]
     return Score(
         ratings=[
-            _rating(codec, target, [a.rating for a in group])
+            _rating(codec, target, [a.rating for a in group if a.rating is not None])
             for (codec, target), group in _groups([a for a in kept if a.rating is not None])
         ],
         discriminations=[
-            _discrimination(codec, target, [a.correct for a in group])
+            _discrimination(codec, target, [a.correct for a in group if a.correct is not None])
             for (codec, target), group in _groups([a for a in answers if a.correct is not None])
         ],
         listeners=listeners,

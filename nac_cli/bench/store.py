@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import soundfile
 
 from nac_cli.bench.results import Row, from_plain, plain
 from nac_cli.errors import AudioError
+from nac_cli.files import atomic_path
 
 RESULTS, SOUNDS = "results", "sounds"
 ORIGINAL = "original"
@@ -56,12 +56,11 @@ class Store:
         return self.folder / kind / folder_name(clip) / f"{name}.{suffix}"
 
     def _replace(self, place: Path, write) -> None:
-        """Never half a file, whoever writes at the same time."""
-        beside = place.with_suffix(f".{os.getpid()}")
+        """Write a file beside its place and rename it, since other processes may write it at the same time."""
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            write(beside)
-            beside.replace(place)
+            with atomic_path(place, force=True) as beside:
+                write(beside)
         except OSError as error:
             raise AudioError(f"{place}: cannot be written ({error.strerror or error})") from error
 

@@ -1,4 +1,4 @@
-"""What a comparison says, in words and in wins and losses."""
+"""Summary of a comparison: sentences, wins and losses."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from nac_cli import __version__
-from nac_cli.cli.errors import explain
+from nac_cli.cli.errors import EXIT_CODES, explain
 from nac_cli.cli.interrupt import interruptible
 from nac_cli.cli.output import Output
 
@@ -28,16 +28,7 @@ COMMANDS = {
 }
 """The module of this package whose function `command` a command is."""
 
-EPILOG = """\b
-Exit codes:
-  0 done                     6 corrupt file
-  1 internal error           7 model missing
-  2 wrong usage              8 tokens mismatch
-  3 unreadable, unwritable   9 output exists
-  4 damaged, partly decoded  10 limit exceeded
-  5 not a nac file           11 some inputs of a batch failed
-  130 interrupted            141 closed pipe
-"""
+EPILOG = "\n".join(["\b", "Exit codes:", *(f"  {code:<3} {meaning}" for code, meaning in EXIT_CODES.items())])
 
 
 class Nac(click.Group):

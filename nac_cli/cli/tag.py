@@ -116,7 +116,7 @@ def _changes(
     remove_pictures: bool,
     path: Path | None,
 ) -> TagChanges:
-    """What the options ask for, found out once for all files."""
+    """The changes that the options ask for, the same for all files."""
     from nac_cli import TagChanges
 
     picture: Picture | None = None

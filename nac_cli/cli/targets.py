@@ -17,7 +17,7 @@ from nac_cli.files import check_output
 
 PIPE = "-"
 _SUFFIX = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}")
-"""What counts as a suffix: `.flac` and `.mp3`, but not the end of `Symphony No. 5` or `take 1.5`."""
+"""The pattern of a suffix: `.flac` and `.mp3`, but not the end of `Symphony No. 5` or `take 1.5`."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def refuse_repeated_pipe(inputs: Sequence[str]) -> None:
 
 
 def refuse_binary_on_terminal(hint: str = "name a file, or use a pipe") -> None:
-    """Nobody reads it there, and it may drive the terminal."""
+    """Raises click.UsageError where stdout is a terminal, which binary data could drive."""
     if sys.stdout.isatty():
         raise click.UsageError(f"binary data does not belong on a terminal; {hint}.")
 

@@ -1,4 +1,4 @@
-"""What people write on a command line for bitrates, places in time, lengths of time and sizes."""
+"""Units on the command line: bitrates, places in time, lengths of time and sizes."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from nac_cli.container.limits import MAX_BLOCK, MAX_PAYLOAD
 from nac_cli.errors import CorruptStream, LimitExceeded, UnsupportedStream
 
 SIGNATURE = b"\x89NAC\r\n\x1a\n"
-VERSION_MAJOR, VERSION_MINOR = 1, 0
+VERSION_MAJOR, VERSION_MINOR, DETAIL_MINOR = 1, 0, 1
 PREFIX_SIZE = len(SIGNATURE) + 2
 
 HEADER_SIZE = 8
@@ -46,12 +46,12 @@ class Block:
 
     @property
     def size(self) -> int:
-        """Bytes in the stream, header and checksum included."""
+        """Size in the stream in bytes, header and checksum included."""
         return len(self.payload) + BLOCK_OVERHEAD
 
     @property
     def where(self) -> str:
-        """For messages."""
+        """The kind of the block and its place, for messages."""
         return f"{self.kind} block at byte {self.offset}"
 
 
@@ -79,8 +79,9 @@ def crc8(data: bytes) -> int:
     return value
 
 
-def pack_prefix() -> bytes:
-    return SIGNATURE + bytes([VERSION_MAJOR, VERSION_MINOR])
+def pack_prefix(detail: bool = False) -> bytes:
+    """Signature and version, which says whether the file may hold detail."""
+    return SIGNATURE + bytes([VERSION_MAJOR, DETAIL_MINOR if detail else VERSION_MINOR])
 
 
 def unpack_prefix(data: bytes) -> tuple[int, int]:
@@ -123,7 +124,7 @@ def _wrong_signature(data: bytes) -> CorruptStream | UnsupportedStream:
 
 
 def pack_block(kind: str, payload: bytes) -> bytes:
-    """Raises `LimitExceeded` when the payload is too long for its kind."""
+    """The bytes of a block. Raises `LimitExceeded` when the payload is too long for its kind."""
     check_length(kind, len(payload), "this")
     header = kind.encode("ascii") + len(payload).to_bytes(3, "little")
     body = header + bytes([crc8(header)]) + payload
@@ -139,7 +140,7 @@ def unpack_header(data: bytes) -> tuple[str, int] | None:
 
 
 def check_length(kind: str, length: int, where: str) -> None:
-    """Raises `LimitExceeded` when a payload is longer than its kind allows."""
+    """Check the length of a payload. Raises `LimitExceeded` when it is longer than its kind allows."""
     limit = MAX_BLOCK.get(kind, MAX_PAYLOAD)
     if length > limit:
         raise LimitExceeded(f"{where} {kind} block has {length} bytes of payload, the limit is {limit}")

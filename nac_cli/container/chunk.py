@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nac_cli.container import limits
+from nac_cli.container.detail import DetailRecord, LostDetail
 from nac_cli.container.fields import FieldReader, pack_varint
 from nac_cli.errors import UnsupportedStream, UsageError
+from nac_cli.values import Mode
 
-MODES = {0: "packed", 1: "static", 2: "lm"}
-LM_MODE = 2
-"""The mode that needs the language model which the header names."""
+MODES = {mode.value: mode.label for mode in Mode}
+"""Names of the entropy modes by their number in a file."""
 
 
 @dataclass(frozen=True)
 class ChunkRecord:
     """One chunk as the container sees it: `payload` is opaque here, `entropy` makes codes of it.
 
-    `token_checksum` is the CRC-32 of the codes in their canonical order, whatever `mode` packed them.
+    `token_checksum` is the CRC-32 of the codes in their canonical order, whatever `mode` packed them. `detail`
+    comes from the block behind the chunk's own, if there is one.
     """
 
     index: int
@@ -25,6 +27,7 @@ class ChunkRecord:
     mode: int
     token_checksum: int
     payload: bytes
+    detail: DetailRecord | LostDetail | None = None
 
 
 def pack_chunk(record: ChunkRecord) -> bytes:
@@ -35,7 +38,7 @@ def pack_chunk(record: ChunkRecord) -> bytes:
 
 
 def pack_chunk_fields(record: ChunkRecord) -> bytes:
-    """All of the payload but the packed codes."""
+    """The bytes of the payload in front of the packed codes."""
     checksum = record.token_checksum.to_bytes(4, "little")
     return pack_varint(record.index) + pack_varint(record.num_frames) + bytes([record.mode]) + checksum
 

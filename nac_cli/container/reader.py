@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from nac_cli.container.ancillary import Ancillary
-from nac_cli.container.blocks import PREFIX_SIZE, Block, unpack_prefix
+from nac_cli.container.blocks import HEADER_SIZE, PREFIX_SIZE, Block, unpack_prefix
+from nac_cli.container.blocks import unpack_header as unpack_block_header
 from nac_cli.container.chunk import ChunkRecord, unpack_chunk
+from nac_cli.container.detail import LostDetail, unpack_detail
 from nac_cli.container.header import num_chunks, unpack_header
 from nac_cli.container.index import TRAILER_SIZE, Index, find_index, unpack_index, unpack_trailer
 from nac_cli.container.limits import MAX_OTHER_BLOCKS, MAX_PAYLOAD
@@ -54,6 +56,7 @@ class ContainerReader:
         self._others = 0
         self._ancillary = Ancillary()
         self._sequence = ChunkSequence()
+        self._has_detail = False
         self._hole: Damage | None = None  # what was damaged since the last intact chunk
         self.version = unpack_prefix(self._source.peek(PREFIX_SIZE))
         self._source.skip(PREFIX_SIZE)
@@ -103,7 +106,7 @@ class ContainerReader:
         record = unpack_chunk(block.payload, block.where)
         if record.index != index or ChunkSequence().misfit(record, self.info):
             raise CorruptStream(f"{block.where} is not chunk {index} of this stream, as its index says")
-        return record
+        return self._with_detail_at(record, block.offset + block.size)
 
     def structure(self) -> tuple[Extent, ...]:
         """Everything in the file in order, after reading what is left of it."""
@@ -133,7 +136,7 @@ class ContainerReader:
         self.info = replace(self.info, num_samples=index.num_samples)
 
     def _read_to_first_chunk(self) -> Block | None:
-        """Takes what stands before the chunks; the first chunk or index, None at the end of the file."""
+        """Read everything before the chunks. Returns the first chunk or index, None at the end of the file."""
         for event in self._blocks:
             if isinstance(event, Block) and event.kind in ("CHNK", "INDX"):
                 return event
@@ -141,36 +144,78 @@ class ContainerReader:
         return None
 
     def _read_chunks(self) -> Iterator[ChunkRecord | DamagedChunk]:
-        event = self._first
+        event: Block | Damage | None = self._first
+        held: ChunkRecord | None = None  # until it is known whether its detail follows
         while event is not None:
             if isinstance(event, Block) and event.kind == "CHNK":
                 if (record := self._accept_chunk(event)) is not None:
+                    yield from self._complete(held, record.index)
                     yield from self._missing_before(record.index, event.offset)
                     self._sequence.accept(record, event, self.info)
-                    self._hole = None
-                    yield record
+                    self._hole, held = None, record
             elif isinstance(event, Block) and event.kind == "INDX":
-                if self._accept_index(event):
-                    yield from self._missing_before(self.index.num_chunks, event.offset)
+                if (index := self._accept_index(event)) is not None:
+                    yield from self._complete(held, index.num_chunks)
+                    yield from self._missing_before(index.num_chunks, event.offset)
                     self._read_trailer(event)
                     return
+            elif isinstance(event, Block) and event.kind == "detl" and held is not None:
+                held = self._accept_detail(event, held)
             else:
                 self._take(event)
             event = next(self._blocks, None)
+        samples = self.info.num_samples
+        yield from self._complete(held, None if samples is None else num_chunks(self.info, samples))
         yield from self._end_without_index()
+
+    def _complete(self, held: ChunkRecord | None, following: int | None) -> Iterator[ChunkRecord]:
+        """The chunk that waited for its detail. In a stream that has detail, bytes that were damaged behind it
+        were that, if none of the chunks before `following` (None: nobody knows) is missing there."""
+        if held is None:
+            return
+        if held.detail is None and self._has_detail and self._hole is not None and following == held.index + 1:
+            held = replace(held, detail=LostDetail(self._hole.reason))
+        yield held
+
+    def _accept_detail(self, block: Block, held: ChunkRecord) -> ChunkRecord:
+        """`held` with the detail in `block`, or without where that is not its own."""
+        try:
+            index, detail = unpack_detail(block.payload, block.where)
+            if index != held.index or held.detail is not None:
+                raise CorruptStream(f"{block.where}: it is the detail of chunk {index}, but stands behind {held.index}")
+        except CorruptStream as error:
+            self._report_block(block, str(error))
+            return held
+        self._layout.append(Extent("detl", block.offset, block.size))
+        self._has_detail = True
+        return replace(held, detail=detail)
+
+    def _with_detail_at(self, record: ChunkRecord, offset: int) -> ChunkRecord:
+        """`record` with the detail that stands at `offset`, if a block of its kind does."""
+        known = unpack_block_header(self._source.read_at(offset, HEADER_SIZE))
+        if known is None or known[0] != "detl":
+            return record
+        try:
+            block = read_block_at(self._source, offset)
+            index, detail = unpack_detail(block.payload, block.where)
+        except CorruptStream as error:
+            return replace(record, detail=LostDetail(str(error)))
+        return replace(record, detail=detail) if index == record.index else record
 
     def _accept_chunk(self, block: Block) -> ChunkRecord | None:
         try:
             record = unpack_chunk(block.payload, block.where)
         except CorruptStream as error:
-            return self._report_block(block, str(error))
+            self._report_block(block, str(error))
+            return None
         if misfit := self._sequence.misfit(record, self.info):
-            return self._report_block(block, f"{block.where}: {misfit}")
+            self._report_block(block, f"{block.where}: {misfit}")
+            return None
         self._layout.append(Extent("CHNK", block.offset, block.size))
         return record
 
-    def _accept_index(self, block: Block) -> bool:
-        """Whether `block` is this stream's index; one that contradicts the stream is reported instead."""
+    def _accept_index(self, block: Block) -> Index | None:
+        """The index in `block`, if it is this stream's; one that contradicts the stream is reported instead."""
         try:
             index = unpack_index(block, self.info)
             if index.num_chunks < self._sequence.next_index:
@@ -178,14 +223,14 @@ class ContainerReader:
                 raise CorruptStream(f"{block.where}: {index.num_chunks} chunks, but {came} came")
         except CorruptStream as error:
             self._report_block(block, str(error))
-            return False
+            return None
         wrong = None if self.damage else self._sequence.disagreement(index, block.offset)
         if wrong:
             self._report_block(block, f"{block.where}: {wrong}")
         else:
             self._layout.append(Extent("INDX", block.offset, block.size))
         self._use_index(index, block.offset)
-        return True
+        return index
 
     def _read_trailer(self, index: Block) -> None:
         start = self._source.offset
@@ -209,10 +254,11 @@ class ContainerReader:
         first = self._sequence.next_index
         if first >= stop:
             return
-        if self._hole is None:
+        hole = self._hole
+        if hole is None:
             what = f"chunk {first} is" if stop == first + 1 else f"chunks {first} to {stop - 1} are"
-            self._report(Damage(offset, offset, f"{what} missing"))
-        yield self._sequence.missing(stop, self.info, self._hole)
+            hole = self._report(Damage(offset, offset, f"{what} missing"))
+        yield self._sequence.missing(stop, self.info, hole)
 
     def _take(self, event: Block | Damage) -> None:
         """Notes damage, or any block but a chunk or an index."""
@@ -228,10 +274,11 @@ class ContainerReader:
             self._layout.append(Extent(event.kind, event.offset, event.size))
 
     def _report_block(self, block: Block, reason: str) -> None:
-        """An intact block that says something impossible."""
+        """Report an intact block whose content is impossible."""
         self._report(Damage(block.offset, block.offset + block.size, reason), block.kind)
 
-    def _report(self, damage: Damage, kind: str = "damage") -> None:
+    def _report(self, damage: Damage, kind: str = "damage") -> Damage:
+        """Notes `damage`; all that was damaged since the last intact chunk, as one stretch."""
         if self._strict:
             raise CorruptStream(f"byte {damage.start}: {damage.reason}")
         self._count_other()
@@ -239,6 +286,7 @@ class ContainerReader:
         self._layout.append(Extent(kind, damage.start, damage.stop - damage.start, damage.reason))
         hole = self._hole or damage
         self._hole = Damage(hole.start, damage.stop, hole.reason)
+        return self._hole
 
     def _count_other(self) -> None:
         self._others += 1

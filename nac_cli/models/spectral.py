@@ -17,17 +17,18 @@ import torch
 from torch import nn
 
 from nac_cli.errors import ModelError
-from nac_cli.models.codec import Codec, Encoded
+from nac_cli.models.codec import Encoded, TrainableCodec
 from nac_cli.models.fields import integer
 from nac_cli.models.layers.convnext import ConvNeXtBlock
 from nac_cli.models.layers.noise import NoiseBlock, code_noise, random_noise
 from nac_cli.models.layers.spectrum import Spectrum, compress
+from nac_cli.models.layers.typed import LayerSequence
 from nac_cli.models.quantizers.rvq import ResidualQuantized, ResidualVectorQuantizer
-from nac_cli.values import CodecSpec
+from nac_cli.values import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, CodecSpec
 
-LIMITS = {"sample_rate": (8_000, 192_000), "num_codebooks": (1, 64), "codebook_size": (2, 1 << 16)}
+LIMITS = {"sample_rate": (MIN_SAMPLE_RATE, MAX_SAMPLE_RATE), "num_codebooks": (1, 64), "codebook_size": (2, 1 << 16)}
 MOST_BLOCKS, MOST = 256, 1 << 16
-"""Of blocks of a kind, and of anything else."""
+"""The most blocks of one kind, and the most of every other size, that a config may have."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ class SpectralConfig:
         return self.frames_per_latent * self.decoder_fine_blocks * self.fine_width if self.noise else 0
 
 
-def _blocks(count: int, width: int, config: SpectralConfig) -> nn.Sequential:
+def _blocks(count: int, width: int, config: SpectralConfig) -> LayerSequence[ConvNeXtBlock]:
     scale = 1 / max(count, 1)
-    return nn.Sequential(*(ConvNeXtBlock(width, config.expansion, config.kernel_size, scale) for _ in range(count)))
+    return LayerSequence(*(ConvNeXtBlock(width, config.expansion, config.kernel_size, scale) for _ in range(count)))
 
 
 class Encoder(nn.Module):
@@ -128,9 +129,13 @@ class Decoder(nn.Module):
         return self.spectrum.inverse(spectrum)
 
 
-class SpectralCodec(Codec):
+class SpectralCodec(TrainableCodec):
     """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and `decode` are the
     contract."""
+
+    encoder: Encoder
+    quantizer: ResidualVectorQuantizer
+    decoder: Decoder
 
     def __init__(self, config: SpectralConfig, name: str, model_id: bytes = bytes(8)):
         super().__init__()
@@ -152,9 +157,13 @@ class SpectralCodec(Codec):
         self.encode_context = _context(self.encoder, config)
         self.decode_context = _context(self.decoder, config)
 
+    def latents(self, wav: torch.Tensor) -> torch.Tensor:
+        """`[B, 1, F * hop_length]` -> z `[B, F, D]`."""
+        return self.encoder(wav[:, 0])
+
     def quantize(self, wav: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
         """The first half of training: `wav` `[B, 1, T]`, frame f of item b with its first `depths[b, f]` planes."""
-        return self.quantizer(self.encoder(wav[:, 0]), depths)
+        return self.quantizer(self.latents(wav), depths)
 
     def synthesise(self, z_q: torch.Tensor) -> torch.Tensor:
         """The second half: z_q `[B, F, D]` -> wav_hat `[B, 1, T]`, with noise drawn anew each time."""

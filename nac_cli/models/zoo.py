@@ -7,6 +7,7 @@ A codec's language model, if it has one, lies beside its weight file with the sa
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,8 @@ DEFAULT = "nac-44k"
 SHIPPED = Path(__file__).parent.parent / "weights"
 SUFFIX = ".safetensors"
 LM_SUFFIX = ".lm.safetensors"
+NAME_RULE = "up to 32 letters, digits and any of . _ + -, not ending in .lm"
+"""Names of models that a stream and every file system take, in words (see `is_name`)."""
 FAMILIES = {
     "spectral": ("nac_cli.models.spectral", "SpectralConfig", "SpectralCodec"),
     "encodec": ("nac_cli.models.encodec.network", "EncodecConfig", "EncodecCodec"),
@@ -43,6 +46,11 @@ class LmFile:
     size: int
 
 
+def is_name(name: str) -> bool:
+    """Whether a model can be called `name` (NAME_RULE)."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}", name) is not None and not name.endswith(".lm")
+
+
 def user_folder() -> Path:
     """Where a user's own weight files are looked for: `NAC_MODELS`, or `nac/models` in the XDG data folder."""
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
@@ -54,7 +62,7 @@ def available() -> list[WeightFile]:
     return list(_readable(_paths()))
 
 
-def find(model: str | Path) -> WeightFile:
+def find(model: str | os.PathLike[str]) -> WeightFile:
     """The weight file for a name ("nac-44k"), a hexadecimal id or a path. Raises ModelError naming what there is."""
     path = Path(model)
     if path.suffix == SUFFIX:
@@ -138,7 +146,7 @@ def find_lm_id(lm_id: bytes, codec_name: str) -> LmFile:
 def load(file: WeightFile, device: str = "cpu") -> Codec:
     """Build the network of a weight file on `device`, ready for inference. Raises ModelError if the file does not
     make one."""
-    from nac_cli.models.importers.state import build
+    from nac_cli.models.build import build
 
     if file.spec.family not in FAMILIES:
         raise ModelError(f"{file.path}: family {file.spec.family!r} is unknown to this version of nac")

@@ -18,7 +18,7 @@ from nac_cli.models.codec import Codec
 from nac_cli.models.weights import WeightFile
 from nac_cli.pipelines.chain.analysis import analyse
 from nac_cli.pipelines.chain.framing import stream_for
-from nac_cli.pipelines.compress import BLOCK_SAMPLES
+from nac_cli.pipelines.chain.source import BLOCK_SAMPLES
 from nac_cli.pipelines.models.collection import place_for
 from nac_cli.pipelines.models.opening import open_model
 

@@ -1,4 +1,4 @@
-"""What a `.nac` file holds, without decoding it (and without torch)."""
+"""Description of a `.nac` file: header, statistics, tags; without decoding it (and without torch)."""
 
 from __future__ import annotations
 

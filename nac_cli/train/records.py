@@ -7,10 +7,8 @@ import json
 from typing import Any
 
 from nac_cli.errors import ModelError, UsageError
-from nac_cli.train.codec.config import AdversaryConfig as AdversaryConfig
-from nac_cli.train.codec.config import TrainConfig as TrainConfig
+from nac_cli.train.codec.config import TrainConfig
 from nac_cli.train.codec.families import FAMILIES, family_name
-from nac_cli.train.codec.presets import PRESETS as PRESETS
 
 FAMILY = "family"
 """The key beside the values of a network's config that says of which family it is; "spectral" where it is missing."""

@@ -10,10 +10,10 @@ import pytest
 from nac_cli.archive.library import Tally, archive, survey
 from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.settings import Settings
-from tests.archive.mixed import make_archive, make_library
-from tests.archive.workers.pools import LocalPool
-from tests.cli.sounds import write_sound
 from tests.helpers.codecs import TINY, write_tiny_model
+from tests.helpers.libraries import make_archive, make_library
+from tests.helpers.pools import LocalPool
+from tests.helpers.sounds import write_sound
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,11 @@ from nac_cli.archive.library import check_places, survey
 from nac_cli.archive.places.folder import UNFINISHED, Folder
 from nac_cli.archive.plan import Patterns
 from nac_cli.errors import AudioError, UsageError
-from tests.cli.sounds import write_sound
+from tests.helpers.sounds import write_sound
 
-SOUNDS = {"a.wav": "a.nac", "album/b.wav": "album/b.nac", "album/disc 2/\u00e9t\u00e9 \U0001f3b5.wav": "album/disc 2/\u00e9t\u00e9 \U0001f3b5.nac",
+SOUNDS = {
+    "a.wav": "a.nac", "album/b.wav": "album/b.nac",
+    "album/disc 2/\u00e9t\u00e9 \U0001f3b5.wav": "album/disc 2/\u00e9t\u00e9 \U0001f3b5.nac",
           "album/-c\n;.wav": "album/-c\n;.nac"}  # fmt: skip
 
 
@@ -169,7 +171,7 @@ def test_a_file_that_changes_while_it_is_read_fails(run, library, archive, monke
 
 
 def test_hashes_of_sources_on_request(library, archive, settings, run):
-    from tests.archive.workers.pools import LocalPool
+    from tests.helpers.pools import LocalPool
 
     source, place = Folder(library), Folder(archive)
     from nac_cli.archive.library import archive as archive_library

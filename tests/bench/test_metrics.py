@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import sys
 
@@ -141,13 +140,6 @@ def test_long_signals_are_measured_in_blocks_without_a_seam(monkeypatch):
     whole = mel_distance(reference, degraded, RATE), lines(reference, degraded, RATE)
     monkeypatch.setattr("nac_cli.bench.metrics.BLOCK_SAMPLES", 1 << 13)
     assert (mel_distance(reference, degraded, RATE), lines(reference, degraded, RATE)) == pytest.approx(whole)
-
-
-def test_the_bench_extra_is_complete():
-    """Not a failure, as the extra is optional, but the summary of the run says what was not tested."""
-    missing = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)} (pip install 'nac-cli[bench]')")
 
 
 @pytest.mark.parametrize("name, module", MODULES.items())

@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 
 from tests.cli.conftest import lines
-from tests.cli.sounds import write_sound
+from tests.helpers.sounds import write_sound
 
 
 def test_a_bad_file_does_not_stop_the_others(compress, tmp_path):

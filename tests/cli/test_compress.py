@@ -5,8 +5,8 @@ import soundfile
 
 import nac_cli
 from tests.cli.conftest import lines
-from tests.cli.sounds import write_sound
 from tests.helpers.codecs import TINY
+from tests.helpers.sounds import write_sound
 
 
 def test_the_file_appears_beside_the_sound_and_keeps_to_the_bitrate(compress, tmp_path):
@@ -108,15 +108,15 @@ def test_tags_travel_unless_told_otherwise(compress, tmp_path):
 
 def test_verify_checks_the_result_before_it_takes_its_place(compress, wav, tmp_path, monkeypatch):
     assert compress(wav, "-q", 1, "--verify", "-o", tmp_path / "good.nac").exit_code == 0
-    from nac_cli.pipelines import compress as pipeline
+    from nac_cli.pipelines.rate import fitting
 
     def broken(packer, planes):
         from dataclasses import replace
 
         return [replace(record, token_checksum=record.token_checksum ^ 1) for record in fit(packer, planes)]
 
-    fit = pipeline.fit_planes
-    monkeypatch.setattr(pipeline, "fit_planes", broken)
+    fit = fitting.fit_planes
+    monkeypatch.setattr(fitting, "fit_planes", broken)
     assert compress(wav, "-q", 1, "--verify", "-o", tmp_path / "bad.nac").exit_code == 8
     assert not (tmp_path / "bad.nac").exists()
 

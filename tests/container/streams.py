@@ -86,13 +86,14 @@ def write_stream(
     tags: Tags | None = None,
     padding: int = 0,
     digest: PcmDigest | None = None,
+    detail: bool = False,
 ) -> bytes:
     file = io.BytesIO()
-    writer = ContainerWriter(file, info, tags, padding)
+    writer = ContainerWriter(file, info, tags, padding, detail)
     for record in records:
         writer.write_chunk(record)
     counts = writer.finish(num_samples, digest)
-    assert counts.total == writer.bytes_written == len(file.getvalue())
+    assert counts.total == writer.counts.total == len(file.getvalue())
     return file.getvalue()
 
 

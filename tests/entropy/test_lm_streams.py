@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nac_cli.entropy import Coders, Mode, Packed, code_counts, pack, pack_smallest, payload_bits, unpack, unpack_each
+from nac_cli.entropy import Coders, Packed, code_counts, pack, pack_smallest, payload_bits, unpack, unpack_each
 from nac_cli.entropy.costs import lm_plane_costs
 from nac_cli.entropy.lm import Intervals, decode, measure, prepare
 from nac_cli.entropy.lm_streams import join, split
 from nac_cli.entropy.side import pack_side
 from nac_cli.errors import CorruptStream, ModelError, UnsupportedStream
-from nac_cli.values import ChunkCodes, CodecSpec, Framing, StreamInfo
+from nac_cli.values import ChunkCodes, CodecSpec, Framing, Mode, StreamInfo
 from tests.entropy.lm.models import quantised, small
 from tests.entropy.scenes import random_codes, same
 

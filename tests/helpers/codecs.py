@@ -24,7 +24,7 @@ def write_tiny_model(folder: Path, seed: int = 0, noise: bool = False) -> Path:
     from nac_cli.models import weights
     from nac_cli.models.quantizers.kmeans import initialise
     from nac_cli.models.spectral import SpectralCodec
-    from nac_cli.train.records import PRESETS
+    from nac_cli.train.codec.presets import PRESETS
 
     config = PRESETS[TINY].model
     if noise:
@@ -52,10 +52,10 @@ def family_model(name: str, seed: int = 0):
 
     from nac_cli.models import dac, snac
     from nac_cli.models.encodec import config as encodec_config
-    from nac_cli.models.encodec import network as encodec
+    from nac_cli.models.encodec.network import EncodecCodec
     from nac_cli.models.quantizers.ema import CodebookAverages
     from nac_cli.models.taae import config as taae_config
-    from nac_cli.models.taae import network as taae
+    from nac_cli.models.taae.network import TaaeCodec
 
     configs = {**dac.PRESETS, **snac.PRESETS, **encodec_config.PRESETS, **taae_config.PRESETS}
     configs[ENCODEC_STEREO] = dataclasses.replace(
@@ -68,7 +68,7 @@ def family_model(name: str, seed: int = 0):
         segment_length=12_000,
         segment_stride=11_880,
     )
-    kinds = {"dac": dac.DacCodec, "snac": snac.SnacCodec, "encodec": encodec.EncodecCodec, "taae": taae.TaaeCodec}
+    kinds = {"dac": dac.DacCodec, "snac": snac.SnacCodec, "encodec": EncodecCodec, "taae": TaaeCodec}
     torch.manual_seed(seed)
     model = kinds[name.partition("-")[0]](configs[name], name).eval().requires_grad_(False)
     for key, value in model.encoder.named_parameters():

@@ -56,12 +56,15 @@ def fitted(model, num_samples: int):
 
 
 def _package() -> ModuleType:
-    """The package, with an empty module for torchaudio where that is missing: it only resamples, reads and
-    writes files."""
-    if importlib.util.find_spec("torchaudio") is not None or "encodec" in sys.modules:
-        return importlib.import_module("encodec")
-    sys.modules["torchaudio"] = ModuleType("torchaudio")
-    try:
-        return importlib.import_module("encodec")
-    finally:
-        del sys.modules["torchaudio"]
+    """The package, with an empty module for torchaudio: it only resamples, reads and writes files, and is built for one
+    version of torch."""
+    if "encodec" not in sys.modules:
+        present = sys.modules.get("torchaudio")
+        sys.modules["torchaudio"] = ModuleType("torchaudio")
+        try:
+            importlib.import_module("encodec")
+        finally:
+            del sys.modules["torchaudio"]
+            if present is not None:
+                sys.modules["torchaudio"] = present
+    return sys.modules["encodec"]

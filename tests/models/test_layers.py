@@ -11,7 +11,7 @@ from nac_cli.models.layers.spectrum import Spectrum, compress
 from nac_cli.models.quantizers.kmeans import initialise
 from nac_cli.models.quantizers.rvq import ResidualVectorQuantizer
 from nac_cli.models.spectral import SpectralCodec
-from nac_cli.train.records import PRESETS
+from nac_cli.train.codec.presets import PRESETS
 from nac_cli.values import ABSENT
 
 CONFIG = PRESETS["nac-44k-tiny"].model

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nac_cli
-from tests.pipelines.sounds import HOP, compressed, decoded, noise
+from tests.helpers.sounds import HOP, noise
+from tests.helpers.streams import compressed, decoded
 
 
 def test_every_length_up_to_three_hops_comes_back(tiny):

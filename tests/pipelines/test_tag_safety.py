@@ -15,7 +15,7 @@ import nac_cli
 from nac_cli.container import editor
 from nac_cli.errors import AudioError, CorruptStream, LimitExceeded, NacError, UnsupportedStream
 from tests.container.streams import PICTURE, TAGS, Pipe, block, flip, insert, small_stream
-from tests.pipelines.tagging import COVER, changes, rest_of, tagged, tags_of, titled
+from tests.helpers.tagging import COVER, changes, rest_of, tagged, tags_of, titled
 
 GOLDEN = Path(__file__).parents[1] / "container" / "golden"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")

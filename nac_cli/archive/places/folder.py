@@ -1,4 +1,4 @@
-"""A tree of files in a local folder (or one that the system mounts)."""
+"""A place that is a local folder, or one that the system mounts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from typing import ClassVar
 
 from nac_cli.archive.places.place import LOCK, PRIVATE, Found, Skip, joined_parts, parts_of
 from nac_cli.errors import UsageError
+from nac_cli.files import replacing
 
 UNFINISHED = f"{PRIVATE}/unfinished"
 
 
 @dataclass(frozen=True)
 class Folder:
-    """See `Place`. Files being written lie in the private folder, on the same file system as their place."""
+    """A `Place` in a folder. Files that are being written lie in the private folder, on the same file system as their
+    place."""
 
     root: Path
     keeps_times: ClassVar[bool] = True
@@ -30,7 +32,7 @@ class Folder:
         return str(self.root)
 
     def __reduce__(self) -> tuple:
-        """Other processes may be in other folders."""
+        """Pickled with an absolute path, since other processes may have other working directories."""
         return Folder, (self.root.absolute(),)
 
     def walk(self, skip: Skip, follow_links: bool = False) -> Iterator[Found]:
@@ -52,15 +54,10 @@ class Folder:
         target = self.root / path
         beside = self.root / UNFINISHED / uuid.uuid4().hex
         beside.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(target, beside=beside):
             yield beside
             os.utime(beside, ns=(mtime_ns, mtime_ns))
-            with open(beside, "rb+") as file:
-                os.fsync(file.fileno())
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
 
     def append(self, path: str, data: bytes) -> None:
         path = (self._parts(path) or [path])[-1]
@@ -94,7 +91,7 @@ class Folder:
         return (self.root / PRIVATE.upper()).exists()
 
     def _parts(self, path: str) -> list[str]:
-        """Of a file of records: itself alone, unless the place was copied from a store."""
+        """Paths of the parts of a file of records: the file itself alone, unless the place was copied from a store."""
         folder = posixpath.dirname(path)
         try:
             return parts_of(path, [posixpath.join(folder, name) for name in os.listdir(self.root / folder)])
@@ -104,7 +101,8 @@ class Folder:
     def _walk(
         self, folder: Path, prefix: str, skip: Skip, follow_links: bool, above: frozenset[tuple[int, int]]
     ) -> Iterator[Found]:
-        """`above` are the folders on the way here: a link to one of them would never end."""
+        """The files below `folder`. `above` are (device, inode) of the folders on the way here: a link to one of them
+        would never end."""
         try:
             status = os.stat(folder)
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -141,7 +139,8 @@ def _last_byte(file: int) -> bytes:
 
 
 def _locked(file: int) -> bool:
-    """Whether this process has the lock now, which it keeps until it closes the file, or ends."""
+    """Take the lock on a file. Returns whether this process has it now; it keeps it until it closes the file, or
+    exits."""
     try:
         import fcntl
     except ImportError:  # Windows

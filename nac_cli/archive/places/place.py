@@ -1,4 +1,4 @@
-"""Where a library or an archive lies: a tree of files, in a local folder or an object store."""
+"""Places of libraries and archives: trees of files, in a local folder or an object store."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
-from urllib.request import url2pathname
+from typing import ClassVar, Protocol
 
-from nac_cli.errors import CorruptStream, UsageError
+from nac_cli.errors import CorruptStream
 
 PRIVATE = ".nac"
-"""The folder of an archive that holds its journal and what is being written; never part of a library."""
+"""The folder of an archive that holds its journal and the files being written; never part of a library."""
 LOCK = f"{PRIVATE}/lock"
-"""Is there while a process has claimed a place."""
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+"""The file that exists while a process has claimed a place."""
 
 Skip = Callable[[str, str], None]
-"""Told of a path that is left out, and why."""
+"""Called with a path that is left out, and the reason."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file of a tree: its path from the root, parts joined by `/` (bytes that are no UTF-8 as in `os.fsdecode`), its
-    size in bytes, and when it was last changed, in nanoseconds (0: nobody knows)."""
+    """A file of a tree: its `path` from the root, parts joined by `/` (bytes that are no UTF-8 as in `os.fsdecode`),
+    its `size` in bytes, and its time of change in nanoseconds (0: unknown)."""
 
     path: str
     size: int
@@ -34,64 +32,49 @@ class Found:
 
 
 class Place(Protocol):
-    """A tree of files. Can be sent to other processes. Methods raise OSError, or AudioError where they know better."""
+    """A tree of files, which can be sent to other processes. Methods raise OSError, or AudioError with more to say."""
 
-    name: str
-    """As a person would write it."""
-    keeps_times: bool
+    keeps_times: ClassVar[bool]
     """Whether files keep the times of change that `writing` is told."""
 
+    @property
+    def name(self) -> str:
+        """The path or URL of the place, as a user would write it."""
+
     def walk(self, skip: Skip, follow_links: bool = False) -> Iterator[Found]:
-        """Every file, in no order; the private folder at the root left out."""
+        """All files, in no order, without the private folder at the root."""
 
     def stat(self, path: str) -> Found | None:
         """The file at `path`, None if there is none."""
 
     def reading(self, path: str) -> AbstractContextManager[Path]:
-        """The file at `path` as a local one for as long as the context lasts."""
+        """The file at `path`, or a local copy of it, for as long as the context lasts."""
 
     def writing(self, path: str, mtime_ns: int) -> AbstractContextManager[Path]:
-        """Yields where to write; at the end the result is flushed to the disk and takes its place at `path` in one
-        step, whatever was there, with that time of change where the store keeps one. Nothing of it is left if the
-        block fails."""
+        """Yields the local path to write to. When the block ends well the result is flushed to the disk and takes its
+        place at `path` in one step, whatever was there, with that time of change where the place keeps times. Nothing
+        of it is left if the block fails."""
 
     def append(self, path: str, data: bytes) -> None:
-        """Adds to the end of a file of records, durably."""
+        """Add to the end of a file of records; the data is on the disk afterwards."""
 
     def records(self, path: str) -> bytes:
-        """All that was appended; nothing if there is no such file."""
+        """All data that was appended to a file of records; empty if there is no such file."""
 
     def claim(self) -> AbstractContextManager[None]:
-        """No other process may claim the place meanwhile, where the store knows of that. Raises UsageError if one
-        has."""
+        """Claim the place for as long as the context lasts. Raises UsageError if another process has claimed it, where
+        the place can tell."""
 
     def discard_unfinished(self) -> None:
-        """Remove what processes that were killed had not finished writing. Only for who has claimed the place."""
+        """Remove unfinished files of processes that were killed. The place must have been claimed."""
 
     def folds_case(self) -> bool:
-        """Whether names that differ in case alone are the same file. The place must be there."""
-
-
-def open_place(name: str) -> Place:
-    """The place that a path or a URL (`s3://bucket/folder`, whatever fsspec knows) names. A `file://` URL is a folder;
-    what has a percent sign in front of two digits is one byte there (RFC 8089)."""
-    from nac_cli.archive.places.folder import Folder
-
-    if name.startswith("file://"):
-        path = name.removeprefix("file://").removeprefix("localhost")
-        if not path.startswith("/"):
-            raise UsageError(f"{name}: a file on another machine; such a URL begins with file:///")
-        return Folder(Path(url2pathname(path)))
-    if _URL.match(name):
-        from nac_cli.archive.places.store import Store
-
-        return Store(name)
-    return Folder(Path(name))
+        """Whether names that differ in case alone are the same file. The place must exist."""
 
 
 def checked(path: str) -> str:
-    """`path` as a journal or a list has it. Raises CorruptStream for one that could lead out of its tree, or into the
-    private folder."""
+    """A path from a journal or a list, checked. Raises CorruptStream for one that could lead out of its tree, or into
+    the private folder."""
     parts = path.split("/")
     try:
         path.encode("utf-8", "surrogateescape")
@@ -107,17 +90,17 @@ def checked(path: str) -> str:
 
 
 def part_name(path: str, number: int) -> str:
-    """Where a store that cannot append has a part (1, 2, ...) of a file of records."""
+    """The path of part number 1, 2, ... of a file of records, in a store that cannot append."""
     return f"{path}.{number:06}"
 
 
 def parts_of(path: str, names: Iterable[str]) -> list[str]:
-    """Those of `names` that make up a file of records, in their order: itself, then its numbered parts. A folder has
-    the first, a store the others, and a place that was moved from one kind to the other has both."""
+    """The names that make up a file of records, in order: the file itself, then its numbered parts. A folder has the
+    first, a store the others, and a place that was copied from one kind to the other has both."""
     parts = [name for name in names if re.fullmatch(re.escape(path) + r"(\.\d{6,})?", name)]
     return sorted(parts, key=lambda name: (len(name), name))
 
 
 def joined_parts(parts: Iterable[bytes]) -> bytes:
-    """Records in one piece. What was cut off at the end of a part stays a line of its own."""
+    """The records of all parts in one piece. A line that was cut off at the end of a part stays a line of its own."""
     return b"".join(part if not part or part.endswith(b"\n") else part + b"\n" for part in parts)

@@ -1,4 +1,4 @@
-"""A tree of files in an object store, or whatever else fsspec knows by a URL.
+"""A place in an object store, or whatever else fsspec knows by a URL.
 
 Credentials and the address of the service are the store's own business, as its tools want them: for S3 the variables
 AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, or fsspec's configuration files. They
@@ -24,15 +24,16 @@ from nac_cli.archive.places.temporary import sweep, temporary
 from nac_cli.errors import AudioError, CorruptStream, NacError, UsageError
 
 PART_BYTES = 1 << 16
-"""Of records: objects cannot be appended to, so the last part is written anew each time until it has this size."""
+"""Bytes of a part of a file of records: objects cannot be appended to, so the last part is written anew until it has
+this size."""
 READS_AT_ONCE = 16
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
 class Store:
-    """See `Place`. Files being read or written lie in this machine's temporary folder (TMPDIR says which) for as long
-    as that takes. Times of change are the store's own, in whole seconds: some tell more in lists than of single files.
-    A put is taken for atomic, which it is in object stores."""
+    """A `Place` in a store. Files being read or written lie in this machine's temporary folder (see TMPDIR) meanwhile.
+    Times of change are the store's own, in whole seconds, since some stores give more digits in lists than for single
+    files. A put is assumed to be atomic, as it is in object stores."""
 
     keeps_times: ClassVar[bool] = False
 
@@ -40,7 +41,7 @@ class Store:
         """Raises UsageError for a URL that fsspec cannot use, ModuleNotFoundError if a package is missing."""
         self.name = name
         self._tails: dict[str, tuple[int, bytes]] | None = None
-        self._opened  # noqa: B018: says now what is wrong with the name
+        self._opened  # noqa: B018  says now what is wrong with the name
 
     def __getstate__(self) -> dict:
         return {"name": self.name, "_tails": None}
@@ -105,9 +106,9 @@ class Store:
 
     @contextmanager
     def claim(self) -> Iterator[None]:
-        """A lock object says who works here, and is removed at the end. Where the store knows conditional puts only one
-        process gets it. That of a process of this machine that has ended does not count; if one was left by another
-        machine, the error says what to remove."""
+        """Claim the place by a lock object, which is removed at the end. Where the store has conditional puts only one
+        process gets it. The lock of a process of this machine that no longer runs does not count; for one left by
+        another machine, the error says what to remove."""
         mine = Holder.me()
         self._take_lock(mine)
         self._tails = {}
@@ -121,7 +122,7 @@ class Store:
                         self._fs.rm_file(self._key(LOCK))
 
     def discard_unfinished(self) -> None:
-        """What is unfinished is not in the store, but in the temporary folder of the machine where it was worked on."""
+        """Unfinished files are not in the store, but in the temporary folder of the machine that wrote them."""
         sweep()
 
     def folds_case(self) -> bool:
@@ -165,7 +166,7 @@ class Store:
         return f"{self._root.rstrip('/')}/{path}"
 
     def _names(self, folder: str) -> list[str]:
-        """Of the files in a folder, by path from the root."""
+        """Paths of the files in a folder, from the root."""
         with self._explained(folder):
             try:
                 keys = self._fs.ls(self._key(folder), detail=False)
@@ -174,7 +175,7 @@ class Store:
         return [posixpath.join(folder, posixpath.basename(key)) for key in keys]
 
     def _tail(self, path: str) -> tuple[int, bytes]:
-        """Number and content of the last part; who has claimed the place remembers them."""
+        """Number and content of the last part of a file of records; remembered while the place is claimed."""
         if self._tails and path in self._tails:
             return self._tails[path]
         names = parts_of(path, self._names(posixpath.dirname(path)))
@@ -183,7 +184,7 @@ class Store:
         return int(names[-1].rpartition(".")[2]), self._get(names[-1]) or b""
 
     def _get(self, path: str) -> bytes | None:
-        """What a small file holds, None if it is not there."""
+        """The content of a small file, None if there is no such file."""
         with self._explained(path):
             try:
                 return self._fs.cat_file(self._key(path))
@@ -212,7 +213,7 @@ class Store:
 
     @contextmanager
     def _explained(self, path: str = "") -> Iterator[None]:
-        """Whatever the store raises inside becomes an AudioError that says what to do."""
+        """Turn any exception of the store inside into an AudioError that says what to do."""
         try:
             yield
         except (NacError, ModuleNotFoundError):
@@ -226,7 +227,7 @@ class Store:
 
     @contextmanager
     def _named(self, local: Path, path: str) -> Iterator[None]:
-        """Errors about the local file speak of the one in the store."""
+        """Replace the name of the local file in errors by that of the file in the store."""
         try:
             yield
         except NacError as error:
@@ -236,7 +237,7 @@ class Store:
 
 
 def _mtime_ns(info: dict) -> int:
-    """When a file was last changed, by what a store says of it, in whole seconds."""
+    """Time of change of a file in nanoseconds, by the store's description of it, to whole seconds; 0 if unknown."""
     for name in ("LastModified", "last_modified", "mtime", "modified", "updated", "created"):
         value = info.get(name)
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Local files for what lies elsewhere, while it is read or written."""
+"""Temporary local copies of files of a store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from nac_cli.archive.holder import runs
 
 NAME = f"nac-{re.sub(r'[^A-Za-z0-9]', '_', platform.node())}-{{}}-"
-"""How the folders of a process begin."""
+"""Prefix of the names of a process's temporary folders."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Workers that each do a batch of tasks at a time, and may die over it."""
+"""The contract of pools: workers that each do a batch of tasks at a time, and whose process may end meanwhile."""
 
 from __future__ import annotations
 
@@ -9,22 +9,27 @@ from typing import Any, Protocol
 from nac_cli.errors import NacError
 from nac_cli.failures import Failure
 
-Tell = Callable[[int, float, float | None], None]
-"""Told how far a task is: its place in the batch, and seconds of sound done and in all (None: nobody knows)."""
-Labour = Callable[[Sequence[Any], Tell], Iterable[tuple[int, Any]]]
-"""Does a batch: yields each task's place in it and what came out, a `Failure` where nothing did."""
+OnProgress = Callable[[int, float, float | None], None]
+"""Called with a task's index in its batch, the seconds of sound done, and the seconds in all (None where unknown)."""
+
+
+class Worker(Protocol):
+    """The part of a worker that does tasks; it lives in the worker's process."""
+
+    def run(self, tasks: Sequence[Any], progress: OnProgress) -> Iterable[tuple[int, Any]]:
+        """Do a batch: yields, for each task, its index in the batch and its result, a `Failure` if it failed."""
 
 
 class Work(Protocol):
-    """What all workers of a pool do. It can be sent to other processes."""
+    """The work of all workers of a pool, as a description that can be sent to other processes."""
 
-    def open(self) -> Labour:
-        """Called once by each worker: loads what all tasks need. Raises NacError where that cannot be had."""
+    def open(self) -> Worker:
+        """Called once by each worker: loads what all tasks need. Raises NacError where that cannot be loaded."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A task came out as `value`, a `Failure` if it failed."""
+    """A task has ended with the result `value`, a `Failure` if it failed."""
 
     worker: int
     task: int
@@ -32,8 +37,8 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Moved:
-    """A worker has done so many seconds of a task's sound, of `whole` if known."""
+class Progressed:
+    """A worker has done the first `done` seconds of a task's sound, of `whole` seconds if known."""
 
     worker: int
     task: int
@@ -43,15 +48,15 @@ class Moved:
 
 @dataclass(frozen=True)
 class Idle:
-    """A worker is done with its batch, or has come to take the place of one that died."""
+    """A worker has finished its batch, or has just replaced one that exited."""
 
     worker: int
 
 
 @dataclass(frozen=True)
-class Died:
-    """A worker ended by itself, with whatever it had not finished. `begun`: it had opened its work, so the tasks that it
-    had may be what ended it. A new one has taken its place if `replaced`, or will, and be `Idle` then, if ever."""
+class Exited:
+    """A worker's process exited, and the tasks that it had not finished are lost. `begun`: it had opened its work, so
+    those tasks may be the cause. With `replaced` a new worker has its number already; otherwise an `Idle` says when."""
 
     worker: int
     reason: str
@@ -59,11 +64,11 @@ class Died:
     replaced: bool = True
 
 
-Event = Finished | Moved | Idle | Died
+Event = Finished | Progressed | Idle | Exited
 
 
 class Refused(NacError):
-    """The workers cannot do what they are to do; the exit code is that of the reason."""
+    """No worker can open the work; the exit code is that of the reason."""
 
     def __init__(self, failure: Failure):
         super().__init__(failure.message)
@@ -71,7 +76,7 @@ class Refused(NacError):
 
 
 class Pool(Protocol):
-    """Workers 0 to `size` - 1, all idle at first."""
+    """A pool of workers numbered 0 to `size` - 1, all idle at first."""
 
     size: int
 
@@ -79,8 +84,8 @@ class Pool(Protocol):
         """Give an idle worker tasks, by number."""
 
     def events(self) -> Iterator[Event]:
-        """What happened since the last call; waits for something, and returns after a second at the latest. Raises
-        `Refused` if the work cannot be opened."""
+        """The events since the last call; waits up to a second for the first one. Raises `Refused` if the work cannot
+        be opened."""
 
     def close(self) -> None:
         """End all workers at once, whatever they are doing."""

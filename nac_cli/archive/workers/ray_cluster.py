@@ -1,4 +1,4 @@
-"""The Ray cluster that this process works with: one that is there, or one started here for it."""
+"""The connection to a Ray cluster: an existing one, or one started here."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from contextlib import contextmanager
 from nac_cli.errors import UsageError
 
 STORE_BYTES = 1 << 27
-"""Of memory for Ray's objects, on a cluster that is started here: batches and results are small."""
+"""Bytes of memory for Ray's objects, on a cluster that is started here: batches and results are small."""
 KNOCK_SECONDS = 10.0
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": "^",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-"""Ray tells its makers nothing, skips every line that it would print between ours, and warns of no change to come."""
+"""Ray's environment: no usage reports, none of its own lines between those of nac, no warning of coming changes."""
 
 
 def connect(address: str | None, cpus: int | None) -> bool:
-    """Connect to the cluster at `address` ("auto", "host:port", "ray://host:port"), or start one on this machine for at
-    least so many `cpus`. False if this process was connected before. Raises UsageError if there is no such cluster."""
+    """Connect to the cluster at `address` ("auto", "host:port", "ray://host:port"), or start one on this machine with
+    at least `cpus` CPUs. Returns False if this process was connected before. Raises UsageError if there is no such
+    cluster."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     import ray
@@ -68,7 +69,7 @@ def disconnect() -> None:
 
 
 def _knock(address: str) -> None:
-    """Raises OSError if nobody answers at "host:port", which Ray would try for minutes."""
+    """Check that a server answers at "host:port", which Ray would try for minutes. Raises OSError."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
@@ -76,7 +77,7 @@ def _knock(address: str) -> None:
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Ray puts handlers of its own in the place of those of the program."""
+    """Keep the program's signal handlers, which Ray replaces by its own."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

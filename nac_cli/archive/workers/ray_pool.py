@@ -14,23 +14,23 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from nac_cli import __version__
-from nac_cli.archive.workers.pool import Died, Event, Idle, Refused, Work
-from nac_cli.archive.workers.processes import PATIENCE, STILLBORN, perform
+from nac_cli.archive.workers.pool import Event, Exited, Idle, Refused, Work
+from nac_cli.archive.workers.processes import MAX_FAILED_STARTS, WAIT_SECONDS, perform
 from nac_cli.archive.workers.ray_cluster import connect, disconnect
 from nac_cli.errors import UsageError
 from nac_cli.failures import Failure, explain
 
 ROOM_SECONDS = 60.0
-"""A worker that finds no node with room in that time lets others have its tasks, and goes on waiting."""
-DESERTED_SECONDS = 300.0
-"""So long without a single worker, and the run ends."""
+"""After so long without a node that has room, a worker's tasks go to others; it goes on waiting."""
+NO_WORKER_SECONDS = 300.0
+"""After so long without a single worker on any node, the run ends."""
 LISTEN_SECONDS = 10.0
 
 
 class RayPool:
-    """See `Pool`. An actor for each worker, on whichever node has room, with a GPU each where the cluster has any: there
-    the device "auto" is that GPU, elsewhere the CPU. A worker that ends gets a place again when a node has one; until
-    then the others go on without it."""
+    """A `Pool` of actors, one for each worker, on whichever node has room, with a GPU each where the cluster has any:
+    there the device "auto" is that GPU, elsewhere the CPU. A worker that exited gets a place again when a node has one;
+    until then the others go on without it."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class RayPool:
 
         Raises UsageError if there is no such cluster, or no GPU in it for the device "cuda".
         """
-        self._workers: list[_Hired] = []
+        self._workers: list[_RemoteWorker] = []
         self._ours = connect(address, size and size * threads)
         try:
             import ray
@@ -62,77 +62,77 @@ class RayPool:
             self._needs = f"{threads} CPUs and a GPU" if gpus else f"{threads} CPUs"
             self._kind = ray.remote(
                 num_cpus=threads, num_gpus=min(1, gpus), max_restarts=0, scheduling_strategy="SPREAD"
-            )(_Labourer)
+            )(_WorkerActor)
             self._work = ray.put(work)
-            self._stillborn, self._inhabited = 0, time.monotonic()
-            self._workers = [self._hired(worker) for worker in range(self.size)]
+            self._failed_starts, self._last_placed = 0, time.monotonic()
+            self._workers = [self._start(worker) for worker in range(self.size)]
         except BaseException:
             self.close()
             raise
 
     def send(self, worker: int, batch: Mapping[int, Any]) -> None:
-        hired = self._workers[worker]
-        hired.batch, hired.sent, hired.since = dict(batch), False, time.monotonic()
-        if hired.ready:
-            hired.listen()
+        remote = self._workers[worker]
+        remote.batch, remote.sent, remote.since = dict(batch), False, time.monotonic()
+        if remote.ready:
+            remote.listen()
 
     def events(self) -> Iterator[Event]:
         import ray
 
-        calls = [hired.call for hired in self._workers if hired.call is not None]
-        heard = []
+        calls = [remote.call for remote in self._workers if remote.call is not None]
+        answered = []
         if calls:
-            ray.wait(calls, timeout=PATIENCE)
-            heard, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
+            ray.wait(calls, timeout=WAIT_SECONDS)
+            answered, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
         else:
-            time.sleep(PATIENCE)
-        for worker, hired in enumerate(self._workers):
-            if hired.call is not None and hired.call in heard:
-                yield from self._heard(worker, hired)
-        yield from self._homeless()
+            time.sleep(WAIT_SECONDS)
+        for worker, remote in enumerate(self._workers):
+            if remote.call is not None and remote.call in answered:
+                yield from self._events_of(worker, remote)
+        yield from self._unplaced()
 
     def close(self) -> None:
         import ray
 
-        for hired in self._workers:
+        for remote in self._workers:
             with suppress(ray.exceptions.RayError):
-                ray.kill(hired.actor)
+                ray.kill(remote.actor)
         self._workers = []
         if self._ours:
             disconnect()
 
-    def _hired(self, worker: int, missed: bool = False) -> _Hired:
-        hired = _Hired(self._kind.remote(worker, self._work, __version__), missed)
-        hired.listen()
-        return hired
+    def _start(self, worker: int, replacing: bool = False) -> _RemoteWorker:
+        remote = _RemoteWorker(self._kind.remote(worker, self._work, __version__), replacing)
+        remote.listen()
+        return remote
 
-    def _heard(self, worker: int, hired: _Hired) -> Iterator[Event]:
-        """What a worker has said, or that it is no more."""
+    def _events_of(self, worker: int, remote: _RemoteWorker) -> Iterator[Event]:
+        """The events that a worker has sent, or its exit."""
         import ray
 
         try:
-            messages = ray.get(hired.call)
+            messages = ray.get(remote.call)
         except ray.exceptions.RayError as error:
-            yield from self._replaced(worker, hired, error)
+            yield from self._replaced(worker, remote, error)
             return
         for message in messages:
-            if isinstance(message, _Placed):
-                hired.home = message
+            if isinstance(message, _NodeName):
+                remote.node = message
             elif isinstance(message, Failure):
-                raise Refused(Failure(f"node {hired.home.host}: {message.message}", message.exit_code))
+                raise Refused(Failure(f"node {remote.node.host}: {message.message}", message.exit_code))
             elif message is None:
-                hired.ready, self._stillborn = True, 0
-                if hired.missed:
-                    hired.missed = False
+                remote.ready, self._failed_starts = True, 0
+                if remote.replacing:
+                    remote.replacing = False
                     yield Idle(worker)
             else:
                 if isinstance(message, Idle):
-                    hired.batch = None
+                    remote.batch = None
                 yield message
-        hired.listen()
+        remote.listen()
 
-    def _replaced(self, worker: int, dead: _Hired, error: Exception) -> Iterator[Died]:
-        """Another one is waiting for room on a node now; who was waiting for work has nothing to lose."""
+    def _replaced(self, worker: int, exited: _RemoteWorker, error: Exception) -> Iterator[Exited]:
+        """Start another worker in place of one that exited; it waits for room on a node first."""
         import ray
 
         said = " ".join(str(error).split())
@@ -142,66 +142,66 @@ class RayPool:
                 "every node", 1,
             )) from error  # fmt: skip
         with suppress(ray.exceptions.RayError):  # it may only be out of reach
-            ray.kill(dead.actor)
-        reason = f"on {dead.home.host}: {_cause(error, said)}" if dead.home else _cause(error, said)
-        lost = dead.home is not None and dead.home.node not in _nodes()
-        self._stillborn += not dead.ready and not lost
-        if self._stillborn >= STILLBORN:
+            ray.kill(exited.actor)
+        reason = f"on {exited.node.host}: {_cause(error, said)}" if exited.node else _cause(error, said)
+        lost = exited.node is not None and exited.node.id not in _nodes()
+        self._failed_starts += not exited.ready and not lost
+        if self._failed_starts >= MAX_FAILED_STARTS:
             raise Refused(Failure(f"workers end before they begin ({reason})", 1))
-        self._workers[worker] = self._hired(worker, missed=True)
-        if not dead.missed:
-            yield Died(worker, reason, begun=dead.ready, replaced=False)
+        self._workers[worker] = self._start(worker, replacing=True)
+        if not exited.replacing:
+            yield Exited(worker, reason, begun=exited.ready, replaced=False)
 
-    def _homeless(self) -> Iterator[Died]:
-        """Workers that have waited long for room on a node."""
+    def _unplaced(self) -> Iterator[Exited]:
+        """Take the tasks from workers that have waited too long for room on a node."""
         now = time.monotonic()
-        for worker, hired in enumerate(self._workers):
-            if hired.batch is not None and hired.home is None and now - hired.since > ROOM_SECONDS:
-                hired.batch, hired.missed = None, True
-                yield Died(worker, "no node has room for it", begun=False, replaced=False)
-        if any(hired.home for hired in self._workers):
-            self._inhabited = now
-        elif now - self._inhabited > DESERTED_SECONDS:
+        for worker, remote in enumerate(self._workers):
+            if remote.batch is not None and remote.node is None and now - remote.since > ROOM_SECONDS:
+                remote.batch, remote.replacing = None, True
+                yield Exited(worker, "no node has room for it", begun=False, replaced=False)
+        if any(remote.node for remote in self._workers):
+            self._last_placed = now
+        elif now - self._last_placed > NO_WORKER_SECONDS:
             raise Refused(Failure(
                 f"no node of the Ray cluster has had room for a worker ({self._needs}) for "
-                f"{DESERTED_SECONDS / 60:g} minutes; free or add some, or ask for less with --threads", 1,
+                f"{NO_WORKER_SECONDS / 60:g} minutes; free or add some, or ask for less with --threads", 1,
             ))  # fmt: skip
 
 
 @dataclass
-class _Hired:
-    """A worker, seen from here. `home` is None until a node has taken it, `call` while nothing is to be heard of it;
-    `missed`: the tasks that it had went to others, it counts as ended until it is `ready`."""
+class _RemoteWorker:
+    """A worker on the cluster, as this process knows it. `node` is None until a node has taken it, `call` while no
+    answer is awaited. `replacing`: its tasks went to others, and it counts as exited until it is `ready`."""
 
     actor: Any
-    missed: bool
+    replacing: bool
     call: Any = None
-    home: _Placed | None = None
+    node: _NodeName | None = None
     ready: bool = False
     batch: dict[int, Any] | None = None
     sent: bool = False
     since: float = 0.0
 
     def listen(self) -> None:
-        """Ask it for what happens next, giving it the tasks that wait for it to be ready."""
+        """Ask it for its next events; sends the batch that waited for it to be ready."""
         batch = self.batch if self.ready and not self.sent else None
         if batch is not None:
             self.sent = True
         busy = not self.ready or self.batch is not None
-        self.call = self.actor.hear.remote(batch) if busy else None
+        self.call = self.actor.poll.remote(batch) if busy else None
 
 
 @dataclass(frozen=True)
-class _Placed:
-    """Where a worker is: the name of the machine, and Ray's of the node."""
+class _NodeName:
+    """The node that a worker is on: the name of the machine, and Ray's id of the node."""
 
     host: str
-    node: str
+    id: str
 
 
-class _Labourer:
-    """A worker, an actor on its node. One thread works, the other says what happens whenever it is asked: progress gets
-    out of the middle of a batch that way, through a Ray client too."""
+class _WorkerActor:
+    """The actor of a worker, on its node. One thread does the batches, the other answers calls with the events so
+    far, so that progress is told in the middle of a batch, through a Ray client too."""
 
     def __init__(self, worker: int, work: Work, version: str):
         import ray
@@ -210,12 +210,12 @@ class _Labourer:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # that of another worker, or of nobody
         self._batches: SimpleQueue[dict[int, Any]] = SimpleQueue()
         self._said: SimpleQueue[Any] = SimpleQueue()
-        self._said.put(_Placed(platform.node(), ray.get_runtime_context().get_node_id()))
-        threading.Thread(target=self._labour, args=(worker, work, version), daemon=True).start()
+        self._said.put(_NodeName(platform.node(), ray.get_runtime_context().get_node_id()))
+        threading.Thread(target=self._serve, args=(worker, work, version), daemon=True).start()
 
-    def hear(self, batch: dict[int, Any] | None) -> list[Any]:
-        """Starts a batch if there is one. What was said since the last call: where it is, a Failure if its work cannot
-        be opened or else None, then events; nothing if nothing is said for long."""
+    def poll(self, batch: dict[int, Any] | None) -> list[Any]:
+        """Start a batch if one is given. Returns all messages since the last call: its node, then None or the
+        Failure to open the work, then events; an empty list after LISTEN_SECONDS without any."""
         if batch is not None:
             self._batches.put(batch)
         said = []
@@ -225,24 +225,24 @@ class _Labourer:
                 said.append(self._said.get_nowait())
         return said
 
-    def _labour(self, worker: int, work: Work, version: str) -> None:
+    def _serve(self, worker: int, work: Work, version: str) -> None:
         if version != __version__:
             text = f"nac {__version__} is installed there, {version} here; install the same everywhere"
             self._said.put(Failure(text, UsageError.exit_code))
             return
         try:
-            labour = work.open()
+            opened = work.open()
         except Exception as error:
             self._said.put(explain(error))
             return
         self._said.put(None)
         while True:
-            for event in perform(worker, labour, self._batches.get(), self._said.put):
+            for event in perform(worker, opened, self._batches.get(), self._said.put):
                 self._said.put(event)
 
 
 def _cause(error: Exception, said: str) -> str:
-    """What ended a worker, in a few words."""
+    """The reason why a worker exited, in a few words."""
     import ray
 
     if isinstance(error, ray.exceptions.ActorUnavailableError):

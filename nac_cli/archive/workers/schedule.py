@@ -1,4 +1,4 @@
-"""Which worker gets which tasks, and what becomes of tasks over which workers die."""
+"""The schedule of a pool: which worker gets which tasks, and what becomes of tasks over which workers exit."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from nac_cli.archive.journal import FATAL_CRASHES
-from nac_cli.archive.workers.pool import Died, Finished, Idle, Moved, Pool
+from nac_cli.archive.workers.pool import Exited, Finished, Idle, Pool, Progressed
 
 BATCH_TASKS = 16
 BATCH_BYTES = 1 << 26
-"""Of sources that a worker has at a time, unless one has more: what bounds its memory."""
+"""Bytes of sources in a batch, unless one source alone has more; bounds the memory of a worker."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """`payload` is what the worker gets, `size` in bytes, `crashes` how many workers have died over it before."""
+    """A task: `payload` is sent to the worker, `size` in bytes, `crashes` counts workers that exited over it before."""
 
     payload: Any
     size: int
@@ -26,7 +26,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Crash:
-    """A worker died while it had the task, `alone` or beside others. `given_up`: it will not be tried again."""
+    """A worker exited while it had the task, `alone` or with others. `given_up`: it will not be tried again."""
 
     task: int
     alone: bool
@@ -34,17 +34,18 @@ class Crash:
     reason: str
 
 
-def perform_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Finished | Moved | Crash]:
-    """Have all tasks done, each exactly once, in about their order; the pool is left open."""
+def perform_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Finished | Progressed | Crash]:
+    """Have all tasks done, each exactly once, in about their order, and yield the events; the pool is left open."""
     for told in perform_rounds(tasks, pool):
         yield from told
 
 
-def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished | Moved | Crash]]:
-    """As `perform_all`, with all that happened at about the same time in one list.
+def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished | Progressed | Crash]]:
+    """As `perform_all`, with all events of about the same time in one list.
 
-    Where a worker dies, nobody knows which of its tasks did it: each of them is done again alone. One that ends its
-    worker alone, for the second time in all, is given up. Tasks that have crashed before are done alone, at the end.
+    Where a worker exits, nobody knows which of its tasks was the cause: each of them is done again alone. One that
+    ends its worker alone, for the second time in all, is given up. Tasks that have crashed before are done alone, at
+    the end.
     """
     waiting = deque(number for number, task in enumerate(tasks) if not task.crashes)
     suspects = deque(number for number, task in enumerate(tasks) if task.crashes)
@@ -58,9 +59,9 @@ def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished 
                 idle.discard(worker)
                 busy[worker] = set(batch)
                 pool.send(worker, {number: tasks[number].payload for number in batch})
-        told: list[Finished | Moved | Crash] = []
+        told: list[Finished | Progressed | Crash] = []
         for event in pool.events():
-            if isinstance(event, Moved):
+            if isinstance(event, Progressed):
                 told.append(event)
             elif isinstance(event, Finished):
                 busy[event.worker].discard(event.task)
@@ -68,7 +69,7 @@ def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished 
             elif isinstance(event, Idle):
                 idle.add(event.worker)
                 busy.pop(event.worker, None)
-            elif isinstance(event, Died):
+            elif isinstance(event, Exited):
                 lost = sorted(busy.pop(event.worker, ()))
                 if event.replaced:
                     idle.add(event.worker)
@@ -90,7 +91,8 @@ def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished 
 def _batch(waiting: deque[int], tasks: Sequence[Task], workers: int) -> list[int]:
     """The next tasks for a worker: fewer towards the end, so that all workers end at about the same time."""
     most = BATCH_TASKS if workers == 1 else max(1, min(BATCH_TASKS, len(waiting) // (2 * workers)))
-    batch, size = [], 0
+    batch: list[int] = []
+    size = 0
     while waiting and len(batch) < most and (not batch or size + tasks[waiting[0]].size <= BATCH_BYTES):
         batch.append(waiting.popleft())
         size += tasks[batch[-1]].size

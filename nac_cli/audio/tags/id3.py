@@ -22,7 +22,9 @@ TEXT_KEYS = {
 NUMBER_KEYS = {"TRCK": "TRACKNUMBER", "TPOS": "DISCNUMBER"}
 FRAME_IDS = {key: name for name, key in TEXT_KEYS.items()}
 TIMESTAMP = re.compile(r"\d{4}(-\d\d(-\d\d([ T]\d\d(:\d\d(:\d\d)?)?)?)?)?")
-OF_THE_FILE = set("TLEN TSIZ TDLY TFLT TDTG TDEN SEEK ASPI MLLT ETCO RVRB EQU2 RBUF".split())
+OF_THE_FILE = frozenset(
+    ["TLEN", "TSIZ", "TDLY", "TFLT", "TDTG", "TDEN", "SEEK", "ASPI", "MLLT", "ETCO", "RVRB", "EQU2", "RBUF"]
+)
 """Frames about the encoded file, not about the music: they mean nothing in another one."""
 
 
@@ -83,9 +85,9 @@ def into_id3(tags: Tags, frames: id3.ID3Tags) -> None:
             frames.add(getattr(id3, name)(encoding=id3.Encoding.UTF8, text=[text]))
     for key, values in groups.items():
         frames.add(_frame(key, [value.replace("\0", "") for value in values]))
-    for number, picture in enumerate(tags.pictures):
+    for place, picture in enumerate(tags.pictures):
         frame = id3.APIC(id3.Encoding.UTF8, picture.mime, picture.type, picture.description, picture.data)
-        frame.salt = " " * number  # frames of one description would replace each other
+        frame.salt = " " * place  # frames of one description would replace each other
         frames.add(frame)
 
 

@@ -13,14 +13,14 @@ from nac_cli.errors import AudioError, LimitExceeded
 from nac_cli.values import FRONT_COVER, Picture
 
 MAX_BYTES = 2**24 - 2**10
-"""A little less than a block holds."""
+"""Largest size of a picture in bytes, a little less than a block holds."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
-"""Samples of a pixel by colour type."""
+"""Samples per pixel of PNG, by colour type."""
 
 UNREADABLE = (struct.error, IndexError, KeyError, ValueError)
-"""What is raised where bytes lack or mean nothing."""
+"""Exceptions that missing or meaningless bytes raise."""
 
 Measures = tuple[int, int, int, int]
 """Width, height, bits of a pixel, colours of the palette (0: none)."""

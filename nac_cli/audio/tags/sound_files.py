@@ -24,7 +24,7 @@ from nac_cli.values import Picture, Tags
 
 CONVERTERS = {id3.ID3Tags: from_id3, mp4.MP4Tags: from_mp4, asf.ASFTags: from_asf, apev2.APEv2: from_ape}
 OF_THE_ENCODING = {"ENCODER", "ENCODER_OPTIONS", "ENCODERSETTINGS", "ENCODINGSETTINGS"}
-"""What says how the source file was made, which is not true of another file."""
+"""Keys that tell how the source file was made, which is not true of another file."""
 __all__ = ["Picture", "Tags", "read_tags", "write_tags"]
 
 
@@ -44,7 +44,7 @@ def read_tags(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warnin
 
 def read_open_tags(file: BinaryIO, name: str, warn: Warn) -> Tags:
     """Like `read_tags`, of a seekable file that messages call `name`; leaves the file anywhere."""
-    found, left = Tags(), set()
+    found, left = Tags(), set[str]()
     try:
         found, left = _mutagen_tags(file)
     except Exception as error:  # mutagen meets damage with any of them, and tags are not the sound
@@ -56,7 +56,7 @@ def read_open_tags(file: BinaryIO, name: str, warn: Warn) -> Tags:
 
 
 def _more_items(file: BinaryIO, keys: set[str]) -> tuple[tuple[str, str], ...]:
-    """What RIFF INFO and the like add to the `keys` of an ID3 chunk; without keys all that FFmpeg knows."""
+    """Items that RIFF INFO and the like add to the `keys` of an ID3 chunk; without keys all that FFmpeg knows."""
     file.seek(0)
     if keys and file.read(4) not in (b"RIFF", b"FORM"):
         return ()
@@ -75,7 +75,7 @@ def _mutagen_tags(file: BinaryIO) -> tuple[Tags, set[str]]:
     file.seek(0)
     sound = flac.FLAC(fileobj=file) if magic == b"fLaC" else mutagen.File(fileobj=file)
     tags = None if sound is None else sound.tags
-    if hasattr(tags, "vendor"):  # only Vorbis comments have one
+    if tags is not None and hasattr(tags, "vendor"):  # only Vorbis comments have one
         return from_vorbis(tags, getattr(sound, "pictures", []))
     for kind, convert in CONVERTERS.items():
         if isinstance(tags, kind):

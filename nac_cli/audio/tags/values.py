@@ -1,4 +1,4 @@
-"""What a sound file says about itself, in one vocabulary: Vorbis comment keys and FLAC pictures."""
+"""Tags of sound files in one vocabulary: Vorbis comment keys and FLAC pictures."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ LAST_WORDS = 200
 
 
 def run(arguments: Sequence[str | Path], work: str) -> str:
-    """What the program said on stdout. Raises UsageError where it does not do its `work`."""
+    """Run a program; its text on stdout. Raises UsageError where it does not do its `work`."""
     try:
         done = subprocess.run(
             [*map(str, arguments)],

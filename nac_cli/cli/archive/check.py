@@ -1,23 +1,21 @@
-"""`nac archive verify` and `nac archive status`: is all there, and how does it stand?"""
+"""`nac archive verify` and `nac archive status`: checks of an archive."""
 
 from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from nac_cli.archive.workers.pool import Moved
+from nac_cli.archive.workers.pool import Progressed
 from nac_cli.cli import options
 from nac_cli.cli.archive import options as archive_options
 from nac_cli.cli.archive.lists import LISTED, tell_first, warn_unreadable
 from nac_cli.cli.archive.steps import steps
-from nac_cli.cli.errors import MEANINGS
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted, kilobits, size
-from nac_cli.errors import BatchFailed
+from nac_cli.errors import EXIT_CODES, BatchFailed
 from nac_cli.failures import Failure
 
 if TYPE_CHECKING:
@@ -34,12 +32,11 @@ archive_argument = click.argument("archive", metavar="DST")
     help="How deep: sizes and hashes; structure and checksums too; the codes too; or a decode to sound.",
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="The same as --level full.")
-@archive_options.include_option
-@archive_options.exclude_option
+@archive_options.patterns_options
 @archive_options.workers_options
 @options.json_option
 @options.quiet_option
-def verify(archive, level, full, include, exclude, workers, engine, address, device, threads, as_json, quiet) -> None:
+def verify(archive, level, full, patterns, workers, as_json, quiet) -> None:
     """Check every file of an archive against its journal.
 
     stdout has a line for each bad file, and what is wrong with it. Only tokens and full need the models that the files
@@ -49,48 +46,39 @@ def verify(archive, level, full, include, exclude, workers, engine, address, dev
     nac archive verify small/
     nac archive verify small/ --full --json
     """
-    from nac_cli.archive.inventory import take_inventory
-    from nac_cli.archive.places.place import open_place
-    from nac_cli.archive.plan import Patterns
-    from nac_cli.archive.verifying import Verification, Verifying, verify_archive
+    from nac_cli.archive.operations import open_check
 
-    out, level, patterns = Output(as_json, quiet), "full" if full else level, Patterns(include, exclude)
-    place = open_place(archive)
-    inventory = take_inventory(place)
-    kept = inventory.kept(patterns)
-    device = device if level == "full" else "cpu"
-    hands = archive_options.Workers.wanted(workers, threads, device, engine, address)
-    work, found = Verifying(place, level, device, hands.threads), Verification()
-    if kept:
-        sights = [(place, replace(next(iter(inventory.found.values())), mtime_ns=0))] if inventory.found else []
-        with hands.at(work, len(kept), sights) as pool, steps(f"verifying ({level})", kept, out) as counter:
+    out, level = Output(as_json, quiet), "full" if full else level
+    check = open_check(archive, level, patterns)
+    with steps(f"verifying ({level})", check.entries, out) as counter:
 
-            def watch(entry: Kept, event: float | Failure | Moved) -> None:
-                counter.add(entry, event, isinstance(event, Failure))
-                if isinstance(event, Failure):
-                    text = event.message.removeprefix(f"{entry.target}: ")
-                    out.line(f"{entry.target}: {text}")
-                    out.record({"file": entry.target, "exit_code": event.exit_code, "error": text})
-                elif not isinstance(event, Moved):
-                    out.record({"file": entry.target, "exit_code": 0})
+        def watch(entry: Kept, event: float | Failure | Progressed) -> None:
+            counter.add(entry, event, isinstance(event, Failure))
+            if isinstance(event, Failure):
+                text = event.message.removeprefix(f"{entry.target}: ")
+                out.line(f"{entry.target}: {text}")
+                out.record({"file": entry.target, "exit_code": event.exit_code, "error": text})
+            elif not isinstance(event, Progressed):
+                out.record({"file": entry.target, "exit_code": 0})
 
-            found = verify_archive(inventory, pool, patterns, watch)
+        found = check.perform(workers, watch)
     tell_first(
-        [f"{path}: the journal does not know it as finished" for path in inventory.unknown], out.warn,
+        [f"{path}: the journal does not know it as finished" for path in found.unknown], out.warn,
         lambda left: f"{left} more files that the journal does not know as finished",
     )  # fmt: skip
-    warn_unreadable(inventory.ledger.unreadable, out)
+    warn_unreadable(found.unreadable, out)
     out.say(
         f"{counted(found.sound, 'file')} sound ({level}, {size(found.bytes)}, {clock(found.seconds)}), "
-        f"{len(found.bad)} bad, {len(inventory.unknown)} unknown"
+        f"{len(found.bad)} bad, {len(found.unknown)} unknown"
     )
     summary = {
         "level": level, "sound": found.sound, "bad": len(found.bad), "bytes": found.bytes,
-        "seconds": round(found.seconds, 3), "unknown": inventory.unknown,
+        "seconds": round(found.seconds, 3), "unknown": found.unknown,
     }  # fmt: skip
     if found.bad:
         out.record(summary)
-        raise BatchFailed(f"{len(found.bad)} of {counted(len(kept), 'file')} of {place.name} are not as they should be")
+        files = f"{counted(len(check.entries), 'file')} of {check.archive.name}"
+        raise BatchFailed(f"{len(found.bad)} of {files} are not as they should be")
     out.record({**summary, "exit_code": 0})
 
 
@@ -106,13 +94,12 @@ def status(archive, list_failed, zero, as_json) -> None:
     nac archive status small/
     nac archive status small/ --failed -0 | nac archive music/ small/ -b 6kbps --files-from -
     """
-    from nac_cli.archive.places.place import open_place
-    from nac_cli.archive.status import status as status_of
+    from nac_cli.archive.operations import archive_status
 
     if zero and not list_failed or list_failed and as_json:
         raise click.UsageError("-0 belongs to --failed, and --failed and --json exclude each other.")
     out = Output(as_json)
-    found = status_of(open_place(archive))
+    found = archive_status(archive)
     if list_failed:
         _list_failed(found, zero, out)
         return
@@ -123,7 +110,7 @@ def status(archive, list_failed, zero, as_json) -> None:
         rate = f" -b {kilobits(wanted)}" if isinstance(wanted, int) else ""
         out.line(f"run {run.time} on {run.host}: {run.source}, {run.settings.get('model', '?')}{rate}")
     for code, reason, count in found.reasons[:LISTED]:
-        out.line(f"failed {count}x ({MEANINGS.get(code, code)}): {reason}")
+        out.line(f"failed {count}x ({EXIT_CODES.get(code, code)}): {reason}")
     warn_unreadable(found.unreadable, out)
 
 

@@ -1,4 +1,4 @@
-"""What the commands of `nac archive` tell of many files: the first of them, and how many more."""
+"""Long lists in the messages of `nac archive`: the first lines, and the number of the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LISTED = 10
 
 
 def tell_first(lines: Sequence[str], tell: Callable[[str], None], more: Callable[[int], str]) -> None:
-    """`tell` the first lines, and what `more` says of the number of those left, if any."""
+    """Call `tell` with the first lines, and with `more` of the number of those left, if any."""
     for line in lines[:LISTED]:
         tell(line)
     if len(lines) > LISTED:
@@ -20,6 +20,6 @@ def tell_first(lines: Sequence[str], tell: Callable[[str], None], more: Callable
 
 
 def warn_unreadable(lines: int, out: Output) -> None:
-    """Of so many lines of a journal."""
+    """Warn of `lines` of a journal that cannot be read, if there are any."""
     if lines:
         out.warn(f"{counted(lines, 'line')} of the journal cannot be read (cut off when a run was killed)")

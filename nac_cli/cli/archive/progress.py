@@ -1,4 +1,4 @@
-"""How far a run of hours is, on stderr: bars in a terminal, a line now and then elsewhere."""
+"""The progress of a run, on stderr: bars in a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nac_cli.archive.journal import Crashed, Done, Failed, Outcome
-from nac_cli.archive.workers.pool import Moved
+from nac_cli.archive.workers.pool import Progressed
 from nac_cli.cli.output import Output, bars_on_stderr
 from nac_cli.cli.text import clock, counted, printable, size
 
@@ -17,16 +17,31 @@ if TYPE_CHECKING:
     from nac_cli.archive.plan import Job
 
 LINE_SECONDS = 10.0
+"""Seconds between two lines about the progress, where there is no terminal."""
 SETTLED = 0.02
 """Share of the work after which a guess at the time left is worth showing."""
 READING = 0.5
 """Share of a file's work that is done when it has been read and encoded; packing takes about as long."""
 
 
+class Interval:
+    """A timer for lines that are not to come too often."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def over(self) -> bool:
+        """Whether LINE_SECONDS have passed since the beginning, or since this was last true."""
+        if time.monotonic() - self._started < LINE_SECONDS:
+            return False
+        self._started = time.monotonic()
+        return True
+
+
 @dataclass
 class Progress:
-    """Where a run stands: bytes of sources, files, seconds of sound; `under_way` has the bytes and seconds of each file
-    that is being worked on, by path."""
+    """The progress of a run in bytes of sources, files and seconds of sound; `under_way` has the bytes and seconds of
+    each file that is being worked on, by path."""
 
     files: int
     bytes: int
@@ -39,8 +54,8 @@ class Progress:
     under_way: dict[str, tuple[float, float]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, job: Job, event: Outcome | Moved) -> None:
-        if isinstance(event, Moved):
+    def add(self, job: Job, event: Outcome | Progressed) -> None:
+        if isinstance(event, Progressed):
             read = min(event.done / event.whole, 1.0) if event.whole else 1.0
             self.under_way[job.path] = (READING * read * job.found.size, READING * event.done)
             return
@@ -66,12 +81,12 @@ class Progress:
 
     @property
     def speed(self) -> float:
-        """Seconds of sound a second."""
+        """Seconds of sound done per second."""
         return (self.seconds + sum(part for _, part in self.under_way.values())) / max(self.elapsed, 1e-3)
 
     @property
     def seconds_left(self) -> float | None:
-        """A guess, by bytes; None while there is nothing to guess by."""
+        """An estimate by bytes, in seconds; None while too little is done for one."""
         share = self.bytes_reached / self.bytes if self.bytes else 1.0
         return None if share < SETTLED else self.elapsed * (1 / share - 1)
 
@@ -91,34 +106,34 @@ class Progress:
 class Board:
     """Shows a `Progress`: in a terminal a bar for all, and a line for each worker with its file. A context manager."""
 
-    def __init__(self, progress: Progress, workers: int, out: Output):
-        self.progress, self._workers, self._out = progress, workers, out
+    def __init__(self, progress: Progress, out: Output):
+        self.progress, self._out = progress, out
         self._bars: Any = None
         self._open = ExitStack()
-        self._told = time.monotonic()
-        self._lines: list[tuple[Any, str | None]] = []
+        self._interval = Interval()
+        self._lines: dict[int, tuple[Any, str | None]] = {}
 
     def __enter__(self) -> Board:
         if not (self._out.quiet or self._out.json) and sys.stderr.isatty():
             self._bars = self._open.enter_context(bars_on_stderr(time_left=False))
             self._whole = self._bars.add_task(self.progress.words(), total=self.progress.bytes)
-            self._lines = [(self._bars.add_task("", total=None, visible=False), None) for _ in range(self._workers)]
         return self
 
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
-    def watch(self, job: Job, event: Outcome | Moved) -> None:
+    def watch(self, job: Job, event: Outcome | Progressed) -> None:
         self.progress.add(job, event)
         if self._bars is not None:
             self._bars.update(self._whole, completed=self.progress.bytes_reached, description=self.progress.words())
             self._update_line(job, event)
-        elif time.monotonic() - self._told >= LINE_SECONDS:
-            self._told = time.monotonic()
+        elif self._interval.over():
             self._out.say(self.progress.words())
 
-    def _update_line(self, job: Job, event: Outcome | Moved) -> None:
-        if isinstance(event, Moved):
+    def _update_line(self, job: Job, event: Outcome | Progressed) -> None:
+        if isinstance(event, Progressed):
+            if event.worker not in self._lines:
+                self._lines[event.worker] = (self._bars.add_task("", total=None, visible=False), None)
             line, before = self._lines[event.worker]
             self._lines[event.worker] = (line, job.path)
             packing = "" if event.whole else ", packing"
@@ -128,7 +143,7 @@ class Board:
                 refresh=job.path != before,
             )  # fmt: skip
             return
-        for worker, (line, path) in enumerate(self._lines):
+        for worker, (line, path) in self._lines.items():
             if path == job.path:
                 self._lines[worker] = (line, None)
                 self._bars.update(line, visible=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nac_cli.archive.workers.pool import Moved, Refused
+from nac_cli.archive.workers.pool import Progressed, Refused
 from nac_cli.cli import options
 from nac_cli.cli.archive import options as archive_options
 from nac_cli.cli.archive.check import archive_argument
@@ -35,16 +35,12 @@ if TYPE_CHECKING:
     help="Sample width; 32 is float, for WAV only.  [default: 16, or 24 if the source had more than 16]",
 )  # fmt: skip
 @options.tags_option
-@archive_options.include_option
-@archive_options.exclude_option
+@archive_options.patterns_options
 @archive_options.workers_options
 @click.option("-f", "--force", is_flag=True, help="Replace files that are in the way.")
 @options.json_option
 @options.quiet_option
-def restore(
-    archive, out_name, format, bits, no_tags, include, exclude, workers, engine, address, device, threads, force, as_json,
-    quiet,
-) -> None:  # fmt: skip
+def restore(archive, out_name, format, bits, no_tags, patterns, workers, force, as_json, quiet) -> None:
     """Decode every file of an archive to the place below OUT that it had in the library.
 
     Tags, pictures and times of change are put back, and files that are no sound are copied. song.mp3 becomes song.flac.
@@ -55,36 +51,20 @@ def restore(
     nac archive restore small/ music2/
     nac archive restore small/ music2/ --format wav --include 'Bach/*'
     """
-    from nac_cli.archive.inventory import take_inventory
-    from nac_cli.archive.library import check_places
-    from nac_cli.archive.places.place import LOCK, open_place
-    from nac_cli.archive.plan import Patterns
-    from nac_cli.archive.restoring import Restoration, Restoring, plan_restore, tidy
-    from nac_cli.archive.restoring import restore as restore_all
+    from nac_cli.archive.operations import RestoreOptions, open_restore
 
-    out = Output(as_json, quiet)
-    place, target = open_place(archive), open_place(out_name)
-    inventory = take_inventory(place)
-    check_places(place, target)
-    hands = archive_options.Workers.wanted(workers, threads, device, engine, address)
-    work = Restoring(place, target, format, bits and int(bits), not no_tags, force, device, hands.threads)
-    with target.claim():
-        target.discard_unfinished()
-        plan = plan_restore(inventory, target, format, patterns=Patterns(include, exclude), force=force)
-        _announce(plan, out)
-        done, messages = Restoration(), Counter()
-        if plan.pieces:
-            entries = [piece.entry for piece in plan.pieces]
-            sights = [(target, target.stat(LOCK))]
-            with hands.at(work, len(entries), sights) as pool, steps("restoring", entries, out) as counter:
+    out, messages = Output(as_json, quiet), Counter()
+    asked = RestoreOptions(format, bits and int(bits), not no_tags, patterns, force)
+    with open_restore(archive, out_name, asked) as run:
+        _announce(run.plan, out)
+        with steps("restoring", [piece.entry for piece in run.plan.pieces], out) as counter:
 
-                def watch(piece: Piece, event: Restored | Failure | Moved) -> None:
-                    counter.add(piece.entry, event, not isinstance(event, Moved) and event.exit_code != 0)
-                    _tell(piece, event, out, messages)
+            def watch(piece: Piece, event: Restored | Failure | Progressed) -> None:
+                counter.add(piece.entry, event, not isinstance(event, Progressed) and event.exit_code != 0)
+                _tell(piece, event, out, messages)
 
-                done = restore_all(plan, pool, watch)
-        tidy(target)
-    _conclude(plan, done, messages, out)
+            done = run.perform(workers, watch)
+    _conclude(run.plan, done, messages, out)
 
 
 def _announce(plan: RestorePlan, out: Output) -> None:
@@ -98,11 +78,11 @@ def _announce(plan: RestorePlan, out: Output) -> None:
         out.failed(error, file=piece.output, archived=piece.entry.target)
 
 
-def _tell(piece: Piece, event: Restored | Failure | Moved, out: Output, messages: Counter) -> None:
-    """An outcome, in JSON on stdout, and in words on stderr if it is bad. `messages` counts what is odd."""
+def _tell(piece: Piece, event: Restored | Failure | Progressed, out: Output, messages: Counter) -> None:
+    """Tell a result, in JSON on stdout, and in words on stderr if it is bad. `messages` counts warnings."""
     from nac_cli.archive.status import gist
 
-    if isinstance(event, Moved):
+    if isinstance(event, Progressed):
         return
     record = {"file": piece.output, "archived": piece.entry.target}
     if isinstance(event, Failure):
@@ -153,15 +133,14 @@ def export(archive, out_name, bagit, copy, info, as_json, quiet) -> None:
     \b
     nac archive export small/ bag/ --bagit --info 'Source-Organization=City Archive'
     """
-    from nac_cli.archive.bag import export_bag
-    from nac_cli.archive.places.place import open_place
+    from nac_cli.archive.operations import export_archive
 
     lines = dict(line.partition("=")[::2] for line in info)
     if any("=" not in line for line in info):
         raise click.UsageError("--info takes LABEL=VALUE.")
     out = Output(as_json, quiet)
     with out.progress("exporting") as progress:
-        bag = export_bag(open_place(archive), out_name, copy=copy, info=lines, progress=progress)
+        bag = export_archive(archive, out_name, copy=copy, info=lines, progress=progress)
     tell_first(
         [f"{path}: is {name} in the bag, since tools read such names in different ways" for path, name in bag.renamed],
         out.warn, lambda left: f"{left} more files have other names in the bag",

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from nac_cli.archive.journal import Crashed, Failed, Outcome
-from nac_cli.archive.workers.pool import Moved, Refused
+from nac_cli.archive.workers.pool import Progressed, Refused
 from nac_cli.cli import options
 from nac_cli.cli.archive import options as archive_options
 from nac_cli.cli.archive.lists import tell_first, warn_unreadable
-from nac_cli.cli.errors import MEANINGS
 from nac_cli.cli.output import Output, with_name
 from nac_cli.cli.text import clock, counted, size
 from nac_cli.cli.units import Bitrate
-from nac_cli.errors import BatchFailed
+from nac_cli.errors import EXIT_CODES, BatchFailed
 from nac_cli.failures import Failure
 
 if TYPE_CHECKING:
     from nac_cli.archive.library import Survey, Tally
-    from nac_cli.archive.places.place import Place
+    from nac_cli.archive.operations import LibraryRun
     from nac_cli.archive.plan import Job
-    from nac_cli.archive.settings import Settings
 
 REASONS = {
     "new": "new",
@@ -46,17 +44,20 @@ REASONS = {
     help=f"Bitrate of each file, tags aside, {options.bitrate_help}; a sound of a second or so takes somewhat more.  "
     "[default: as nac compress]",
 )  # fmt: skip
-@click.option("-q", "--planes", type=click.IntRange(1, 64), metavar="N", help="Constant depth instead of a bitrate.")
+@options.planes_option("Constant depth instead of a bitrate.")
 @click.option(
-    "--model", default="nac-44k", show_default=True, metavar="MODEL", help="Name, id or weight file of a model."
+    "--model",
+    default=options.DEFAULT_MODEL,
+    show_default=True,
+    metavar="MODEL",
+    help="Name, id or weight file of a model.",
 )
 @options.entropy_option
 @options.tags_option
 @click.option(
     "--copy-others", is_flag=True, help="Copy files that are no sound (covers, cue sheets, logs) as they are."
 )
-@archive_options.include_option
-@archive_options.exclude_option
+@archive_options.patterns_options
 @click.option(
     "--files-from", type=click.File("rb"), metavar="LIST",
     help="Only these files: paths inside SRC, a line each, or each ended by a zero byte; - for stdin.",
@@ -72,88 +73,58 @@ REASONS = {
 @click.option("-f", "--force", is_flag=True, help="Replace files in DST that are not the archive's own.")
 @options.json_option
 @options.quiet_option
-def run(
-    source, target, bitrate, planes, model, entropy, no_tags, copy_others, include, exclude, files_from, follow_links,
-    dry_run, hashed, check, retry_quarantined, workers, engine, address, device, threads, force, as_json, quiet,
-) -> None:  # fmt: skip
+def run(source, target, no_tags, files_from, dry_run, workers, as_json, quiet, **asked) -> None:
     """Compress every sound file below SRC to a .nac file at the same place below DST.
 
-    Names, tags, pictures and times of change are kept. A journal in DST (.nac/journal.jsonl) says what became of each
-    file. Run the same command again after an interruption, however hard, or when files have come or changed: what is done
-    and unchanged is skipped, the rest is done, failures are tried again. Files that have gone from SRC stay in DST.
+    Names, tags, pictures and times of change are kept. A journal in DST (.nac/journal.jsonl) says what became of
+    each file. Run the same command again after an interruption, however hard, or when files have come or changed:
+    what is done and unchanged is skipped, the rest is done, failures are tried again. Files that have gone from SRC
+    stay in DST.
 
     \b
     nac archive music/ small/ -b 6kbps --dry-run
     nac archive music/ small/ -b 6kbps --copy-others
     nac archive s3://recordings/2026 s3://small/2026 -b 3k --engine ray --address auto
     """
-    from nac_cli.archive.archiving import Archiving
-    from nac_cli.archive.library import Tally, archive, check_places, survey
-    from nac_cli.archive.places.place import LOCK, open_place
-    from nac_cli.archive.plan import Patterns
-    from nac_cli.archive.settings import Settings
+    from nac_cli.archive.operations import ArchiveOptions, open_run, plan_run
     from nac_cli.cli.archive.progress import Board, Progress
 
-    if bitrate is not None and planes is not None:
-        raise click.UsageError("-b and -q exclude each other: give a bitrate or a depth.")
+    options.target(asked["bitrate"], asked["planes"])
     out = Output(as_json, quiet)
-    settings = Settings.of(model, bitrate, planes, entropy, not no_tags)
-    library, place = open_place(source), open_place(target)
-    check_places(library, place)
-    hands = archive_options.Workers.wanted(workers, threads, device, engine, address)
-
-    def look() -> Survey:
-        return survey(
-            library,
-            place,
-            settings,
-            patterns=Patterns(include, exclude),
-            paths=files_from and _paths(files_from.read()),
-            follow_links=follow_links,
-            copy_others=copy_others,
-            force=force,
-            retry_quarantined=retry_quarantined,
-        )
-
+    asked = ArchiveOptions(tags=not no_tags, paths=files_from and _paths(files_from.read()), **asked)
     if dry_run:
-        found = look()
-        _announce(found, out)
-        _estimate(found, library, settings, out)
+        plan = plan_run(source, target, asked)
+        _announce(plan.survey, out)
+        _estimate(plan, out)
         return
-    with place.claim():
-        place.discard_unfinished()
-        found = look()
+    with open_run(source, target, asked) as run:
+        found = run.survey
         _announce(found, out)
-        work = Archiving(library, place, settings, hashed, check, device, hands.threads)
-        tally, elapsed = Tally(), 0.0
-        if found.plan.jobs:
-            progress = Progress(len(found.plan.jobs), found.plan.bytes)
-            sights = (library, replace(found.plan.jobs[0].found, mtime_ns=0)), (place, place.stat(LOCK))
-            with hands.at(work, len(found.plan.jobs), sights) as pool, Board(progress, pool.size, out) as board:
+        progress = Progress(len(found.plan.jobs), found.plan.bytes)
+        with Board(progress, out) as board:
 
-                def watch(job: Job, event: Outcome | Moved) -> None:
-                    board.watch(job, event)
-                    _tell(event, out)
+            def watch(job: Job, event: Outcome | Progressed) -> None:
+                board.watch(job, event)
+                _tell(event, out)
 
-                tally = archive(library, place, settings, found, pool, watch)
-                elapsed = progress.elapsed
+            tally = run.perform(workers, watch)
+            elapsed = progress.elapsed if found.plan.jobs else 0.0
     _conclude(found, tally, elapsed, out)
 
 
-def _paths(listed: bytes) -> list[str]:
-    """Paths that end with a zero byte each, if there is any, else lines."""
+def _paths(listed: bytes) -> tuple[str, ...]:
+    """The paths of a list: each ended by a zero byte if there is any, else a line each."""
     parts = listed.split(b"\0") if b"\0" in listed else listed.splitlines()
-    return [os.fsdecode(part).removeprefix("./") for part in parts if part]
+    return tuple(os.fsdecode(part).removeprefix("./") for part in parts if part)
 
 
 def _announce(found: Survey, out: Output) -> None:
-    """What was found, on stderr, before any work begins."""
+    """Say on stderr what was found, before any work begins."""
     plan = found.plan
     reasons = Counter(job.reason for job in plan.jobs)
     why = ", ".join(f"{count} {REASONS[reason]}" for reason, count in reasons.most_common())
-    out.say(
-        f"{counted(len(plan.jobs), 'file')} to do ({size(plan.bytes)}{'; ' + why if why else ''}), {plan.done} done before"
-    )
+    todo = f"{size(plan.bytes)}; {why}" if why else size(plan.bytes)
+    out.say(f"{counted(len(plan.jobs), 'file')} to do ({todo}), {plan.done} done before")
     _list(out, "the usual name is taken, so it becomes", [f"{path} -> {target}" for path, target in plan.renamed])
     _list(out, "skipped", [f"{path}: {reason}" for path, reason in found.skipped])
     if plan.others:
@@ -167,9 +138,9 @@ def _list(out: Output, title: str, lines: list[str]) -> None:
     tell_first([f"{title}: {line}" for line in lines], out.say, lambda left: f"{title}: {left} more")
 
 
-def _tell(event: Outcome | Moved, out: Output) -> None:
-    """An outcome, in JSON on stdout, and in words on stderr if it is bad."""
-    if isinstance(event, Moved):
+def _tell(event: Outcome | Progressed, out: Output) -> None:
+    """Tell a result, in JSON on stdout, and in words on stderr if it is bad."""
+    if isinstance(event, Progressed):
         return
     record = {"file": event.path, **asdict(event)}
     del record["path"]
@@ -185,7 +156,7 @@ def _tell(event: Outcome | Moved, out: Output) -> None:
 
 
 def _conclude(found: Survey, tally: Tally, elapsed: float, out: Output) -> None:
-    """The sums, and an error if anything is not as it should be."""
+    """Tell the sums. Raises BatchFailed if any file failed."""
     bad = len(tally.failed) + len(found.plan.quarantined)
     summary = {
         "done": tally.done,
@@ -210,7 +181,7 @@ def _conclude(found: Survey, tally: Tally, elapsed: float, out: Output) -> None:
     if tally.copied:
         rows.insert(1, ("copied", counted(tally.copied, "file")))
     failures = Counter(failed.exit_code for failed in tally.failed)
-    rows += [(f"failed ({MEANINGS.get(code, code)})", str(count)) for code, count in failures.most_common()]
+    rows += [(f"failed ({EXIT_CODES.get(code, code)})", str(count)) for code, count in failures.most_common()]
     if found.plan.quarantined:
         rows.append(("in quarantine", str(len(found.plan.quarantined))))
     for name, value in rows:
@@ -221,12 +192,11 @@ def _conclude(found: Survey, tally: Tally, elapsed: float, out: Output) -> None:
     out.record({**summary, "exit_code": 0})
 
 
-def _estimate(found: Survey, library: Place, settings: Settings, out: Output) -> None:
-    """About how large what is to be done would get."""
-    from nac_cli.archive.estimate import estimate
-
+def _estimate(run: LibraryRun, out: Output) -> None:
+    """Say about how large the outputs of a run would get."""
+    found = run.survey
     with out.progress("reading headers") as progress:
-        guess = estimate(found.plan.jobs, library, settings, lambda done: progress(done, len(found.plan.jobs)))
+        guess = run.estimate(lambda done: progress(done, len(found.plan.jobs)))
     for path, failure in guess.unreadable:
         out.warn(f"{path}: {failure.message}")
     out.say(

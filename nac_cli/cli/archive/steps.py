@@ -1,43 +1,40 @@
-"""How far a verification or a restoration is, on stderr: a bar in a terminal, a line now and then elsewhere."""
+"""The progress of a verification or a restoration, on stderr: a bar in a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nac_cli.archive.workers.pool import Moved
+from nac_cli.archive.workers.pool import Progressed
+from nac_cli.cli.archive.progress import Interval
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import counted
 
 if TYPE_CHECKING:
     from nac_cli.archive.inventory import Kept
 
-LINE_SECONDS = 10.0
-
 
 class Steps:
-    """Counts files of an archive as they are done, by their bytes."""
+    """Counts the finished files of an archive, and their bytes."""
 
     def __init__(self, files: int, size: int, show: Callable[[float, float], None], out: Output):
         self.bad = self.done = 0
         self._files, self._bytes, self._show, self._out = files, size, show, out
         self._bytes_done = 0
         self._under_way: dict[str, float] = {}
-        self._told = time.monotonic()
+        self._interval = Interval()
 
     def add(self, entry: Kept, event: object, bad: bool = False) -> None:
         self._under_way.pop(entry.path, None)
-        if isinstance(event, Moved):
+        if isinstance(event, Progressed):
             self._under_way[entry.path] = entry.bytes * min(event.done / event.whole, 1.0) if event.whole else 0.0
         else:
             self.done += 1
             self.bad += bad
             self._bytes_done += entry.bytes
         self._show(self._bytes_done + sum(self._under_way.values()), self._bytes)
-        if time.monotonic() - self._told >= LINE_SECONDS:
-            self._told = time.monotonic()
+        if self._interval.over():
             self._out.say(f"{self.done} of {counted(self._files, 'file')}" + (f", {self.bad} bad" if self.bad else ""))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("speed", short_help="How fast nac is, stage by stage.")
 @click.argument("sound", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--model", default="nac-44k", show_default=True, metavar="NAME")
+@click.option("--model", default=options.DEFAULT_MODEL, show_default=True, metavar="NAME")
 @click.option(
     "-b",
     "--bitrate",
@@ -91,7 +91,7 @@ def speed(sound, model, bitrate, batches, repeats, warm_only, device, threads, a
 
 @click.command("codes", short_help="How well a model uses its codebooks.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...", type=PATHS)
-@click.option("--model", default="nac-44k", show_default=True, metavar="NAME")
+@click.option("--model", default=options.DEFAULT_MODEL, show_default=True, metavar="NAME")
 @options.device_option
 @options.threads_option
 @options.json_option

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     metavar="NAME,...",
     help="Metrics whose mean rank chooses a peer's best setting for each clip.  [default: visqol,zimtohrli,mel]",
 )
-@click.option("--model", default="nac-44k", show_default=True, metavar="NAME", help="nac's model.")
+@click.option("--model", default=options.DEFAULT_MODEL, show_default=True, metavar="NAME", help="nac's model.")
 @options.entropy_option
 @click.option("--without-nac", is_flag=True, help="Measure the peers alone, at --rates.")
 @click.option(
@@ -206,8 +206,12 @@ def _write(folder: Path, rows: list[Row], plan: Plan, missed: dict, sound_budget
 
     from nac_cli.bench.report import RESULTS_FILE, read_results, write_report
     from nac_cli.bench.results import write_csv, write_json
+    from nac_cli.files import atomic_path
 
-    with open(folder / "results.csv", "w", encoding="utf-8", newline="") as file:
+    with (
+        atomic_path(folder / "results.csv", force=True) as beside,
+        open(beside, "w", encoding="utf-8", newline="") as file,
+    ):
         write_csv(rows, file)
     write_json(rows, folder / RESULTS_FILE, {"plan": asdict(plan), **missed})
     out.say(f"{write_report(folder, read_results(folder), sound_budget)}: open it in a browser")

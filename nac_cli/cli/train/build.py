@@ -13,7 +13,15 @@ import click
 from nac_cli.cli import options
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import printable
-from nac_cli.cli.train.corpus import FOLDER, MINUTES, NEW_FOLDER, check_target, jobs_option, rate_option, told
+from nac_cli.cli.train.contents import corpus_record, say_corpus
+from nac_cli.cli.train.corpus import (
+    FOLDER,
+    MINUTES,
+    NEW_FOLDER,
+    check_target,
+    jobs_option,
+    rate_option,
+)
 
 if TYPE_CHECKING:
     from nac_cli.train.corpus.build import Built
@@ -79,9 +87,10 @@ def corpus(target, table, only, max_per_package, renders, cache, jobs, force, as
     with _stages(out) as stage:
         built = build(target, cache or target / "packages", recipe, report, stage)
     _say_left_out(built, out)
+    say_corpus(target, built.items, out)
     out.record(
         {
-            **told(target, built.items, out),
+            **corpus_record(target, built.items),
             "missing": built.missing,
             "left_out": left_out,
             "left_out_files": dict(built.left_out),

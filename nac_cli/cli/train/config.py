@@ -1,4 +1,4 @@
-"""What the commands that train agree on: presets, changes to them, and that no run replaces another."""
+"""Presets by name, and the changes that a command's options make to them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-
-from nac_cli.errors import OutputExists
 
 Config = TypeVar("Config")
 
@@ -27,13 +25,3 @@ def changed(config: Config, changes: Path | None, steps: int | None, batch_size:
     if changes is not None:
         config = merged(config, changes.read_text(encoding="utf-8"))
     return override(config, steps=steps, batch_size=batch_size)
-
-
-def refuse_checkpoint(path: Path) -> None:
-    """Raises OutputExists where there is a checkpoint already, whole or in parts."""
-    from nac_cli.train import checkpoint
-
-    if checkpoint.exists(path):
-        raise OutputExists(
-            f"{path.parent}: a run is there already; go on with it by --resume, or choose another folder"
-        )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +13,12 @@ from nac_cli.cli import options
 from nac_cli.cli.batch import Outcome, run_each
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted, kilobits, kilohertz, layout, size
+from nac_cli.cli.train.contents import corpus_record, shares
 from nac_cli.cli.units import Bitrate, ByteSize
-from nac_cli.errors import AudioError, OutputExists
+from nac_cli.errors import OutputExists
+from nac_cli.values import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from nac_cli.train.corpus.prepare import Item, SourceFile
     from nac_cli.train.corpus.scan import Domain, Scan
 
 SOURCE = click.Path(exists=True, path_type=Path)
@@ -30,7 +30,7 @@ COLUMNS = ("DOMAIN", "FILES", "TIME", "FULL BAND", "BITRATE", "RATES", "CHANNELS
 
 rate_option = click.option(
     "--sample-rate",
-    type=click.IntRange(8000, 192_000),
+    type=click.IntRange(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
     default=44_100,
     show_default=True,
     metavar="HZ",
@@ -59,33 +59,14 @@ def prepare(sources, target, sample_rate, jobs, force, as_json, quiet) -> None:
     nac train prepare sounds/ corpus/       reads sounds/music/..., sounds/speech/...
     nac train prepare shards/*.tar corpus/
     """
+    from nac_cli.cli.train.teller import RunTeller
+    from nac_cli.train.corpus.folders import prepare_folders
+
+    _check_sources(sources, target)
     out = Output(as_json, quiet)
     check_target(target, force)
-    out.record({**prepare_sources(sources, target, sample_rate, jobs, out), "exit_code": 0})
-
-
-def prepare_sources(
-    sources: Sequence[Path], target: Path, sample_rate: int, jobs: int, out: Output
-) -> dict[str, object]:
-    """Make the corpus `target` of folders and shards, say how it went, and return that for `--json`."""
-    from nac_cli.train.corpus.prepare import prepare as prepare_files
-
-    if target.resolve() in [source.resolve() for source in sources]:
-        raise click.UsageError(f"{target}: the corpus needs a folder of its own.")
-    target.mkdir(parents=True, exist_ok=True)
-    left_out: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="unpacked-", dir=target) as scratch:
-        files = list(_files(sources, Path(scratch)))
-        if not files:
-            raise AudioError(f"no sound files in {', '.join(map(str, sources))}")
-        out.say(f"preparing {counted(len(files), 'file')}")
-        with out.progress("preparing") as progress:
-            items = prepare_files(files, target, sample_rate, workers=jobs, report=left_out.append, progress=progress)
-    for message in left_out:
-        out.warn(f"left out: {message}")
-    if not items:
-        raise AudioError(f"none of {counted(len(files), 'file')} is of use, so there is no corpus in {target}")
-    return {**told(target, items, out), "left_out": left_out}
+    made = prepare_folders(sources, target, sample_rate, jobs, RunTeller(out))
+    out.record({**corpus_record(target, made.items), "left_out": made.left_out, "exit_code": 0})
 
 
 @click.command("scan", short_help="Say what a folder, corpus or shard holds.")
@@ -174,7 +155,7 @@ def pack(source, target, shard_bytes, codec, quality, minutes, weights, seed, jo
     total = sum(packed.seconds.values())
     out.say(
         f"{target}: {counted(len(packed.shards), 'shard')}, {size(packed.total_bytes)}, "
-        f"{counted(packed.excerpts, 'excerpt')}, {clock(total)} ({_shares(packed.seconds)}), "
+        f"{counted(packed.excerpts, 'excerpt')}, {clock(total)} ({shares(packed.seconds)}), "
         f"{kilobits(packed.channel_bitrate)} a channel"
     )
     out.record({"target": str(target)} | asdict(packed) | {"shards": list(map(str, packed.shards)), "exit_code": 0})
@@ -188,35 +169,12 @@ def check_target(target: Path, force: bool) -> None:
         raise OutputExists(f"{target}: holds a corpus already; use --force to replace it")
 
 
-def _files(sources: Iterable[Path], scratch: Path) -> Iterator[SourceFile]:
-    """Those of folders, and those that shards are unpacked to below `scratch`."""
-    from nac_cli.train.corpus.prepare import find_audio
-    from nac_cli.train.corpus.shards import unpack
-
-    for number, source in enumerate(sources):
-        if source.is_dir():
-            yield from find_audio(source)
-        elif source.suffix == ".tar":
-            yield from unpack(source, scratch / str(number))
-        else:
+def _check_sources(sources: Sequence[Path], target: Path) -> None:
+    if target.resolve() in [source.resolve() for source in sources]:
+        raise click.UsageError(f"{target}: the corpus needs a folder of its own.")
+    for source in sources:
+        if not source.is_dir() and source.suffix != ".tar":
             raise click.UsageError(f"{source}: neither a folder nor a shard, whose name ends in .tar.")
-
-
-def told(target: Path, items: list[Item], out: Output) -> dict:
-    """Says what a corpus became; the same for JSON."""
-    seconds = {domain: 0.0 for domain in sorted({item.domain for item in items})}
-    for item in items:
-        seconds[item.domain] += item.seconds
-    full_band = sum(item.seconds for item in items if item.full_band)
-    out.say(
-        f"{target}: {counted(len(items), 'file')}, {clock(sum(seconds.values()))} ({_shares(seconds)}), "
-        f"{full_band / sum(seconds.values()):.0%} full-band"
-    )
-    return {"target": str(target), "files": len(items), "seconds": seconds, "full_band_seconds": full_band}
-
-
-def _shares(seconds: dict[str, float]) -> str:
-    return ", ".join(f"{domain} {clock(length)}" for domain, length in seconds.items())
 
 
 def _weights(text: str) -> dict[str, float]:

@@ -38,10 +38,8 @@ class StepPass:
         """Begin the next frame, of the first n chunks only, which have the given `depths` `[n]` there."""
         network, active = self._network, len(depths)
         self._frame += 1
-        if self._frame:
-            states = network.next_state(self._codes[:, :active], depths)
-        else:
-            states = network.first_state(depths)
+        codes = self._codes[:, :active]
+        states = network.next_state(codes, depths) if self._frame else network.first_state(depths)
         for layer, ring, biases in zip(network.layers, self._ring, self._biases):
             projected = layer.attention.project(layer.attention_norm(states))
             states = add(states, layer.attention.output(self._attend(layer.attention, projected, ring, biases)))

@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.dac import PRESETS, DacCodec, DacConfig
 from nac_cli.models.importers.state import (
     Checkpoint,
-    build,
     read_config,
     read_pickle,
     read_state,
@@ -149,7 +149,7 @@ def layered(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def _transformers_modules(blocks: int) -> dict[str, str]:
     """transformers' names of the modules of a DAC with that many blocks on either side -> the package's."""
     unit = ("snake1", "conv1", "snake2", "conv2")
-    names = {}
+    names: dict[str, str] = {}
     for half, outer in (("encoder", "encoder.block"), ("decoder", "decoder.model")):
         names |= {f"{half}.conv1": f"{outer}.0", f"{half}.snake1": f"{outer}.{blocks + 1}"}
         names[f"{half}.conv2"] = f"{outer}.{blocks + 2}"

@@ -8,7 +8,6 @@ codebook is left out.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from dataclasses import replace
@@ -17,9 +16,11 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.files import sha256_of
+from nac_cli.models.build import build
 from nac_cli.models.encodec.config import PRESETS, EncodecConfig
 from nac_cli.models.encodec.network import EncodecCodec
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_state
+from nac_cli.models.importers.state import Checkpoint, read_config, read_state
 from nac_cli.models.layers.weight_norm import fold_state
 
 LICENCE = (
@@ -84,11 +85,11 @@ OURS = {
 }
 """Entries of a `config.json` that mean the same as ours under another name."""
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""What the other layout calls its weights, in order of preference."""
+"""Names of weight files in the layout of `transformers`, in order of preference."""
 FIXED = {"pad_mode": "reflect", "trim_right_ratio": 1.0}
-"""What `transformers` can vary and we cannot."""
+"""Entries that `transformers` can vary and nac cannot, with the only value that is supported."""
 UNUSABLE = (ModelError, ValueError, TypeError, LookupError, ArithmeticError)
-"""What a description of another kind, or with values of other types, can lead to."""
+"""Errors that a description of another kind, or with values of other types, can lead to."""
 RENAMED = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
@@ -134,12 +135,12 @@ def _weights_in(path: Path) -> Path:
 def _check_digest(path: Path) -> None:
     """Official files carry the first digits of their SHA-256 in their name."""
     named = re.search(r"-([0-9a-f]{8})\.th$", path.name)
-    if named and hashlib.sha256(path.read_bytes()).hexdigest()[:8] != named[1]:
+    if named and sha256_of(path).hex()[:8] != named[1]:
         raise ModelError(f"{path}: damaged, its SHA-256 does not begin with {named[1]}; download it again")
 
 
 def _recognised(state: dict[str, torch.Tensor], path: Path) -> EncodecConfig:
-    """Of the presets, the one with the norm that `state` has."""
+    """The preset with the norm that `state` has."""
     if "encoder.model.0.conv.norm.weight" in state:
         return PRESETS["encodec-48k"]
     if "encoder.model.0.conv.conv.weight_g" in state:
@@ -175,25 +176,27 @@ def _config(entries: dict) -> EncodecConfig:
     config = EncodecConfig(**ours)
     if entries.get("codebook_dim") not in (None, config.latent_width):
         raise ValueError("codebook_dim differs from hidden_size")
-    return replace(config, num_codebooks=_num_codebooks(config), **_segments(entries, config.sample_rate))
+    length, stride = _segment(entries, config.sample_rate)
+    return replace(config, num_codebooks=_num_codebooks(config), segment_length=length, segment_stride=stride)
 
 
 def _num_codebooks(config: EncodecConfig) -> int:
-    """As many as the last bitrate pays for, at a frame rate rounded up."""
+    """The number of codebooks that the last bitrate pays for, at a frame rate rounded up."""
     bits = (config.codebook_size - 1).bit_length()
     return config.bitrates[-1] // (math.ceil(config.sample_rate / config.hop_length) * bits)
 
 
-def _segments(entries: dict, sample_rate: int) -> dict[str, int]:
+def _segment(entries: dict, sample_rate: int) -> tuple[int, int]:
+    """Its length and stride in samples, 0 for a model that codes its input whole."""
     if entries.get("chunk_length_s") is None:
-        return {}
+        return 0, 0
     length = int(entries["chunk_length_s"] * sample_rate)
     stride = max(1, int((1 - (entries.get("overlap") or 0)) * length))
-    return {"segment_length": length, "segment_stride": stride}
+    return length, stride
 
 
 def _translated(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Under our names, weights plain. A name that we do not know stays as it is."""
+    """The state under our names, with weight norm multiplied out. A name that we do not know stays as it is."""
     return {_our_name(name): value for name, value in fold_state(state).items() if not LEFT_OUT.match(name)}
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.importers.dac import layered
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_state
+from nac_cli.models.importers.state import Checkpoint, read_config, read_state
 from nac_cli.models.layers.weight_norm import fold_state
 from nac_cli.models.snac import PRESETS, SnacCodec, SnacConfig
 
@@ -32,7 +33,7 @@ NAMES = {
     "depthwise": "depthwise",
 }
 DEFAULTS = {"encoder_rates": [3, 3, 7, 7], "decoder_rates": [7, 7, 3, 3]}
-"""What the package assumes of a config that does not say, where our default is another."""
+"""The package's defaults for values that a config leaves out, where ours differ."""
 
 
 def import_snac(path: Path) -> tuple[SnacCodec, str]:

@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.fields import integer
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_pickle, read_state, tensors_of
+from nac_cli.models.importers.state import Checkpoint, read_config, read_pickle, read_state, tensors_of
 from nac_cli.models.layers.rotary import frequencies
 from nac_cli.models.layers.weight_norm import fold_state
 from nac_cli.models.taae.config import MAX_CODES, MAX_WIDTH, PRESETS, TaaeConfig
@@ -35,7 +36,7 @@ serve every bottleneck: 400, 700 and 1000 bit/s."""
 
 CONFIG = "model_config.json"
 WEIGHTS = ("model.safetensors", "model.ckpt")
-"""In the package's order of preference."""
+"""Weight files, in the package's order of preference."""
 
 HALF = {
     "in_channels": 2,
@@ -54,11 +55,11 @@ HALF = {
 }
 """Arguments of the package's encoder and decoder, with its defaults."""
 MIRRORED = ("channels", "c_mults", "strides", "transformer_depths", "sliding_window", "latent_dim")
-"""Of them, what our config has once."""
+"""Entries that a checkpoint has for encoder and decoder, and our config once."""
 FIXED = {"layer_scale": True, "use_snake": False, "conformer": False, "use_dilated_conv": False}
-"""What the package can vary and we cannot."""
+"""Entries that the package can vary and nac cannot, with the only value that is supported."""
 HEAD_WIDTH = 128
-"""The package knows no other."""
+"""Channels of an attention head; the package has no other."""
 
 BLOCK_NAMES = {
     "pre_norm.gamma": "norm.weight",
@@ -150,7 +151,7 @@ def _config(values: dict, levels: tuple[int, ...] | None, folder: Path) -> TaaeC
             raise ModelError(f"{folder / CONFIG}: nac only knows models in which {what}")
     try:
         config = TaaeConfig(
-            sample_rate=values.get("sample_rate"),
+            sample_rate=integer("sample rate", values.get("sample_rate"), 8_000, 192_000),
             patch_size=patch_size,
             width=_count("channels", encoder["channels"]) * _count("c_mults", widths[0]),
             head_width=HEAD_WIDTH,
@@ -183,11 +184,11 @@ def _own_levels(levels: object, width: object) -> tuple[int, ...]:
 
 
 def _translated(state: dict[str, torch.Tensor], config: TaaeConfig) -> dict[str, torch.Tensor]:
-    """Under our names. A name that we do not know stays as it is."""
+    """The state under our names. A name that we do not know stays as it is."""
     names = _modules(config)
     ours = {}
     for name, value in state.items():
-        module = next((module for module in _prefixes(name) if module in names), None)
+        module = next((module for module in _prefixes(name) if module in names), "")
         inner = name[len(module) + 1 :] if module else ""
         if module and ".blocks." in names[module]:
             inner = BLOCK_NAMES.get(inner, "")

@@ -129,7 +129,7 @@ class TrimmedTransposedConv(StreamingLayer):
         if state:
             y = y + functional.pad(state.tail, (0, y.shape[-1] - self.excess))
         ready = x.shape[-1] * self.stride
-        return y[..., :ready] + self.conv.bias.unsqueeze(-1), TransposedState(y[..., ready:])
+        return y[..., :ready] + self.conv.get_parameter("bias").unsqueeze(-1), TransposedState(y[..., ready:])
 
     def sources(self, first: int, last: int) -> tuple[int, int]:
         return -(-(first + self.before - self.span + 1) // self.stride), (last + self.before) // self.stride

@@ -28,13 +28,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from nac_cli.models.layers.typed import LayerList
 from nac_cli.models.quantizers.rvq import ResidualQuantized, ResidualStack
+from nac_cli.models.quantizers.vq import PlaneQuantizer
 
 SMOOTHING = 1e-5
-"""Added to the count of each entry, so that one without members has a mean."""
+"""A constant added to the count of each entry, so that one without members has a mean."""
 
 
-class EuclideanQuantizer(nn.Module):
+class EuclideanQuantizer(PlaneQuantizer):
     """The nearest entry of `codebook` `[N, D]`, a buffer: gradients do not move it, `CodebookAverages`
     does."""
 
@@ -60,12 +62,12 @@ class EuclideanQuantized(ResidualQuantized):
     residuals: list[torch.Tensor]
 
 
-class ResidualEuclideanQuantizer(ResidualStack):
+class ResidualEuclideanQuantizer(ResidualStack[EuclideanQuantizer]):
     """`num_codebooks` Euclidean quantizers in sequence."""
 
     def __init__(self, width: int, num_codebooks: int, codebook_size: int):
         super().__init__()
-        self.planes = nn.ModuleList(EuclideanQuantizer(width, codebook_size) for _ in range(num_codebooks))
+        self.planes = LayerList(EuclideanQuantizer(width, codebook_size) for _ in range(num_codebooks))
 
     def forward(self, z: torch.Tensor, depths: torch.Tensor) -> EuclideanQuantized:
         """Quantise `z` `[B, F, D]` for training, frame f of item b with its first `depths[b, f]` planes.
@@ -97,6 +99,9 @@ class CodebookAverages(nn.Module):
     the processes of a parallel run; the codebooks have to be shared after an update, as replacements are
     drawn.
     """
+
+    counts: torch.Tensor
+    sums: torch.Tensor
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from nac_cli.errors import ModelError
-from nac_cli.models.fields import integer, integers
+from nac_cli.models.fields import integer, integers, sample_rate
 
 MAX_WIDTH = 8192
 MAX_CODES = 2**16
@@ -34,8 +34,8 @@ class TaaeConfig:
     levels: tuple[int, ...] = (5, 5)
     training_levels: tuple[int, ...] = (17, 9, 5)
 
-    def __post_init__(self):
-        integer("sample rate", self.sample_rate, 8_000, 192_000)
+    def __post_init__(self) -> None:
+        sample_rate(self.sample_rate)
         integer("patch size", self.patch_size, 1, 2**16)
         integer("width", self.width, 4, MAX_WIDTH)
         integer("head width", self.head_width, 4, self.width)

@@ -20,7 +20,9 @@ import torch
 from nac_cli.audio import DECIBEL_OFFSET, LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.chain.layered import Layered
-from nac_cli.pipelines.chain.stages import Surroundings, Voices, device_of, pair_starts, shares, with_next
+from nac_cli.pipelines.chain.lookahead import with_next
+from nac_cli.pipelines.chain.surroundings import Surroundings
+from nac_cli.pipelines.chain.voices import Voices, batches_of, device_of, pair_starts
 from nac_cli.values import Framing, StreamInfo
 
 SILENCE = 1e-5
@@ -31,8 +33,9 @@ PAIR_GAIN = 3
 
 @dataclass(frozen=True)
 class Stretch:
-    """A chunk on its way: `samples` float32 `[C, L]` at the codec's rate, L a multiple of the hop, and the integers
-    found so far (see `ChunkCodes`); `levels` as in `Layered`, `silent` `[C, S]`: steps that get no planes."""
+    """A chunk between the stages of analysis: `samples` float32 `[C, L]` at the codec's rate, L a multiple of the hop,
+    and the integers found so far (see `ChunkCodes`); `levels` as in `Layered`, `silent` `[C, S]`: steps that get no
+    planes."""
 
     samples: np.ndarray
     angles: np.ndarray | None = None
@@ -99,7 +102,7 @@ def rotate_pairs(chunks: Iterable[Stretch], groups: tuple[int, ...], still: bool
 
 
 def natural_gains(groups: tuple[int, ...], rotated: bool) -> np.ndarray:
-    """Nodes `[C]` that leave sound at its natural level: 0 dB, and 3 dB in rotated pairs, whose principal channel is up
+    """Nodes `[C]` for sound at its natural level: 0 dB, and 3 dB in rotated pairs, whose principal channel is up
     to that much louder than left and right. Networks that end in a tanh have no room for it."""
     return np.array([DECIBEL_OFFSET + PAIR_GAIN * (rotated and size == 2) for size in groups for _ in range(size)])
 
@@ -147,7 +150,7 @@ def level(
 
 
 def _together(samples: np.ndarray) -> np.ndarray:
-    """Something as loud as the channels of each voice together: `[V, M, L]` -> `[V, L]`."""
+    """A signal with the joint level of each voice's channels (their RMS, sample by sample): `[V, M, L]` -> `[V, L]`."""
     return samples[:, 0] if samples.shape[1] == 1 else np.sqrt(np.square(samples).mean(axis=1))
 
 
@@ -198,7 +201,7 @@ def _encoded(
     for first, last, start, stop in pieces:
         piece = torch.from_numpy(wav[..., first * hop : last * hop]).to(device_of(model))
         with torch.inference_mode():
-            encoded = [model.encode(share) for share in shares(piece, model)]
+            encoded = [model.encode(share) for share in batches_of(piece, model)]
         planes = [torch.cat(plane) for plane in zip(*(share.codes for share in encoded))]
         codes.append([
             plane[:, (start - first) // stride : -(-(stop - first) // stride)].cpu().numpy().astype(np.uint16)

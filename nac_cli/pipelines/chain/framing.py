@@ -1,4 +1,4 @@
-"""How the streams of a model divide time.
+"""The division of time in the streams of a model.
 
 Chunks of about ten seconds, gain nodes every 1.1 and depth steps every 0.37 seconds, in whole frames; longer chunks
 where ten seconds are so few bytes that what comes with a chunk would count.
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 SECONDS = 10.03
 MOST_SECONDS = 30.0
 STEPS, NODES = 27, 9
-"""Of a chunk of `SECONDS`."""
+"""Depth steps and gain nodes in a chunk of `SECONDS`."""
 GROUPS = {1: (1,), 2: (2,), 3: (2, 1), 4: (2, 2), 5: (2, 1, 2), 6: (2, 1, 1, 2), 7: (2, 1, 1, 1, 2), 8: (2, 1, 1, 2, 2)}
 """Channel groups in the usual orders (L R, C, LFE, surround pairs): pairs that belong together are rotated."""
 WORTHWHILE_BYTES = 1200
-"""What a chunk of one channel should take with all planes: a chunk costs some 30 bytes by itself."""
+"""Least size of a chunk of one channel with all planes: a chunk costs some 30 bytes by itself."""
 
 
 def stream_for(
     model: Codec, sample_rate: int, channels: int, num_samples: int | None = None, source_bits: int = 0
 ) -> StreamInfo:
-    """How `model` codes sound of this form. Raises UsageError as `framing_for`."""
+    """The header of a stream in which `model` codes sound of this form. Raises UsageError as `framing_for`."""
     framing = framing_for(model.chunked(), channels)
     return StreamInfo(model.spec, sample_rate, channels, GROUPS[channels], num_samples, source_bits, framing)
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from nac_cli.container import MODES, ChunkRecord, stream_bytes
-from nac_cli.entropy import Coders, Mode, pack_smallest, token_checksum, unpack_side
+from nac_cli.entropy import Coders, pack_smallest, token_checksum, unpack_side
 from nac_cli.pipelines.chain.layered import Layered
-from nac_cli.values import StreamInfo
+from nac_cli.values import Mode, StreamInfo
 
 
 class Packer:
@@ -32,7 +32,7 @@ class Packer:
         return [self._packed[key] for key in keys]
 
     def total_bytes(self, records: Sequence[ChunkRecord]) -> int:
-        """What the stream takes, tags aside."""
+        """Size of the stream in bytes, tags aside."""
         info = with_lm_id(self.info, records, self.coders)
         return stream_bytes(info, [len(record.payload) for record in records], info.num_samples).total
 

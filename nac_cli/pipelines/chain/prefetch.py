@@ -1,5 +1,5 @@
-"""Short files decode their codes together: a language model works on many streams as fast as on one, and a file of some
-seconds has only a few."""
+"""Prefetching of codes: short files decode theirs together, since a language model works on many streams as fast as on
+one, and a file of some seconds has only a few."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nac_cli.container import ChunkRecord, ContainerReader
-from nac_cli.entropy import Mode, split_payload
+from nac_cli.entropy import split_payload
 from nac_cli.entropy.lm_streams import streams_ahead
 from nac_cli.errors import NacError
 from nac_cli.models import zoo
 from nac_cli.pipelines.chain.unpacking import STREAMS_AHEAD
 from nac_cli.pipelines.endpoints import open_stream
 from nac_cli.pipelines.models.opening import CodersToUnpack
+from nac_cli.values import Mode
 
 if TYPE_CHECKING:
     from nac_cli.entropy.lm import LanguageModel
@@ -25,25 +26,26 @@ SHORT = STREAMS_AHEAD // 2
 """A file with more streams fills batches by itself."""
 
 
-class Ahead:
-    """Looks ahead in a batch of files that are decoded one after the other; `None` stands for a pipe.
+class Prefetch:
+    """Decodes the codes of short files in a batch before their turn; `None` stands for a pipe.
 
-    What is wrong with a file is nobody's business before its turn.
+    Errors are left to the file's own turn: here a file that cannot be read is passed over.
     """
 
     def __init__(self, sources: Sequence[Path | None], threads: int | None = None):
         self._sources, self._threads, self._next = sources, threads, 0
 
-    def before(self, index: int) -> None:
-        """To be called before file `index` is decoded: decodes the codes of some files from there on, if that has not
-        been done."""
+    def advance_to(self, index: int) -> None:
+        """Decode the codes of some files from `index` on, unless that has been done: to be called before that file is
+        decoded."""
         if index < self._next or len(self._sources) < 2:
             return
         streams, lm = [], None
-        for self._next in range(index, len(self._sources) + 1):
-            if self._next == len(self._sources) or len(streams) >= STREAMS_AHEAD:
+        for number in range(index, len(self._sources) + 1):
+            self._next = number
+            if number == len(self._sources) or len(streams) >= STREAMS_AHEAD:
                 break
-            found = self._streams(self._sources[self._next])
+            found = self._streams(self._sources[number])
             if found is None:
                 continue
             file_lm, own = found

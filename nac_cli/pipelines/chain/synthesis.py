@@ -13,8 +13,10 @@ import torch
 
 from nac_cli.audio import angle_ramp, gain_curve, unrotate
 from nac_cli.models.codec import Codec
-from nac_cli.pipelines.chain.stages import Surroundings, Voices, device_of, pair_starts, shares, with_next
+from nac_cli.pipelines.chain.lookahead import with_next
+from nac_cli.pipelines.chain.surroundings import Surroundings
 from nac_cli.pipelines.chain.unpacking import Missing
+from nac_cli.pipelines.chain.voices import Voices, batches_of, device_of, pair_starts
 from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
 
 Part = ChunkCodes | Missing | None
@@ -58,7 +60,7 @@ def _decode(before: Part, chunk: ChunkCodes, after: Part, info: StreamInfo, mode
     for first, last, start, stop in around.pieces(chunk.num_frames, left, right):
         codes = [plane[:, first // s : -(-last // s)].to(device_of(model)) for plane, s in zip(planes, strides)]
         with torch.inference_mode():
-            wav = torch.cat([model.decode(share) for share in zip(*(shares(plane, model) for plane in codes))])
+            wav = torch.cat([model.decode(share) for share in zip(*(batches_of(plane, model) for plane in codes))])
         waves.append(wav[..., (start - first) * hop : (stop - first) * hop].cpu().numpy())
     return np.concatenate(waves, axis=2)
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from nac_cli.container import ChunkRecord, DamagedChunk
-from nac_cli.entropy import Coders, Mode, Packed, token_checksum, unpack_each
+from nac_cli.entropy import Coders, Packed, token_checksum, unpack_each
 from nac_cli.errors import CorruptStream, NacError, TokenMismatch
 from nac_cli.pipelines.models.opening import CodersToUnpack
-from nac_cli.values import ChunkCodes, StreamInfo
+from nac_cli.values import ChunkCodes, Mode, StreamInfo
 
 STREAMS_AHEAD = 48
 """Channels of chunks that are decoded together at most."""
@@ -91,8 +91,8 @@ def _needs_lm(record: Record) -> bool:
 def _decode(
     records: list[ChunkRecord], info: StreamInfo, coders: Coders
 ) -> list[ChunkCodes | CorruptStream | TokenMismatch]:
-    """Codes of each chunk; CorruptStream for bytes that no encoder made, TokenMismatch where the entropy model here does
-    not give the encoder's codes. The bytes are intact, as their checksum says."""
+    """Codes of each chunk; CorruptStream for bytes that no encoder made, TokenMismatch where the entropy model here
+    does not give the encoder's codes. The bytes are intact, as their checksum says."""
     packed = [Packed(record.payload, record.num_frames, record.mode) for record in records]
     return [_checked(record, result) for record, result in zip(records, unpack_each(packed, info, coders), strict=True)]
 

@@ -1,10 +1,9 @@
-"""The user's own collection of models: what comes in, goes out and is thrown away."""
+"""The user's own collection of models: importing, exporting and removing them."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -12,9 +11,6 @@ from nac_cli.errors import AudioError, ModelError, UsageError
 from nac_cli.files import atomic_path, check_output
 from nac_cli.models import weights, zoo
 from nac_cli.models.weights import WeightFile
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
-"""What a stream and every file system takes."""
 
 
 def import_model(
@@ -76,9 +72,9 @@ def place_for(name: str, force: bool) -> Path:
     """Where a model of the user's is to be saved. Raises UsageError for a name that it cannot have, OutputExists,
     AudioError."""
     shipped = [file.spec.name for file in zoo.available() if zoo.is_shipped(file)]
-    if not NAME.fullmatch(name) or name.endswith(".lm") or name in shipped:
+    if not zoo.is_name(name) or name in shipped:
         raise UsageError(
-            f"a model cannot be called {name!r}: take up to 32 letters, digits and any of . _ + -, not ending in .lm, "
+            f"a model cannot be called {name!r}: take {zoo.NAME_RULE}, "
             f"and no name of a model that comes with nac ({', '.join(shipped)})"
         )
     folder = zoo.user_folder()

@@ -7,20 +7,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nac_cli.entropy import Coders, FrequencyTables, Mode
+from nac_cli.entropy import Coders, FrequencyTables
 from nac_cli.entropy.frequencies import can_have_tables
 from nac_cli.entropy.lm_streams import require_fit
 from nac_cli.errors import UsageError
 from nac_cli.models import weights, zoo
 from nac_cli.models.weights import WeightFile
-from nac_cli.values import StreamInfo
+from nac_cli.values import ENTROPY, Mode, StreamInfo
 
 if TYPE_CHECKING:
     from nac_cli.entropy.lm import LanguageModel
     from nac_cli.models.codec import Codec
-
-ENTROPY = ("auto", "packed", "static", "lm")
-"""How chunks may be packed: each in the smallest mode that its model has, or all in one."""
 
 
 def open_model(file: WeightFile, device: str = "auto", threads: int | None = None) -> Codec:
@@ -57,7 +54,7 @@ def choose_device(device: str = "auto", threads: int | None = None) -> str:
 def coders_to_pack(
     file: WeightFile, entropy: str = "auto", threads: int | None = None
 ) -> tuple[Coders, tuple[Mode, ...]]:
-    """What comes with the codec to pack its codes with, and the modes that `entropy` (one of ENTROPY) lets them take.
+    """The coders that come with a codec, and the modes that `entropy` (one of ENTROPY) allows for its chunks.
 
     Raises UsageError if the codec lacks what a mode needs, ModelError for a language model that is damaged or not
     this codec's, TokenMismatch for one that is not exact on this machine.
@@ -81,7 +78,7 @@ def coders_to_pack(
 
 
 class CodersToUnpack:
-    """What the chunks of a stream were packed with, opened when one of them needs it."""
+    """The coders that a stream's chunks were packed with, each opened when a chunk needs it."""
 
     def __init__(self, file: WeightFile, info: StreamInfo, threads: int | None = None) -> None:
         self._file, self._info, self._threads = file, info, threads

@@ -1,4 +1,4 @@
-"""Which depth each step gets: planes go where they lower the distortion most per bit.
+"""Allocation of planes to steps: they go where they lower the distortion most per bit.
 
 Because planes are nested, one encoding gives what every depth costs and what it loses. The allocator minimises
 the total distortion under a budget of bits with one Lagrange multiplier for all steps of all channels (Everett
@@ -14,13 +14,14 @@ import numpy as np
 LEVEL_EXPONENT = 2.0
 """A channel's distortion is weighted by (its level / that of the loudest channel then)^LEVEL_EXPONENT: by energies.
 Over time steps count alike, loud or soft, as they do for ears. On six stereo clips of music at 6 kbit/s (mel distance,
-Zimtohrli): 0.5 gave 1.929, 3.098; 1.0 1.924, 3.097; 2.0 1.909, 3.113; weighting by absolute levels was worse for mono."""
+Zimtohrli): 0.5 gave 1.929, 3.098; 1.0 1.924, 3.097; 2.0 1.909, 3.113; weighting by absolute levels was worse for
+mono."""
 
 
 @dataclass(frozen=True)
 class DepthChoices:
-    """What each of M steps may have: `bits` and `distortion` `[M, K + 1]` of its first 0..K planes, and the least
-    depth it must have, `least` `[M]` (1 where sound would otherwise vanish)."""
+    """The depths that each of M steps can have: `bits` and `distortion` `[M, K + 1]` of its first 0..K planes, and the
+    least depth that it must have, `least` `[M]` (1 where sound would otherwise vanish)."""
 
     bits: np.ndarray
     distortion: np.ndarray

@@ -12,10 +12,11 @@ from nac_cli.errors import UsageError
 from nac_cli.pipelines.chain.packing import Packer
 from nac_cli.pipelines.rate.allocation import DepthChoices, allocate
 from nac_cli.pipelines.rate.prices import choices_of, secondary_channels
+from nac_cli.pipelines.rate.target import DEFAULT_BITRATE, Target
 from nac_cli.values import StreamInfo
 
-DEFAULT_BITRATE = 6000
-"""bit/s of each stereo pair or single channel when nothing is asked for."""
+SHORT_SECONDS = 20.0
+"""Up to this length the container may be too large for a bitrate."""
 ATTEMPTS = 10
 CLOSE_ENOUGH = 0.998
 CORRECTION = 0.05
@@ -23,12 +24,26 @@ CORRECTION = 0.05
 chunk that changes has to be packed again."""
 
 
+def fit(packer: Packer, target: Target, all_planes: bool) -> list[ChunkRecord]:
+    """The chunks at `target`, whose default are `all_planes` where that is set and no other default is asked for.
+
+    `info.num_samples` must be known. Raises UsageError naming the range where the target cannot be met.
+    """
+    info = packer.info
+    if target.planes is not None:
+        return fit_planes(packer, target.planes)
+    if target.bitrate is not None:
+        exact = target.exact or info.duration > SHORT_SECONDS
+        return (fit_bitrate if exact else fit_default)(packer, target.bitrate)
+    if target.group_bitrate is None and all_planes:
+        return fit_planes(packer, info.codec.num_codebooks)
+    return fit_default(packer, (target.group_bitrate or DEFAULT_BITRATE) * len(info.groups))
+
+
 def fit_planes(packer: Packer, planes: int) -> list[ChunkRecord]:
     """Every step at the same depth, as far as it has that many planes. Raises UsageError for a depth that the codec
     lacks."""
-    codec = packer.info.codec
-    if not 1 <= planes <= codec.num_codebooks:
-        raise UsageError(f"{codec.name} has 1 to {codec.num_codebooks} planes, not {planes}")
+    Target(planes=planes).require_possible(packer.info.codec)
     return packer.records([np.minimum(chunk.available, planes) for chunk in packer.chunks])
 
 
@@ -48,7 +63,7 @@ def fit_bitrate(packer: Packer, bitrate: int) -> list[ChunkRecord]:
 
 
 def fit_default(packer: Packer, bitrate: int) -> list[ChunkRecord]:
-    """As `fit_bitrate`, for a bitrate that nobody asked for: a sound so short that the container alone takes too much
+    """As `fit_bitrate`, for a bitrate that is not a promise: a sound so short that the container alone takes too much
     of it gets the codes of that bitrate and the container on top, and at least one plane."""
     info = packer.info
     if not info.num_samples:

@@ -1,4 +1,4 @@
-"""What every depth of every step of a stream costs, and what it loses: the allocator's choices.
+"""Prices of planes: the bits and the distortion of every depth of every step, which are the allocator's choices.
 
 In `packed` and `static` mode a code's price does not depend on anything else. The language model's does, and takes a
 pass over the chunks that costs as much as packing them. So it measures the depths that the bitrate would buy at
@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nac_cli.entropy import Mode
 from nac_cli.entropy.costs import lm_plane_costs, plane_costs
 from nac_cli.pipelines.chain.layered import Layered
 from nac_cli.pipelines.chain.packing import Packer
 from nac_cli.pipelines.rate.allocation import LEVEL_EXPONENT, DepthChoices
-from nac_cli.values import StreamInfo
+from nac_cli.values import Mode, StreamInfo
 
 LEAST_GAIN = 1e-4
 """Share of a step's whole distortion that any further plane is worth."""

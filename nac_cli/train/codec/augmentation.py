@@ -1,4 +1,4 @@
-"""What happens to an excerpt before the codec hears it, its level aside (`level`)."""
+"""Random changes of an excerpt before it is encoded: mixing, bandwidth, phase. Its level is changed by `level`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set of a codec's training: frozen records. `presets` has named ones, `config` writes them as JSON."""
+"""The configuration of a codec's training: frozen records. `presets` has named ones, `records` writes them as JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from nac_cli.errors import UsageError
 from nac_cli.models.encodec.config import EncodecConfig
 from nac_cli.models.spectral import SpectralConfig
-from nac_cli.train.codec import depths, families
+from nac_cli.train.codec import families
 from nac_cli.train.codec.augmentation import Augmentation
 from nac_cli.train.codec.level import Level
+
+DEPTHS = ("varying", "by item", "by bitrate")
+"""Ways to draw how many planes the decoder hears; `depths` has the functions."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,7 @@ class TrainConfig:
       and losses. All rates warm up and cool down, and are multiplied by `rate_decay` at each step. A `gradient_clip` of
       0 is none.
     - Quantizer: from step `quantizer_start` on, its codebooks from the latents before it if `quantizer_from_data`;
-      `depths` is one of the kinds that the module of this name has. Dead codes are revived `revive_every` steps (0:
-      never).
+      `depths` is one of DEPTHS. Dead codes are revived every `revive_every` steps (0: never).
     - Losses: a weight of 0 is none. `encodec_mel_weight` is for EnCodec's form of the mel loss, `magnitude_weight` for
       TAAE's STFT. All but those of the adversary fade by `reconstruction_decay` at each step. `loss_level` brings sound
       to a listening level, as the mel loss has an absolute floor; it is 1 for natural levels.
@@ -110,12 +112,12 @@ class TrainConfig:
             raise UsageError("energy_weight and balance exclude each other")
         if self.excerpt_frames % families.frame_multiple(self.model):
             raise UsageError(f"excerpt_frames must be a multiple of the model's {families.frame_multiple(self.model)}")
-        if self.depths not in depths.KINDS:
-            raise UsageError(f"depths are one of {', '.join(depths.KINDS)}, not {self.depths!r}")
+        if self.depths not in DEPTHS:
+            raise UsageError(f"depths are one of {', '.join(DEPTHS)}, not {self.depths!r}")
         if (self.depths == "by bitrate") != isinstance(self.model, EncodecConfig):
             raise UsageError("EnCodec, and it alone, is trained with depths 'by bitrate'")
 
     @property
     def channels(self) -> int:
-        """Of an excerpt."""
+        """Channels of an excerpt."""
         return families.channels(self.model)

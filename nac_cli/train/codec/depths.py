@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
-if TYPE_CHECKING:
-    from nac_cli.train.codec.config import TrainConfig
+from nac_cli.models.encodec.config import EncodecConfig
+from nac_cli.train.codec.config import TrainConfig
 
 
 def draw(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
@@ -35,8 +33,9 @@ def by_item(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
 
 def by_bitrate(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
     """One of the bitrates that the model is for, for the whole batch (EnCodec, section 3.4)."""
-    bitrates = config.model.bitrates
-    depth = config.model.codebooks_at(bitrates[int(torch.randint(len(bitrates), ()))])
+    model = config.model
+    assert isinstance(model, EncodecConfig)  # `TrainConfig` has seen to it
+    depth = model.codebooks_at(model.bitrates[int(torch.randint(len(model.bitrates), ()))])
     return torch.full((count, config.excerpt_frames), depth)
 
 

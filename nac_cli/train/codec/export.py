@@ -14,10 +14,11 @@ from nac_cli.entropy.frequencies import can_have_tables
 from nac_cli.models import weights
 from nac_cli.models.codec import Codec
 from nac_cli.train import checkpoint
+from nac_cli.train.codec.config import TrainConfig
 from nac_cli.train.codec.data import Excerpts
 from nac_cli.train.codec.families import restored
 from nac_cli.train.codec.trainer import CHECKPOINT
-from nac_cli.train.records import TrainConfig, as_values, from_json
+from nac_cli.train.records import as_values, from_json
 
 TABLE_EXCERPTS = 1500
 BATCH = 10

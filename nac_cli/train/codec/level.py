@@ -10,7 +10,7 @@ import numpy as np
 from nac_cli.errors import UsageError
 
 QUIETEST = 1e-3
-"""What a scale is at least, so that silence is not blown up (-60 dB)."""
+"""The least scale (-60 dB), so that silence is not amplified to full level."""
 LONGEST_BLOCK = 0.4
 """Seconds of a gating block of ITU-R BS.1770."""
 

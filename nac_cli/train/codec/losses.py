@@ -14,7 +14,7 @@ MEL_SCALES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (
 
 ENCODEC_WINDOWS = (32, 64, 128, 256, 512, 1024, 2048)
 ENCODEC_MELS = 64
-"""Of EnCodec's mel loss at every scale (section 3.4)."""
+"""Mel bands of EnCodec's mel loss at every scale (section 3.4)."""
 
 STFT_WINDOWS = (2048, 1024, 512, 256)
 
@@ -47,7 +47,8 @@ def encodec_mel_loss(wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int)
         square = ((mel_hat + 1e-5).log10() - (mel + 1e-5).log10()).square()
         return (mel_hat - mel).abs().mean() + square.mean()
 
-    return sum(at(window) for window in ENCODEC_WINDOWS) / len(ENCODEC_WINDOWS)
+    distances = (at(window) for window in ENCODEC_WINDOWS)
+    return sum(distances, torch.zeros((), device=wav.device)) / len(ENCODEC_WINDOWS)
 
 
 def complex_stft_loss(

@@ -1,4 +1,4 @@
-"""What the decoder is asked for: to come near the recording, and not to repeat itself where it cannot know."""
+"""The decoder's objective: the weighted reconstruction losses, or the energy score of two decodes."""
 
 from __future__ import annotations
 
@@ -51,8 +51,9 @@ def _distances(
     rate, level = config.model.sample_rate, config.loss_level
 
     def mel() -> torch.Tensor:
-        distances = [losses.mel_loss(wav_hat * level, wav * level, rate, *scale) for scale in mels]
-        return config.mel_weight * sum(distances) * len(losses.MEL_SCALES) / len(mels)
+        distances = (losses.mel_loss(wav_hat * level, wav * level, rate, *scale) for scale in mels)
+        total = sum(distances, torch.zeros((), device=wav.device))
+        return config.mel_weight * total * len(losses.MEL_SCALES) / len(mels)
 
     def encodec_mel() -> torch.Tensor:
         return config.encodec_mel_weight * losses.encodec_mel_loss(wav_hat * level, wav * level, rate)

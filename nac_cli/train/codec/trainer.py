@@ -1,4 +1,4 @@
-"""A codec in training: one readable step, and the state that it goes on from."""
+"""A codec in training: the state of a run, and one step."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from nac_cli.train.codec.adversary import Adversary
 from nac_cli.train.codec.averages import WeightAverages
 from nac_cli.train.codec.balancer import Balancer
 from nac_cli.train.codec.codebooks import FixedCodebooks
+from nac_cli.train.codec.config import TrainConfig
 from nac_cli.train.codec.families import family_of, restored
 from nac_cli.train.codec.objective import energy_score, reconstruction
 from nac_cli.train.processes import Processes
-from nac_cli.train.records import TrainConfig, from_json, to_json
+from nac_cli.train.records import from_json, to_json
 from nac_cli.train.stopwatch import Stopwatch
 
 CHECKPOINT = "checkpoint.pt"
 LIGHT = ("config", "step", "before", "averaged", "discriminators")
-"""What of a checkpoint a new run can start from; the rest is for going on."""
+"""The entries of a checkpoint that a new run can start from; the others are needed only to resume."""
 
 
 class Trainer:
@@ -58,9 +59,10 @@ class Trainer:
         self.recent: deque[np.ndarray] = deque(maxlen=32)
         self.stopwatch = Stopwatch(self.device)
         if compiled:
-            for part in (self.model.encoder, self.model.decoder, self.adversary and self.adversary.discriminators):
-                if part:
-                    part.compile()
+            self.model.encoder.compile()
+            self.model.decoder.compile()
+            if self.adversary:
+                self.adversary.discriminators.compile()
 
     @classmethod
     def resume(cls, folder: Path, device: str, steps: int | None = None, compiled: bool = False) -> Trainer:
@@ -167,7 +169,7 @@ class Trainer:
         self._backward(parts, outside, wav_hat)
         self.stopwatch.lap("generator")
         self._update()
-        if quantized is not None:
+        if quantized is not None and drawn is not None:
             self.codebooks.follow(quantized, drawn, lambda: self._frames(heard), step)
         self.step += 1
         self.stopwatch.lap("optimizer")
@@ -183,11 +185,11 @@ class Trainer:
         return every[self.processes.rank * batch_size :][:batch_size].to(self.device)
 
     def _latents(self, wav: torch.Tensor, drawn: torch.Tensor | None) -> tuple[torch.Tensor, ResidualQuantized | None]:
-        """What the decoder gets: the encoder's z at first, later z_q of the depths `drawn`. No gradient where the
+        """The decoder's input: the encoder's z at first, later z_q of the depths `drawn`. No gradient where the
         encoder is not trained."""
         with self._autocast(), torch.set_grad_enabled(self.config.train_encoder):
             if drawn is None:
-                return self.family.latents(self.model, wav), None
+                return self.model.latents(wav), None
             quantized = self.model.quantize(wav, drawn)
         return quantized.z_q, quantized
 
@@ -241,7 +243,7 @@ class Trainer:
     @torch.no_grad()
     def _frames(self, wav: torch.Tensor) -> torch.Tensor:
         """z `[B, F, D]` of `wav` `[B, C, T]`, of all processes."""
-        return self.processes.gather(self.family.latents(self.model, wav))
+        return self.processes.gather(self.model.latents(wav))
 
     def _all_optimizers(self) -> list[torch.optim.Optimizer]:
         return [*self.optimizers, *([self.adversary.optimizer] if self.adversary else [])]

@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from nac_cli.errors import AudioError, UsageError
@@ -24,10 +25,10 @@ WHOLE = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Recipe:
-    """What goes into a corpus.
+    """The sources of a corpus, and how much is taken of each.
 
-    `table`, `min_kbps`, `max_minutes`, `soundfont` None: what `packages` and `renders` have by default. `only`: these
-    packages alone, if there are any. `keep`: leave what was unpacked in the cache.
+    Where `table`, `min_kbps`, `max_minutes` or `soundfont` is None, the defaults of `packages` and `renders` hold. If
+    `only` names packages, no others are used. With `keep`, unpacked recordings stay in the cache.
     """
 
     table: Path | None = None
@@ -69,7 +70,7 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
         builder = _Builder(target, cache, work, recipe, report)
         stages = len(wanted) + bool(extras) + (soundfont is not None)
         for number, package in enumerate(wanted):
-            builder.add_package(package, lambda text, number=number: stage(number, stages, text))
+            builder.add_package(package, partial(stage, number, stages))
         if extras:
             stage(len(wanted), stages, "decoding extra recordings")
             builder.decode(extras, WHOLE)

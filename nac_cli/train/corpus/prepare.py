@@ -21,6 +21,7 @@ import soundfile
 import soxr
 
 from nac_cli.errors import AudioError
+from nac_cli.files import write_text
 from nac_cli.train.corpus.recordings import Recording, find_recordings, is_full_band, read_middle
 
 MANIFEST = "manifest.jsonl"
@@ -63,7 +64,7 @@ class Item:
     full_band: bool
 
 
-TYPES = {
+TYPES: dict[str, type | tuple[type, ...]] = {
     "path": str,
     "domain": str,
     "source": str,
@@ -134,7 +135,7 @@ def clear(target: Path) -> None:
 
 
 def write_manifest(corpus: Path, items: Iterable[Item]) -> None:
-    (corpus / MANIFEST).write_text(manifest_lines(items), encoding="utf-8")
+    write_text(corpus / MANIFEST, manifest_lines(items))
 
 
 def read_manifest(corpus: Path) -> list[Item]:

@@ -60,7 +60,8 @@ class Recording:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a scan finds out about a file. `seconds` may be rough where the format does not state its length."""
+    """The properties of a file that a scan measures. `seconds` may be rough where the format does not state its
+    length."""
 
     seconds: float
     sample_rate: int

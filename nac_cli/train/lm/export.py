@@ -23,8 +23,8 @@ FRAMES = 256
 
 @dataclass(frozen=True)
 class ExportedLm:
-    """An integer model's file, its id, its size in bytes, and bits a code of recordings that were not trained on, by the
-    float network and by the integers."""
+    """An integer model's file, its id, its size in bytes, and bits a code of recordings that were not trained on, by
+    the float network and by the integers."""
 
     path: Path
     model_id: bytes
@@ -34,7 +34,7 @@ class ExportedLm:
 
     @property
     def loss(self) -> float:
-        """What the integers cost more, as a share."""
+        """The share by which the integers cost more bits than the floats."""
         return self.integer_bits / self.float_bits - 1
 
 

@@ -66,8 +66,8 @@ class LmTrainer:
     def resume(
         cls, tokens: Tokens, folder: Path, device: str, steps: int | None = None, compiled: bool = False
     ) -> LmTrainer:
-        """Go on from the folder's checkpoint with the config saved in it; `steps` may move the end. Raises ModelError if
-        there is none, or if it is of a network for other codes."""
+        """Go on from the folder's checkpoint with the config saved in it; `steps` may move the end. Raises ModelError
+        if there is none, or if it is of a network for other codes."""
         state = checkpoint.load(folder / CHECKPOINT)
         config = override(from_json(state["config"], LmTrainConfig), steps=steps)
         trainer = cls(config, tokens, folder, device, compiled)
@@ -163,7 +163,8 @@ def train(
     `save_every` seconds, a line to `log.jsonl` every 50 steps and after every validation."""
     config, processes = trainer.config, trainer.processes
     started = saved = time.monotonic()
-    first_step, codes, recent, stopped_by = trainer.step, 0, deque(maxlen=100), "steps"
+    first_step, codes, stopped_by = trainer.step, 0, "steps"
+    recent: deque[float] = deque(maxlen=100)
     depths = _depths_shown(trainer.tokens.codec.num_codebooks)
     trainer.stopwatch.lap("start")
     while trainer.step < config.steps:
@@ -197,7 +198,7 @@ def train(
 
 
 def _depths_shown(planes: int) -> tuple[int, ...]:
-    """Low, middling and full depth."""
+    """A low, a middle and the full depth, in planes."""
     return tuple(sorted({max(planes // 4, 1), max(planes * 7 // 16, 1), planes}))
 
 

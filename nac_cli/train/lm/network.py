@@ -36,7 +36,7 @@ class LmNetwork(nn.Module):
         return self.tensors[name.replace(".", "/")]
 
     def forward(self, codes: torch.Tensor, depths: torch.Tensor) -> torch.Tensor:
-        """What each code costs in nats, float32 `[B, K, L]`, 0 where there is none.
+        """The cost of each code in nats, float32 `[B, K, L]`, 0 where there is none.
 
         `codes` int64 `[B, K, L]`, ABSENT where no code occurs; `depths` int64 `[B, L]`.
         """
@@ -70,7 +70,7 @@ class LmNetwork(nn.Module):
         """Time model, `[B, L, D]`."""
         states = functional.embedding(depths, self["input.depth"])
         before = codes[..., :-1]
-        past = 0
+        past = torch.zeros((), device=codes.device)
         for plane in range(self.config.planes):
             table = self._table(f"input.{plane}")
             past = past + functional.embedding(_row(before[:, plane], table), table)
@@ -96,7 +96,7 @@ class LmNetwork(nn.Module):
         return self._linear(f"{name}.out", context)
 
     def _biases(self, name: str, length: int) -> torch.Tensor:
-        """What is added to the score of key j at query i, `[H, L, L]`: position[i - j], HIDDEN outside of the window."""
+        """The bias of the score of key j at query i, `[H, L, L]`: position[i - j], HIDDEN outside the window."""
         position = self[f"{name}.position"][:, :length]
         line = functional.pad(position.flip(-1), (length - position.shape[1], length - 1), value=HIDDEN)
         return line.unfold(-1, length, 1).flip(1)

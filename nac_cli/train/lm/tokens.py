@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
 
 from nac_cli.entropy.lm.config import LIMITS
 from nac_cli.errors import AudioError, ModelError
+from nac_cli.files import atomic_path, write_bytes, write_text
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.chain.analysis import analyse
 from nac_cli.pipelines.chain.framing import stream_for
@@ -26,7 +28,7 @@ INDEX = "tokens.jsonl"
 SHORTEST_SECONDS = 0.1
 GAIN_DB = 20.0
 HELD_OUT = 40
-"""Of so many recordings one is kept for validation."""
+"""One of this many recordings is kept for validation."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def tokenise(
                 continue
             for channel, codes in enumerate(_codes(corpus / items[item].path, model, (seed, item))):
                 name = f"{item:06d}-{channel}.npy"
-                np.save(target / name, codes)
+                with atomic_path(target / name, force=True) as beside, open(beside, "wb") as file:
+                    np.save(file, codes)
                 index.write(json.dumps(asdict(Sequence(name, items[item].domain, item, codes.shape[1]))) + "\n")
             index.flush()
             done.add(item)
@@ -107,7 +110,8 @@ class Tokens:
             raise AudioError(f"{folder}: too few recordings, all of them are held out; add more")
 
     def draw(self, rng: np.random.Generator, frames: int, steady_share: float) -> tuple[np.ndarray, np.ndarray]:
-        """A sequence to learn from: codes `[K, frames]` and depths `[frames]`, ABSENT above the depth and behind the end.
+        """A sequence to learn from: codes `[K, frames]` and depths `[frames]`, ABSENT above the depth and behind the
+        end.
 
         Domains are drawn alike, sequences within one by their length; at least one code is there.
         """
@@ -140,7 +144,7 @@ class Tokens:
 
 
 def _codes(path: Path, model: Codec, seed: tuple[int, int]) -> Iterator[np.ndarray]:
-    """int16 `[K, F]` of each channel."""
+    """Codes int16 `[K, F]` of each channel of a recording."""
     rng = np.random.default_rng(seed)
     with soundfile.SoundFile(path) as sound:
         sound.seek(min(int(rng.integers(model.spec.hop_length)), sound.frames))
@@ -162,16 +166,17 @@ def _codes(path: Path, model: Codec, seed: tuple[int, int]) -> Iterator[np.ndarr
 
 
 def _claim(folder: Path, model: Codec) -> None:
-    """Say whose tokens these are, and what the codes stand for."""
+    """Write the codec's description and code vectors into a new folder. Raises ModelError if it holds another
+    codec's."""
     if (folder / CODEC).exists():
         if _read_codec(folder)[0] != model.spec:
             raise ModelError(f"{folder}: holds tokens of another codec than {model.spec.name}; choose another folder")
         return
     vectors = [vector.detach().cpu().numpy().astype(np.float32) for vector in model.code_vectors()]
-    save_file({str(plane): np.ascontiguousarray(vector) for plane, vector in enumerate(vectors)}, folder / VECTORS)
+    write_bytes(folder / VECTORS, to_bytes({str(plane): np.ascontiguousarray(v) for plane, v in enumerate(vectors)}))
     step = stream_for(model, model.spec.sample_rate, 1).framing.step_frames
     values = asdict(model.spec) | {"model_id": model.spec.model_id.hex(), "step_frames": step}
-    (folder / CODEC).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    write_text(folder / CODEC, json.dumps(values, indent=1) + "\n")
 
 
 def _read_codec(folder: Path) -> tuple[CodecSpec, int]:

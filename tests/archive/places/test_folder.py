@@ -112,9 +112,9 @@ def test_lines_are_appended_and_a_torn_one_stays_alone(tmp_path):
 
 
 def test_two_runs_on_one_archive_are_refused(tmp_path):
-    with Folder(tmp_path).claim():
-        with pytest.raises(UsageError, match="another nac"), Folder(tmp_path).claim():
-            pass
+    refused = pytest.raises(UsageError, match="another nac")
+    with Folder(tmp_path).claim(), refused, Folder(tmp_path).claim():
+        pass
     with Folder(tmp_path).claim():
         pass
 

@@ -10,30 +10,33 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'nac-cli[archive]'")
-pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'nac-cli[archive]'")
-server = pytest.importorskip("moto.server", reason="moto is not installed: pip install 'nac-cli[test]'")
+if any(find_spec(name) is None for name in ("fsspec", "s3fs", "moto", "flask")):
+    pytest.skip("needs fsspec, s3fs and moto[s3]: pip install 'nac-cli[test]'", allow_module_level=True)
+
+from moto import server
 
 from nac_cli.archive import journal
-from nac_cli.archive.archiving import Archiving  # noqa: E402
-from nac_cli.archive.holder import Holder  # noqa: E402
-from nac_cli.archive.journal import JOURNAL, Done, Planned  # noqa: E402
-from nac_cli.archive.library import archive, survey  # noqa: E402
+from nac_cli.archive.archiving import Archiving
+from nac_cli.archive.holder import Holder
+from nac_cli.archive.journal import JOURNAL, Done, Planned
+from nac_cli.archive.library import archive, survey
 from nac_cli.archive.places import store
-from nac_cli.archive.places.folder import Folder  # noqa: E402
-from nac_cli.archive.places.place import LOCK, Found, open_place  # noqa: E402
-from nac_cli.archive.places.store import Store  # noqa: E402
-from nac_cli.archive.places.temporary import NAME  # noqa: E402
-from nac_cli.archive.places.visibility import Sighted  # noqa: E402
-from nac_cli.archive.workers.processes import ProcessPool  # noqa: E402
-from nac_cli.errors import AudioError, CorruptStream, UsageError  # noqa: E402
-from nac_cli.failures import explain  # noqa: E402
-from tests.archive.conftest import LocalPool  # noqa: E402
-from tests.archive.workers.works import Doubling  # noqa: E402
+from nac_cli.archive.places.folder import Folder
+from nac_cli.archive.places.opening import open_place
+from nac_cli.archive.places.place import LOCK, Found
+from nac_cli.archive.places.store import Store
+from nac_cli.archive.places.temporary import NAME
+from nac_cli.archive.places.visibility import RequiresVisible
+from nac_cli.archive.workers.processes import ProcessPool
+from nac_cli.errors import AudioError, CorruptStream, UsageError
+from nac_cli.failures import explain
+from tests.archive.conftest import LocalPool
+from tests.helpers.works import Doubling
 
 HARD = "\u00e9t\u00e9 \U0001f3b5/[a-z]*? #1&+%20.wav"
 
@@ -257,7 +260,7 @@ def test_no_permission(s3, monkeypatch):
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
-    import fsspec.registry
+    import fsspec.registry  # noqa: F401
 
     monkeypatch.setattr(sys.modules["fsspec.registry"], "_registry", {})
     monkeypatch.setattr(sys.modules["fsspec.registry"], "registry", {})
@@ -340,8 +343,8 @@ def test_workers_that_do_not_see_a_place_refuse(name, tmp_path):
     place = open_place(name)
     with place.claim():
         lock = place.stat(LOCK)
-        Sighted(Doubling(), ((place, lock),)).open()
+        RequiresVisible(Doubling(), ((place, lock),)).open()
         for wrong in (Found("no such file", 1, 0), Found(LOCK, lock.size, lock.mtime_ns + 3 * 10**9)):
             with pytest.raises(UsageError, match="not visible"):
-                Sighted(Doubling(), ((place, wrong),)).open()
+                RequiresVisible(Doubling(), ((place, wrong),)).open()
     assert Path(tmp_path).exists()

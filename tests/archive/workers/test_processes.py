@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from nac_cli.archive.workers.pool import Finished, Moved, Refused
+from nac_cli.archive.workers.pool import Finished, Progressed, Refused
 from nac_cli.archive.workers.processes import ProcessPool
 from nac_cli.archive.workers.schedule import Crash, Task, perform_all
 from nac_cli.failures import Failure
-from tests.archive.workers.works import Doubling
+from tests.helpers.works import Doubling
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
+DOUBLING = Doubling()
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def perform():
     """What comes of payloads, by number, and the crashes on the way."""
     pools = []
 
-    def perform(*payloads: object, workers: int = 2, work: Doubling = Doubling()):
+    def perform(*payloads: object, workers: int = 2, work: Doubling = DOUBLING):
         pools.append(ProcessPool(work, workers))
         events = list(perform_all([Task(payload, 1) for payload in payloads], pools[-1]))
         finished = {event.task: event.value for event in events if isinstance(event, Finished)}
@@ -39,7 +40,7 @@ def perform():
 def test_results_failures_and_progress(perform):
     finished, crashes, events = perform(1, 2, "x", 4)
     assert finished == {0: 2, 1: 4, 2: Failure("no number", 3), 3: 8} and not crashes
-    assert any(isinstance(event, Moved) and (event.done, event.whole) == (1.0, 2.0) for event in events)
+    assert any(isinstance(event, Progressed) and (event.done, event.whole) == (1.0, 2.0) for event in events)
 
 
 def test_workers_that_die_are_replaced(perform):
@@ -68,7 +69,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
     script.write_text(
         "import multiprocessing, os, time\n"
         "from nac_cli.archive.workers.processes import ProcessPool\n"
-        "from tests.archive.workers.works import Doubling\n"
+        "from tests.helpers.works import Doubling\n"
         "if __name__ == '__main__':\n"
         "    pool = ProcessPool(Doubling(), 2)\n"
         "    pool.send(0, {0: 'sleep'})\n"

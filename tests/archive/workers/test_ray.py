@@ -14,21 +14,22 @@ if find_spec("ray") is None:  # not imported: it reads the environment when it i
     pytest.skip("ray is not installed: pip install 'nac-cli[archive]'", allow_module_level=True)
 
 from nac_cli.archive import journal
-from nac_cli.archive.archiving import Archiving, hash_of  # noqa: E402
-from nac_cli.archive.journal import Crashed, Done  # noqa: E402
-from nac_cli.archive.library import archive, survey  # noqa: E402
-from nac_cli.archive.places.folder import Folder  # noqa: E402
-from nac_cli.archive.places.place import LOCK  # noqa: E402
-from nac_cli.archive.places.store import Store  # noqa: E402
-from nac_cli.archive.places.visibility import Sighted  # noqa: E402
+from nac_cli.archive.archiving import Archiving
+from nac_cli.archive.journal import Crashed, Done
+from nac_cli.archive.library import archive, survey
+from nac_cli.archive.places.folder import Folder
+from nac_cli.archive.places.place import LOCK
+from nac_cli.archive.places.store import Store
+from nac_cli.archive.places.visibility import RequiresVisible
 from nac_cli.archive.workers import ray_pool
-from nac_cli.archive.workers.pool import Finished, Moved, Refused  # noqa: E402
-from nac_cli.archive.workers.ray_cluster import QUIET  # noqa: E402
-from nac_cli.archive.workers.ray_pool import RayPool  # noqa: E402
-from nac_cli.archive.workers.schedule import Crash, Task, perform_all  # noqa: E402
-from nac_cli.errors import UsageError  # noqa: E402
-from tests.archive.workers.works import Doubling  # noqa: E402
-from tests.cli.sounds import write_sound  # noqa: E402
+from nac_cli.archive.workers.pool import Finished, Progressed, Refused
+from nac_cli.archive.workers.ray_cluster import QUIET
+from nac_cli.archive.workers.ray_pool import RayPool
+from nac_cli.archive.workers.schedule import Crash, Task, perform_all
+from nac_cli.errors import UsageError
+from nac_cli.files import sha256_of
+from tests.helpers.sounds import write_sound
+from tests.helpers.works import Doubling
 
 pytestmark = pytest.mark.ray
 MEMORY = 80 << 20
@@ -78,7 +79,7 @@ def test_tasks_are_done_and_workers_that_die_replaced(hire, capfd):
     assert [crash.alone for crash in crashes if crash.given_up] == [True] and {
         c.task for c in crashes if c.given_up
     } == {31}
-    assert any(isinstance(event, Moved) for event in events)
+    assert any(isinstance(event, Progressed) for event in events)
     assert all("worker process has died" in crash.reason for crash in crashes)
     pool.close()
     assert capfd.readouterr() == ("", "")
@@ -97,7 +98,7 @@ def test_work_that_cannot_begin(hire, wrong, code, said):
 def test_places_that_other_processes_do_not_see(hire, tmp_path):
     place = Store(f"memory://{tmp_path.name}")
     with place.claim():
-        pool = hire(Sighted(Doubling(), ((place, place.stat(LOCK)),)))
+        pool = hire(RequiresVisible(Doubling(), ((place, place.stat(LOCK)),)))
         with pytest.raises(Refused, match="memory://.* is not visible") as error:
             list(perform_all([Task(1, 1)], pool))
     assert error.value.exit_code == UsageError.exit_code
@@ -111,7 +112,7 @@ def test_more_workers_than_there_is_room_for(hire, monkeypatch):
 
 
 def test_no_room_at_all(cluster, monkeypatch):
-    monkeypatch.setattr(ray_pool, "DESERTED_SECONDS", 1.0)
+    monkeypatch.setattr(ray_pool, "NO_WORKER_SECONDS", 1.0)
     pool = RayPool(Doubling(), 1, address=cluster.address, device="cpu", threads=1000)
     try:
         with pytest.raises(Refused, match="no node .*1000 CPUs"):
@@ -132,7 +133,7 @@ def test_a_library_while_a_node_is_lost(cluster, hire, run, library, settings, t
     def watch(job, event):
         node = cluster.list_all_nodes()[-1]
         busy = [
-            hired.batch for hired in pool._workers if hired.home and hired.home.node == node.node_id and hired.batch
+            worker.batch for worker in pool._workers if worker.node and worker.node.id == node.node_id and worker.batch
         ]
         if isinstance(event, Done) and not lost and any(job in batch.values() for batch in busy):
             lost.append(node)
@@ -140,7 +141,7 @@ def test_a_library_while_a_node_is_lost(cluster, hire, run, library, settings, t
 
     with target.claim():
         found = survey(source, target, settings)
-        work = Sighted(Archiving(source, target, settings, threads=1), ((target, target.stat(LOCK)),))
+        work = RequiresVisible(Archiving(source, target, settings, threads=1), ((target, target.stat(LOCK)),))
         pool = hire(work)
         began = time.monotonic()
         tally = archive(source, target, settings, found, pool, watch)
@@ -148,7 +149,7 @@ def test_a_library_while_a_node_is_lost(cluster, hire, run, library, settings, t
     assert lost and (tally.done, tally.failed) == (34, [])
     here, there = journal.read(Folder(tmp_path / "here")).last, journal.read(target).last
     assert {path: entry.sha256 for path, entry in there.items()} == {path: entry.sha256 for path, entry in here.items()}
-    assert all(hash_of(target.root / entry.target) == entry.sha256 for entry in there.values())
+    assert all(sha256_of(target.root / entry.target).hex() == entry.sha256 for entry in there.values())
     told = Counter(type(entry).__name__ for entry in journal._entries(target.records(journal.JOURNAL)))
     assert told["Done"] == 34 and told["Crashed"] == tally.crashes
     assert len(survey(source, target, settings).plan.jobs) == 0

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nac_cli.archive.workers.pool import Died, Event, Finished, Idle, Moved
+from nac_cli.archive.workers.pool import Event, Exited, Finished, Idle, Progressed
 from nac_cli.archive.workers.schedule import BATCH_BYTES, Crash, Task, perform_all
 
 
 class ScriptedPool:
-    """Workers that finish their batches task by task, die over tasks with the payload "die", and, for the first `stillborn`
-    batches, before they begin."""
+    """Workers that finish their batches task by task, exit over tasks with the payload "die", and, for the first
+    `failed_starts` batches, before they begin."""
 
-    def __init__(self, size: int, stillborn: int = 0):
-        self.size, self.stillborn = size, stillborn
+    def __init__(self, size: int, failed_starts: int = 0):
+        self.size, self.failed_starts = size, failed_starts
         self.batches: list[dict[int, Any]] = []
         self._busy: dict[int, dict[int, Any]] = {}
 
@@ -31,10 +31,10 @@ class ScriptedPool:
     def events(self) -> Iterator[Event]:
         for worker in list(self._busy):
             batch = self._busy[worker]
-            if self.stillborn:
-                self.stillborn -= 1
+            if self.failed_starts:
+                self.failed_starts -= 1
                 del self._busy[worker]
-                yield Died(worker, "early", begun=False)
+                yield Exited(worker, "early", begun=False)
             elif not batch:
                 del self._busy[worker]
                 yield Idle(worker)
@@ -42,9 +42,9 @@ class ScriptedPool:
                 number = next(iter(batch))
                 if batch.pop(number) == "die":
                     del self._busy[worker]
-                    yield Died(worker, "killed", begun=True)
+                    yield Exited(worker, "killed", begun=True)
                 else:
-                    yield Moved(worker, number, 1.0, 2.0)
+                    yield Progressed(worker, number, 1.0, 2.0)
                     yield Finished(worker, number, number)
 
     def close(self) -> None:
@@ -58,12 +58,12 @@ def performed(tasks: list[Task], pool: ScriptedPool) -> tuple[Counter, list[Cras
 
 
 @given(
-    deadly=st.lists(st.booleans(), max_size=60), workers=st.integers(1, 5), stillborn=st.integers(0, 4),
+    deadly=st.lists(st.booleans(), max_size=60), workers=st.integers(1, 5), failed_starts=st.integers(0, 4),
     crashed=st.sets(st.integers(0, 59)),
 )  # fmt: skip
-def test_all_that_can_be_done_is_done_once(deadly, workers, stillborn, crashed):
+def test_all_that_can_be_done_is_done_once(deadly, workers, failed_starts, crashed):
     tasks = [Task("die" if bad else "", 1, int(number in crashed)) for number, bad in enumerate(deadly)]
-    finished, crashes = performed(tasks, ScriptedPool(workers, stillborn))
+    finished, crashes = performed(tasks, ScriptedPool(workers, failed_starts))
     assert finished == Counter(number for number, bad in enumerate(deadly) if not bad)
     given_up = Counter(crash.task for crash in crashes if crash.given_up)
     assert given_up == Counter(number for number, bad in enumerate(deadly) if bad)
@@ -78,7 +78,7 @@ def test_a_deadly_file_ends_two_workers_and_no_more():
 
 
 def test_nothing_is_held_against_tasks_of_a_worker_that_never_began():
-    finished, crashes = performed([Task("", 1) for _ in range(5)], ScriptedPool(2, stillborn=2))
+    finished, crashes = performed([Task("", 1) for _ in range(5)], ScriptedPool(2, failed_starts=2))
     assert len(finished) == 5 and not crashes
 
 

@@ -12,7 +12,7 @@ from nac_cli.audio.tags import picture as module
 from nac_cli.audio.tags.picture import _measured, read_picture
 from nac_cli.errors import AudioError, LimitExceeded
 from nac_cli.values import Picture
-from tests.audio.tags.pictures import PNG, png
+from tests.helpers.pictures import PNG, png
 
 KINDS = [  # Pillow's format, its mode and options; media type, bits of a pixel, colours
     ("PNG", "RGB", {}, "image/png", 24, 0),

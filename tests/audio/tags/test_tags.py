@@ -11,7 +11,7 @@ from mutagen import asf, flac, id3, mp3, mp4, oggopus, wave
 
 from nac_cli.audio import Picture, Tags, create_audio, open_audio, read_tags, write_tags
 from nac_cli.errors import AudioError
-from tests.audio.sounds import ffmpeg_file, sound_file, tones
+from tests.helpers.sounds import ffmpeg_file, sound_file, tones
 
 RATE = 44100
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 5

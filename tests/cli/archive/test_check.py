@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.archive.mixed import BROKEN, SIDECARS, SOUNDS
 from tests.cli.conftest import lines
-from tests.cli.sounds import damage_middle
+from tests.helpers.libraries import BROKEN, SIDECARS, SOUNDS
+from tests.helpers.streams import damage_middle
 
 FILES = len(SOUNDS) + len(SIDECARS)
 

@@ -13,11 +13,11 @@ import pytest
 from nac_cli.archive.journal import Crashed, Done, Failed
 from nac_cli.archive.places.place import Found
 from nac_cli.archive.plan import Job
-from nac_cli.archive.workers.pool import Moved
+from nac_cli.archive.workers.pool import Progressed
 from nac_cli.cli.archive.progress import Progress
 from tests.cli.conftest import ROOT
-from tests.cli.sounds import write_sound
 from tests.helpers.codecs import TINY
+from tests.helpers.sounds import write_sound
 
 
 def job(path: str, size: int = 100) -> Job:
@@ -46,9 +46,9 @@ def test_what_is_done_and_what_is_left(progress):
 
 
 def test_files_that_are_being_read_count_in_part(progress):
-    progress.add(job("a"), Moved(0, 0, 50.0, 100.0))
+    progress.add(job("a"), Progressed(0, 0, 50.0, 100.0))
     assert progress.bytes_reached == 25 and progress.speed == 2.5
-    progress.add(job("a"), Moved(0, 0, 100.0, None))
+    progress.add(job("a"), Progressed(0, 0, 100.0, None))
     assert progress.bytes_reached == 50
     progress.add(job("a"), Crashed("a", "a", 100, 0, False, "killed", "t"))
     assert progress.bytes_reached == 0 and progress.files_done == 0

@@ -9,12 +9,12 @@ import time
 import bagit
 import pytest
 
-from nac_cli.cli.archive.options import Workers
-from tests.archive.mixed import SIDECARS, SOUNDS
+from nac_cli.archive.workers.choice import Workers
 from tests.archive.test_restoring import FLAC
-from tests.archive.workers.pools import LocalPool
 from tests.cli.conftest import PATIENCE, lines
-from tests.cli.sounds import damage_middle
+from tests.helpers.libraries import SIDECARS, SOUNDS
+from tests.helpers.pools import LocalPool
+from tests.helpers.streams import damage_middle
 
 FILES = len(SOUNDS) + len(SIDECARS)
 
@@ -25,7 +25,7 @@ def restore(nac, archive, tmp_path, monkeypatch):
     from contextlib import contextmanager
 
     @contextmanager
-    def at(self, work, tasks, sights=()):
+    def at(self, work, tasks, visible=()):
         yield LocalPool(work)
 
     monkeypatch.setattr(Workers, "at", at)

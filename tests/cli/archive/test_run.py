@@ -14,8 +14,8 @@ import pytest
 
 from nac_cli.archive.journal import JOURNAL, read
 from nac_cli.archive.places.folder import UNFINISHED, Folder
-from tests.cli.sounds import write_sound
 from tests.helpers.codecs import TINY
+from tests.helpers.sounds import write_sound
 
 
 @pytest.fixture

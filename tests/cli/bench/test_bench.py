@@ -14,9 +14,9 @@ import soundfile
 from nac_cli.bench.metrics import METRICS
 from nac_cli.bench.peers import PEERS
 from nac_cli.bench.peers.opus import OPUS_SETTINGS
-from tests.bench.reports import write_results
 from tests.cli.conftest import lines
 from tests.helpers.codecs import TINY
+from tests.helpers.reports import write_results
 
 FAST = ["--metrics", "mel,si_sdr", "--judges", "mel", "--model", TINY, "--without-memory"]
 

@@ -13,8 +13,8 @@ import torch
 
 from nac_cli.models import weights, zoo
 from tests.cli.conftest import lines
-from tests.cli.sounds import write_sound
 from tests.helpers.codecs import TINY, TINY_LM, family_model, write_family_model
+from tests.helpers.sounds import write_sound
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_what_cannot_be_imported(nac, folder, checkpoint, lm_models, tmp_path, m
 
 
 def test_a_folder_that_takes_no_model(nac, folder, checkpoint, tmp_path, monkeypatch):
-    (folder / "snac-tiny.safetensors.part").mkdir(parents=True)  # where the file would be written first
+    (folder / "snac-tiny.safetensors").mkdir(parents=True)  # where the file would be written
     assert nac("models", "import", checkpoint).exit_code == 3
     monkeypatch.setenv("NAC_MODELS", str(checkpoint / "config.json" / "models"))
     assert nac("models", "import", checkpoint).exit_code == 3

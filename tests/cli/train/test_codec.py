@@ -6,8 +6,8 @@ import pytest
 
 import nac_cli
 from tests.cli.conftest import lines
-from tests.cli.sounds import write_sound
 from tests.helpers.codecs import TINY
+from tests.helpers.sounds import write_sound
 
 STEPS = 25
 
@@ -72,19 +72,19 @@ def test_an_interrupted_run_saves_where_it_was(nac, corpus, tmp_path, monkeypatc
     import os
     import signal
 
-    from nac_cli.train.codec import loop
+    from nac_cli.train.codec.trainer import Trainer
 
-    step = loop.Trainer.train_step
+    step = Trainer.train_step
 
     def interrupting(self, batch):
         if self.step == 3:
             os.kill(os.getpid(), signal.SIGTERM)
         return step(self, batch)
 
-    monkeypatch.setattr(loop.Trainer, "train_step", interrupting)
+    monkeypatch.setattr(Trainer, "train_step", interrupting)
     assert train(nac, corpus, tmp_path / "run", *TINY_RUN).exit_code == 130
     monkeypatch.undo()
-    assert loop.Trainer.resume(tmp_path / "run", "cpu").step == 4
+    assert Trainer.resume(tmp_path / "run", "cpu").step == 4
 
 
 def test_one_command_from_a_folder_of_recordings_to_a_model(nac, wav, tmp_path, monkeypatch):

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from nac_cli.container import ContainerReader
-from nac_cli.entropy import Coders, Mode, pack, token_checksum, unpack
+from nac_cli.entropy import Coders, pack, token_checksum, unpack
 from nac_cli.entropy.lm import LanguageModel, Network, decode, encode, measure, prepare
 from nac_cli.entropy.lm.arithmetic import BACKENDS
 from nac_cli.entropy.lm.weights import load
 from nac_cli.errors import CorruptStream
+from nac_cli.values import Mode
 from tests.container.streams import chunk_lengths
 from tests.entropy.lm.golden_cases import (
     FILE,

@@ -1,4 +1,5 @@
-"""Model files: what is written is what is read, and nothing else is believed. The known-answer test knows its answer."""
+"""Model files: what is written is what is read, and nothing else is believed. The known-answer test knows its
+answer."""
 
 from __future__ import annotations
 

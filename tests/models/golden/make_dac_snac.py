@@ -1,5 +1,5 @@
-"""Make `dac-*.npz` and `snac-tiny.npz`: what the reference packages make of tiny models with weights of a seed. Needs the
-packages.
+"""Make `dac-*.npz` and `snac-tiny.npz`: what the reference packages make of tiny models with weights of a seed. Needs
+the packages.
 
     python -m tests.models.golden.make_dac_snac
 

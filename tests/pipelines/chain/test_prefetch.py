@@ -9,8 +9,9 @@ import pytest
 
 import nac_cli
 from nac_cli.entropy.lm import LanguageModel
-from nac_cli.pipelines.chain.prefetch import Ahead
-from tests.pipelines.sounds import compressed, tones
+from nac_cli.pipelines.chain.prefetch import Prefetch
+from tests.helpers.sounds import clear_music
+from tests.helpers.streams import compressed
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def batches(monkeypatch):
 def write_files(folder, tiny_lm, count):
     paths = []
     for number in range(count):
-        sound = tones(2, 1 + 0.1 * number, 44_100)
+        sound = clear_music(2, 1 + 0.1 * number, 44_100)
         path = folder / f"{number}.nac"
         path.write_bytes(compressed(sound, tiny_lm, planes=3, entropy="lm" if number != 2 else "static"))
         paths.append(path)
@@ -41,9 +42,9 @@ def test_files_of_a_second_share_one_batch(tiny_lm, tmp_path, batches):
     paths = write_files(tmp_path, tiny_lm, 5)
     alone = [nac_cli.decompress(path).samples for path in paths]
     batches.clear()
-    ahead = Ahead(paths)
+    prefetch = Prefetch(paths)
     for index, path in enumerate(paths):
-        ahead.before(index)
+        prefetch.advance_to(index)
         assert np.array_equal(nac_cli.decompress(path).samples, alone[index])
     assert [count for count in batches if count] == [8], "four files of two channels; one is in another mode"
 
@@ -54,9 +55,9 @@ def test_a_bad_file_has_its_error_in_its_turn(tiny_lm, tmp_path, batches):
     data = bytearray(paths[1].read_bytes())
     data[len(data) // 2] ^= 1
     paths[1].write_bytes(data)
-    ahead = Ahead([*paths[:2], None, tmp_path / "missing.nac", *paths[2:]])
+    prefetch = Prefetch([*paths[:2], None, tmp_path / "missing.nac", *paths[2:]])
     for index in range(6):
-        ahead.before(index)
+        prefetch.advance_to(index)
     with pytest.raises(nac_cli.NacError):
         nac_cli.decompress(paths[0])
     with pytest.raises(nac_cli.NacError):
@@ -65,11 +66,11 @@ def test_a_bad_file_has_its_error_in_its_turn(tiny_lm, tmp_path, batches):
 
 
 def test_long_files_and_single_ones_are_left_alone(tiny_lm, tmp_path, batches, monkeypatch):
-    from nac_cli.pipelines.chain import prefetch as ahead
+    from nac_cli.pipelines.chain import prefetch as module
 
-    monkeypatch.setattr(ahead, "SHORT", 1)
+    monkeypatch.setattr(module, "SHORT", 1)
     paths = write_files(tmp_path, tiny_lm, 2)
-    Ahead(paths).before(0)
-    Ahead(paths[:1]).before(0)
+    Prefetch(paths).advance_to(0)
+    Prefetch(paths[:1]).advance_to(0)
     assert not batches
     assert nac_cli.verify(io.BytesIO(paths[0].read_bytes())).sound

@@ -14,7 +14,8 @@ from nac_cli.pipelines.chain.analysis import Stretch, cut, encode, level, rotate
 from nac_cli.pipelines.chain.unpacking import decode_records
 from nac_cli.pipelines.models.opening import CodersToUnpack
 from nac_cli.values import Framing, StreamInfo
-from tests.pipelines.sounds import HOP, compressed, decoded, noise
+from tests.helpers.sounds import HOP, noise
+from tests.helpers.streams import compressed, decoded
 
 FRAMES = 3 * 864 + 100
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import nac_cli
 from nac_cli.errors import UsageError
 from nac_cli.pipelines.rate.allocation import DepthChoices, allocate
-from tests.pipelines.sounds import compressed, music, noise
+from tests.helpers.sounds import music, noise
+from tests.helpers.streams import compressed
 
 
 @pytest.mark.parametrize(

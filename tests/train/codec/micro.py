@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from nac_cli.train.codec.config import AdversaryConfig, TrainConfig
 from nac_cli.train.codec.data import Excerpts, batches
-from nac_cli.train.records import PRESETS, AdversaryConfig, TrainConfig
+from nac_cli.train.codec.presets import PRESETS
 
 GAME = dict(windows=(256,), channels=2, warmup_steps=2)
 SCHEDULE = dict(

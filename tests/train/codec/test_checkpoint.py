@@ -39,7 +39,7 @@ def test_a_new_state_leaves_nothing_of_the_old_one(tmp_path):
 def test_a_save_that_breaks_off_leaves_the_old_state(tmp_path, monkeypatch):
     path = tmp_path / "checkpoint.pt"
     checkpoint.save(path, state(1), 1000)
-    whole, written = checkpoint._write, []
+    whole, written = checkpoint.write_bytes, []
 
     def write(target, data):
         written.append(target)
@@ -47,7 +47,7 @@ def test_a_save_that_breaks_off_leaves_the_old_state(tmp_path, monkeypatch):
             raise OSError("disk full")
         whole(target, data)
 
-    monkeypatch.setattr(checkpoint, "_write", write)
+    monkeypatch.setattr(checkpoint, "write_bytes", write)
     with pytest.raises(OSError):
         checkpoint.save(path, state(2), 1000)
     assert checkpoint.load(path)["step"] == 1

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from nac_cli.train.codec.loop import Trainer, train
+from nac_cli.train.codec.config import AdversaryConfig
+from nac_cli.train.codec.loop import train
+from nac_cli.train.codec.trainer import Trainer
 from nac_cli.train.codec.validation import decoded
-from nac_cli.train.records import AdversaryConfig
 from tests.train.codec.micro import MICRO, some_batches
 
 PLAYED = {"adv/gen", "adv/feature", "vq/commitment", "vq/codebook", "loss"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nac_cli.train.codec.loop import Trainer, train
+from nac_cli.train.codec.loop import train
+from nac_cli.train.codec.trainer import Trainer
 from tests.train.codec.micro import MICRO, some_batches
 
 

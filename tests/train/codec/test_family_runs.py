@@ -13,7 +13,8 @@ from nac_cli.errors import ModelError
 from nac_cli.models import weights, zoo
 from nac_cli.train.codec import export
 from nac_cli.train.codec.families import family_of
-from nac_cli.train.codec.loop import Trainer, train
+from nac_cli.train.codec.loop import train
+from nac_cli.train.codec.trainer import Trainer
 from nac_cli.train.lm.tokens import tokenise
 from tests.train.codec.micro import MICRO, some_batches
 

@@ -15,9 +15,12 @@ import torch
 from safetensors.torch import load_file
 
 from nac_cli.train import checkpoint
-from nac_cli.train.codec.loop import CHECKPOINT, Trainer, train
+from nac_cli.train.codec.config import AdversaryConfig
+from nac_cli.train.codec.loop import train
+from nac_cli.train.codec.presets import PRESETS
+from nac_cli.train.codec.trainer import CHECKPOINT, Trainer
 from nac_cli.train.corpus.prepare import find_audio, prepare
-from nac_cli.train.records import PRESETS, AdversaryConfig, to_json
+from nac_cli.train.records import to_json
 
 CONFIG = replace(
     PRESETS["nac-44k-tiny"],
@@ -34,7 +37,8 @@ import sys
 from pathlib import Path
 from safetensors.torch import save_file
 from nac_cli.train.records import from_json
-from nac_cli.train.codec.loop import Trainer, train
+from nac_cli.train.codec.loop import train
+from nac_cli.train.codec.trainer import Trainer
 folder = Path(sys.argv[2])
 trainer = Trainer(from_json(sys.argv[1]), folder, "cpu")
 train(trainer, Path(sys.argv[3]), time_limit=600)

@@ -14,9 +14,11 @@ from nac_cli.models.dac import DacConfig
 from nac_cli.models.snac import SnacConfig
 from nac_cli.models.spectral import SpectralConfig
 from nac_cli.train.codec import depths
+from nac_cli.train.codec.config import DEPTHS
 from nac_cli.train.codec.data import Excerpts
 from nac_cli.train.codec.level import Level
-from nac_cli.train.records import PRESETS, from_json, merged, to_json
+from nac_cli.train.codec.presets import PRESETS
+from nac_cli.train.records import from_json, merged, to_json
 
 TINY = PRESETS["nac-44k-tiny"]
 
@@ -114,3 +116,7 @@ def test_pitch_is_kept_at_another_rate_and_sides_stay_apart(tones):
 
     assert {round(pitch(pair[0]) / 220) for pair in draws(tones, Level(), channels=2)} == {1, 2, 3}
     assert all({round(pitch(c) / 220) for c in pair} in ({1}, {2, 3}) for pair in draws(tones, Level(), channels=2))
+
+
+def test_every_kind_of_depths_has_its_function():
+    assert tuple(depths.KINDS) == DEPTHS

@@ -13,13 +13,16 @@ import torch
 
 import nac_cli
 from nac_cli.errors import AudioError, ModelError, NacError, UsageError
+from nac_cli.train.codec.config import AdversaryConfig
 from nac_cli.train.codec.data import Excerpts, batches
 from nac_cli.train.codec.export import export
-from nac_cli.train.codec.loop import LOG, Trainer, train
+from nac_cli.train.codec.loop import LOG, train
 from nac_cli.train.codec.losses import MEL_SCALES, complex_stft_loss, log_stft_loss, mel_loss, waveform_loss
 from nac_cli.train.codec.objective import energy_score
+from nac_cli.train.codec.presets import PRESETS
+from nac_cli.train.codec.trainer import Trainer
 from nac_cli.train.corpus.prepare import find_audio, prepare, read_manifest
-from nac_cli.train.records import PRESETS, AdversaryConfig, from_json, merged, override, to_json
+from nac_cli.train.records import from_json, merged, override, to_json
 
 TINY = PRESETS["nac-44k-tiny"]
 RATE = 44_100

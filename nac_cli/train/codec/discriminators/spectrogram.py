@@ -1,4 +1,4 @@
-"""What the STFT discriminators look at: complex bins as two channels, with a power law on their magnitude if wanted."""
+"""The input of the STFT discriminators: complex bins as two channels, with a power law on their magnitude if wanted."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Random corruptions of chunks in mode `lm`, which the blocks' checksums do not see.
 
-NAC_MODELS=FOLDER python -m tests.pipelines.lm_corruptions FILE.nac [COUNT]
+NAC_MODELS=FOLDER python -m tests.helpers.lm_corruptions FILE.nac [COUNT]
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from nac_cli.container import ChunkRecord, ContainerReader
-from nac_cli.entropy import Mode, Packed, token_checksum, unpack_each
+from nac_cli.entropy import Packed, token_checksum, unpack_each
 from nac_cli.errors import CorruptStream
 from nac_cli.models import zoo
 from nac_cli.pipelines.models.opening import CodersToUnpack
+from nac_cli.values import Mode
 
 BATCH = 50
 

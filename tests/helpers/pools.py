@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from nac_cli.archive.workers.pool import Died, Event, Work
+from nac_cli.archive.workers.pool import Event, Exited, Work
 from nac_cli.archive.workers.processes import perform
 
 
@@ -15,14 +15,14 @@ class LocalPool:
     size = 1
 
     def __init__(self, work: Work):
-        self._labour = work.open()
+        self._worker = work.open()
         self._batch: Mapping[int, Any] = {}
 
     def send(self, worker: int, batch: Mapping[int, Any]) -> None:
         self._batch = batch
 
     def events(self) -> Iterator[Event]:
-        yield from perform(0, self._labour, self._batch, lambda moved: None)
+        yield from perform(0, self._worker, self._batch, lambda event: None)
 
     def close(self) -> None:
         pass
@@ -37,6 +37,6 @@ class DeadlyPool(LocalPool):
 
     def events(self) -> Iterator[Event]:
         if any(map(self._deadly, self._batch.values())):
-            yield Died(0, "killed by SIGSEGV", True)
+            yield Exited(0, "killed by SIGSEGV", True)
         else:
             yield from super().events()

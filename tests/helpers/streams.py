@@ -1,30 +1,24 @@
-"""Sounds and damaged streams for the command line's tests."""
+"""Streams for tests: compressed sounds, and streams that are damaged or claim something else."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
-import soundfile
-
+import nac_cli
 from nac_cli.container import ContainerReader, ContainerWriter
 from nac_cli.container.blocks import pack_block, pack_prefix
 from nac_cli.container.header import pack_header
 
 
-def write_sound(path: Path, seconds: float, channels: int = 2, title: str = "", sample_rate: int = 44_100) -> Path:
-    """A chord with a little noise, in the format that the name says."""
-    rng = np.random.default_rng(1)
-    time = np.arange(round(seconds * sample_rate))[:, None] / sample_rate
-    pitches = 220 * np.arange(2, 2 + channels)
-    samples = 0.2 * np.sin(2 * np.pi * pitches * time) + rng.normal(0, 0.01, (len(time), channels))
-    with soundfile.SoundFile(path, "w", sample_rate, channels) as file:
-        if title:
-            file.title = title
-        file.write(samples)
-    return path
+def compressed(sound, model: str, **options) -> bytes:
+    file = io.BytesIO()
+    nac_cli.compress(sound, file, model=model, device="cpu", **({"planes": 2} | options))
+    return file.getvalue()
+
+
+def decoded(data: bytes, **options) -> nac_cli.Waveform:
+    return nac_cli.decompress(io.BytesIO(data), device="cpu", **options)
 
 
 def damage_middle(stream: bytes) -> bytes:

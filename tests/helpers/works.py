@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nac_cli.archive.workers.pool import Tell
+from nac_cli.archive.workers.pool import OnProgress
 from nac_cli.errors import ModelError
 from nac_cli.failures import Failure
 
@@ -26,9 +26,9 @@ class Doubling:
             os._exit(3)
         return self
 
-    def __call__(self, tasks: Sequence[int | str], tell: Tell) -> Iterator[tuple[int, int | Failure]]:
+    def run(self, tasks: Sequence[int | str], progress: OnProgress) -> Iterator[tuple[int, int | Failure]]:
         for index, task in enumerate(tasks):
-            tell(index, 1.0, 2.0)
+            progress(index, 1.0, 2.0)
             if task == "die":
                 os.kill(os.getpid(), signal.SIGKILL)
             if task == "raise":

@@ -14,7 +14,7 @@ from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.settings import Settings
 from nac_cli.audio import write_tags
 from nac_cli.values import Picture, Tags
-from tests.archive.workers.pools import LocalPool
+from tests.helpers.pools import LocalPool
 
 RATE = 22_050
 COVER = Picture(3, "image/png", "front", 0, 0, 0, 0, b"\x89PNG\r\n\x1a\nno more")
