@@ -43,9 +43,9 @@ class Archiving:
 
     def open(self) -> Archiver:
         """Load the model. Raises ModelError, UsageError, TokenMismatch."""
+        from nac_cli.models.spectral_arrays import SpectralArrays
         from nac_cli.pipelines.compress import Compressor
         from nac_cli.pipelines.models.opening import choose_device
-        from nac_cli.pipelines.models.sharing import SharedEncoder
         from nac_cli.pipelines.rate.target import Target
 
         self.settings.require_here()
@@ -59,8 +59,11 @@ class Archiving:
             device=device,
             threads=self.threads,
         )
-        shared = SharedEncoder(compressor.codec, together=device == "cuda")
-        return Archiver(self, replace(compressor, codec=shared), FILES_AT_ONCE[device])
+        if not isinstance(compressor.codec, SpectralArrays):
+            from nac_cli.pipelines.models.sharing import SharedEncoder
+
+            compressor = replace(compressor, codec=SharedEncoder(compressor.codec, together=device == "cuda"))
+        return Archiver(self, compressor, FILES_AT_ONCE[device])
 
 
 class Archiver:

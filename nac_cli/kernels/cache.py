@@ -1,7 +1,7 @@
 """Where machine code is kept: NUMBA_CACHE_DIR, beside the package, in the user's cache, or among temporary files.
 
-numba finds old code by the age of a kernel's own file, and would miss a change in a file that it imports. So each state of
-this folder's sources has a folder of its own, named after what is in them.
+numba finds old code by the age of a kernel's own file, and would miss a change in a file that it imports. So each
+state of this folder's sources has a folder of its own, named after what is in them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOM = Path(__file__).parent
 NAME_DIGITS = 16
+PLAIN = ("__init__", "blas", "cache", "loading")
+"""Sources that are not compiled."""
 
 
 def folder() -> Path | None:
@@ -46,10 +48,8 @@ def cached_in(path: Path | None) -> Iterator[None]:
 
 def _places() -> Iterator[Path]:
     yield ROOM / "__pycache__"
-    try:
+    with suppress(RuntimeError):  # nobody knows where home is
         yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nac" / "kernels"
-    except RuntimeError:  # nobody knows where home is
-        pass
     yield Path(tempfile.gettempdir()) / f"nac-kernels-{os.getuid() if hasattr(os, 'getuid') else os.getlogin()}"
 
 
@@ -72,5 +72,6 @@ def _state() -> str:
     """Name for what is in the sources of this folder now."""
     digest = hashlib.sha256()
     for path in sorted(ROOM.glob("*.py")):
-        digest.update(path.read_bytes())
+        if path.stem not in PLAIN:
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:NAME_DIGITS]

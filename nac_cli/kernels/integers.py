@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from nac_cli.kernels.parts import BIAS, MULTIPLIER, OUTPUTS, SHIFT, WEIGHT
+from nac_cli.kernels.parts import BIAS, INPUTS, MULTIPLIER, OUTPUTS, PART, SHIFT, STATES, SUMS, WEIGHT, WEIGHTS, WIDE
 from nac_cli.kernels.products import helper, outlined
 
 INT8 = 127
@@ -19,18 +19,18 @@ UPWARD = 1 + 2.0**-50
 """Outweighs the roundings of a quotient whose floor counts: see `entropy.lm.arithmetic.Shares`."""
 
 
-@helper
+@helper("int64(int32, int32, int32, int64, int64)")
 def scaled(sum_, bias, multiplier, half, shift):
     """scale of a sum and its bias, both int32."""
     return (np.int64(np.int32(sum_ + bias)) * np.int64(multiplier) + half) >> shift
 
 
-@helper
+@helper("int64(int64, int64)")
 def clipped(value, bound):
-    return min(max(value, -bound), bound)
+    return bound if value > bound else -bound if value < -bound else value
 
 
-@helper
+@helper("int64(int64)")
 def root_of(square):
     """floor(sqrt(square)) of an int64 below 2^62: integer steps correct the float's root."""
     root = np.int64(math.sqrt(np.float64(square)))
@@ -41,7 +41,7 @@ def root_of(square):
     return root
 
 
-@helper
+@helper(f"void({WIDE}, {PART}, {STATES}, int64, int64, {INPUTS})")
 def normalise(wide, part, states, first, count, result):
     """norm: activations of `count` rows of `states` `[n, D]` from row `first` on."""
     outlined()
@@ -51,13 +51,13 @@ def normalise(wide, part, states, first, count, result):
         state, square = states[first + row], np.int64(0)
         for place in range(width):
             square += state[place] * state[place]
-        reciprocal = (np.int64(1) << 46) // max(root_of(square), 1)
+        reciprocal = (np.int64(1) << 46) // (root_of(square) if square else 1)
         for place in range(width):
             normal = (state[place] * reciprocal + (1 << 15)) >> 16
             result[row, place] = clipped((normal * np.int64(wide[gain + place]) + half) >> shift, INT8)
 
 
-@helper
+@helper(f"void({WIDE}, {PART}, {SUMS}, int64, {INPUTS})")
 def saturate(wide, part, sums, count, result):
     """Activations of a matrix's sums, which end at 127 either way."""
     outlined()
@@ -69,7 +69,7 @@ def saturate(wide, part, sums, count, result):
             result[row, place] = clipped(value, INT8)
 
 
-@helper
+@helper(f"void({WEIGHTS}, {WIDE}, {PART}, {PART}, {SUMS}, int64, {INPUTS})")
 def activate(weights, wide, part, table, sums, count, result):
     """Activations of a matrix's sums, which are changed, by a table of 1024 entries."""
     outlined()
@@ -79,12 +79,12 @@ def activate(weights, wide, part, table, sums, count, result):
     for row in range(count):
         for place in range(outputs):
             value = scaled(sums[row, place], wide[bias + place], wide[multiplier + place], half, shift)
-            sums[row, place] = min(max(value + 512, 0), 1023)
+            sums[row, place] = 512 + (511 if value > 511 else -512 if value < -512 else value)
         for place in range(outputs):
             result[row, place] = entries[np.uint32(sums[row, place])]
 
 
-@helper
+@helper(f"void({WIDE}, {PART}, {SUMS}, {STATES}, int64, int64)")
 def add_update(wide, part, sums, states, first, count):
     """states = cap(states + cap(matrix)), for `count` rows from row `first` on."""
     outlined()
@@ -97,16 +97,17 @@ def add_update(wide, part, sums, states, first, count):
             state[place] = clipped(state[place] + clipped(value, RESIDUAL), RESIDUAL)
 
 
-@helper
+@helper("int64(int32[::1], int64[::1], int64, int64, int32[::1])")
 def share(exponential, scores, count, total, parts):
     """parts[i] = share(scores, total)[i], int32, with the table `exponential`; the largest of the scores."""
     outlined()
     top = scores[0]
     for place in range(1, count):
-        top = max(top, scores[place])
+        top = scores[place] if scores[place] > top else top
     sum_ = np.int64(0)
     for place in range(count):
-        parts[place] = min(top - scores[place], 1023)
+        below = top - scores[place]
+        parts[place] = below if below < 1023 else 1023
     for place in range(count):
         entry = exponential[np.uint32(parts[place])]
         parts[place] = entry
@@ -117,7 +118,7 @@ def share(exponential, scores, count, total, parts):
     return top
 
 
-@helper
+@helper(f"void({WIDE}, int32[::1], {PART}, {SUMS}, int64, int64[::1], int32[::1])")
 def make_table(wide, exponential, part, sums, row, scores, table):
     """Frequencies of the logits that row `row` of `sums` stands for, int32 in `table`; `scores` int64 is a buffer."""
     outlined()

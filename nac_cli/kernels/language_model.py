@@ -24,6 +24,7 @@ from nac_cli.kernels.parts import (
     ACTIVATION,
     ATTENTION_NORM,
     BIAS,
+    CODES,
     COLUMNS,
     CONTEXT,
     DEPTH,
@@ -35,10 +36,14 @@ from nac_cli.kernels.parts import (
     HEADS,
     HIDDEN,
     INPUT,
+    INPUTS,
     LAYER_PARTS,
     LOGITS,
+    MODEL,
     MULTIPLIER,
     OUT,
+    PART,
+    PARTS,
     PLANE_PARTS,
     PLANE_ROWS,
     PLANES,
@@ -48,30 +53,39 @@ from nac_cli.kernels.parts import (
     RANK,
     ROWS,
     SCORE,
+    SHAPE,
     SHIFT,
     START,
+    STATES,
+    SUMS,
     TOTAL,
     UP,
     WEIGHT,
+    WEIGHTS,
+    WIDE,
     WIDTH,
     WINDOW,
     WITHIN,
 )
 from nac_cli.kernels.products import PADDED, TILE_ROWS, helper, outlined, products
 
+ROOM = f"{INPUTS}, {SUMS}, {STATES}"
+RING = "int8[::1]"
 HALF_BITS = 9
 """Attention weights of up to 132104 are two numbers of int16, the lower one of so many bits."""
 
 
-@helper
+@helper(f"void({WEIGHTS}, {PART}, {INPUTS}, int64, {SUMS})")
 def multiply(weights, part, inputs, count, sums):
     """Sums of a matrix for the first `count` rows of `inputs`."""
     columns = part[COLUMNS]
     products(weights, part[WEIGHT], columns, part[ROWS], columns, inputs, count, sums)
 
 
-@helper
-def embed(weights, wide, shape, table, matrix, absent, codes, row_of_codes, first_code, inputs, sums, states, first, count):
+@helper(f"void({WEIGHTS}, {WIDE}, {SHAPE}, {PART}, {PART}, int64, {CODES}, int64, int64, {ROOM}, int64, int64)")
+def embed(
+    weights, wide, shape, table, matrix, absent, codes, row_of_codes, first_code, inputs, sums, states, first, count
+):
     """states[first + i] += embed(`table`)(codes[row_of_codes, first_code + i]) for i < `count`.
 
     A code below zero is an absent one, whose embedding is in `wide` from `absent` on.
@@ -109,11 +123,11 @@ def embed(weights, wide, shape, table, matrix, absent, codes, row_of_codes, firs
         present += 1
 
 
-@helper
+@helper(f"void({MODEL}, {CODES}, int64, int64[::1], boolean, {ROOM}, int64, int64)")
 def begin(weights, wide, parts, shape, codes, first_code, depths, is_first, inputs, sums, states, first, count):
-    """Inputs of the time model in `count` rows of `states` from row `first` on, from the codes of the frame before, `codes`
-    `[K, ...]` from `first_code` on (or, of a chunk's first frame, none), and from the `depths` of this one, from `first`
-    on."""
+    """Inputs of the time model in `count` rows of `states` from row `first` on, from the codes of the frame before,
+    `codes` `[K, ...]` from `first_code` on (or, of a chunk's first frame, none), and from the `depths` of this one,
+    from `first` on."""
     width = shape[WIDTH]
     for row in range(first, first + count):
         own = shape[DEPTH] + depths[row] * width
@@ -134,7 +148,7 @@ def begin(weights, wide, parts, shape, codes, first_code, depths, is_first, inpu
             states[row, place] = clipped(states[row, place], RESIDUAL)
 
 
-@helper
+@helper(f"void({MODEL}, int64, {CODES}, int64, int64, {ROOM}, int64, int64)")
 def add_codes(weights, wide, parts, shape, plane, codes, row_of_codes, first_code, inputs, sums, states, first, count):
     """Embeddings of the codes of `plane`, for the planes above it in the same frame; as `embed`."""
     pair = shape[PLANES_FROM] + plane * PLANE_PARTS + WITHIN
@@ -145,7 +159,7 @@ def add_codes(weights, wide, parts, shape, plane, codes, row_of_codes, first_cod
     )  # fmt: skip
 
 
-@helper
+@helper(f"void({MODEL}, int64, {STATES}, int64, int64, {INPUTS}, {SUMS}, {INPUTS})")
 def project(weights, wide, parts, shape, layer, states, first, count, inputs, sums, projected):
     """Queries, keys and values, `projected` int16 `[n, 3 D]`, of `count` rows of `states` from row `first` on."""
     at = layer * LAYER_PARTS
@@ -154,16 +168,16 @@ def project(weights, wide, parts, shape, layer, states, first, count, inputs, su
     saturate(wide, parts[at + QKV], sums, count, projected)
 
 
-@helper
+@helper(f"int64({SHAPE})")
 def key_columns(shape):
     """Entries of a head's key, with padding."""
     return (shape[WIDTH] // shape[HEADS] + PADDED - 1) // PADDED * PADDED
 
 
-@helper
+@helper(f"void({SHAPE}, {INPUTS}, int64, {RING}, int64, {RING}, int64, int64, int64)")
 def keep(shape, projected, row, keys, keys_at, values, values_at, slots, slot):
-    """The key and the value of row `row` of `projected` become those of `slot` in `keys` `[H, slots, key_columns]`, which
-    begin at `keys_at` of a flat array, and in `values` `[D, slots]`, from `values_at` on."""
+    """The key and the value of row `row` of `projected` become those of `slot` in `keys` `[H, slots, key_columns]`,
+    which begin at `keys_at` of a flat array, and in `values` `[D, slots]`, from `values_at` on."""
     outlined()
     width, columns, heads = shape[WIDTH], key_columns(shape), shape[HEADS]
     key_width = width // heads
@@ -175,16 +189,20 @@ def keep(shape, projected, row, keys, keys_at, values, values_at, slots, slot):
         values[values_at + place * slots + slot] = projected[row, 2 * width + place]
 
 
-@helper
+@helper(
+    f"void({WIDE}, {PARTS}, {SHAPE}, int64, {INPUTS}, int64, {RING}, int64, {RING}, int64, int64, int64, int64, int64, "
+    f"int64, {INPUTS}, int64[::1], {SUMS}, int32[::1], {INPUTS}, {SUMS}, {INPUTS})"
+)
 def attend(
     wide, parts, shape, layer, projected, row, keys, keys_at, values, values_at, slots, oldest, filled, newest, period,
     query, scores, sums, shares, halves, context, result,
 ):  # fmt: skip
     """Context of one frame, scaled to activations, in row `row` of `result`, of its query in row `row` of `projected`.
 
-    Of the `slots` of keys and values, laid out as `keep` says, those from `oldest` on count, `filled` of them: the one in
-    place s is (newest - s) mod `period` frames old. The others are buffers: `scores` int64, `sums` int32 `[1, slots]`,
-    `shares` int32, `query` int16 `[1, key_columns]`, `halves` int16 `[2, slots]`, `context` int32 `[2, D]`.
+    Of the `slots` of keys and values, laid out as `keep` says, those from `oldest` on count, `filled` of them: the one
+    in place s is (newest - s) mod `period` frames old. The others are buffers: `scores` int64, `sums` int32
+    `[1, slots]`, `shares` int32, `query` int16 `[1, key_columns]`, `halves` int16 `[2, slots]`, `context` int32
+    `[2, D]`.
     """
     outlined()
     first, total, columns = layer * LAYER_PARTS, shape[TOTAL], key_columns(shape)
@@ -204,7 +222,7 @@ def attend(
             query[0, place] = projected[row, begin + place] if place < key_width else 0
         products(keys, keys_at + (head * slots + oldest) * columns, columns, key_rows, columns, query, 1, sums)
         multiplier, ages = np.int64(wide[score[MULTIPLIER] + head]), position[BIAS] + head * shape[WINDOW] + newest
-        young = min(newest + 1, filled)
+        young = newest + 1 if newest < filled else filled
         for slot in range(young):
             scores[slot] = ((np.int64(sums[0, slot]) * multiplier + half) >> shift) + wide[ages - slot]
         for slot in range(young, filled):
@@ -220,7 +238,7 @@ def attend(
             result[row, begin + place] = clipped(value, INT8)
 
 
-@helper
+@helper(f"void({MODEL}, int64, {STATES}, int64, int64, {INPUTS}, {SUMS})")
 def finish_layer(weights, wide, parts, shape, layer, states, first, count, inputs, sums):
     """The layer behind its attention, whose scaled contexts are in `inputs`, for `count` rows from row `first` on."""
     at = layer * LAYER_PARTS
@@ -233,10 +251,10 @@ def finish_layer(weights, wide, parts, shape, layer, states, first, count, input
     add_update(wide, parts[at + DOWN], sums, states, first, count)
 
 
-@helper
+@helper(f"void({MODEL}, int64, {STATES}, int64, {INPUTS}, {SUMS})")
 def logit_sums(weights, wide, parts, shape, plane, states, count, inputs, sums):
-    """Sums of the logits' matrix for `plane` of the first `count` rows; `states`, which hold the embeddings of the planes
-    below, are changed."""
+    """Sums of the logits' matrix for `plane` of the first `count` rows; `states`, which hold the embeddings of the
+    planes below, are changed."""
     first = shape[PLANES_FROM] + plane * PLANE_PARTS
     row_of_plane = shape[PLANE_ROWS] + plane * shape[WIDTH]
     for row in range(count):

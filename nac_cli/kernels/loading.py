@@ -29,7 +29,9 @@ def load(name: str) -> ModuleType | None:
         return None
     try:
         return _ready(name)
-    except Exception:  # of a numba that does not fit its numpy, a cache that cannot be read, a processor it does not know
+    except (
+        Exception
+    ):  # of a numba that does not fit its numpy, a cache that cannot be read, a processor it does not know
         return None
 
 

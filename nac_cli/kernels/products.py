@@ -41,7 +41,9 @@ def _tile(inputs: int):
     `columns` long; of each array it is told where to begin, and how far rows are apart."""
 
     @intrinsic
-    def tile(typing, weights, weights_at, weights_stride, rows, rows_at, rows_stride, columns, sums, sums_at, sums_stride):
+    def tile(
+        typing, weights, weights_at, weights_stride, rows, rows_at, rows_stride, columns, sums, sums_at, sums_stride
+    ):
         place = types.intp
         signature = types.void(weights, place, place, rows, place, place, place, sums, place, place)
 
@@ -57,7 +59,8 @@ def _tile(inputs: int):
 
 
 def _emit(
-    builder, inputs, weights, weights_at, weights_stride, rows, rows_at, rows_stride, columns, sums, sums_at, sums_stride
+    builder, inputs, weights, weights_at, weights_stride, rows, rows_at, rows_stride, columns, sums, sums_at,
+    sums_stride,
 ) -> None:  # fmt: skip
     index = columns.type
 
@@ -108,11 +111,13 @@ def _emit(
 _one, _several = _tile(1), _tile(TILE_INPUTS)
 
 
-helper = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""Makes a function for other functions of this room."""
+def helper(signature: str):
+    """Makes a function for other functions of this room. Without a signature numba would compile one for each number
+    that a caller has for an argument, which takes most of the time."""
+    return njit(signature, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-@helper
+@helper("void(int8[::1], int64, int64, int64, int64, int16[:, ::1], int64, int32[:, ::1])")
 def products(weights, start, apart, rows, columns, inputs, count, sums):
     """sums[i, r] = sum of weights[start + r apart + c] * inputs[i, c] over c < `columns`, for i < `count`, r < `rows`.
 

@@ -6,6 +6,9 @@ import numpy as np
 
 from nac_cli.kernels.products import helper
 
+STREAMS = "uint64[:, ::1], int64[:, ::1], uint32[::1]"
+"""`coder`, `places` and all words, as numba calls them."""
+
 LOWER, RANGE, POINT = range(3)
 """Columns of `coder`, uint64 `[n, 3]`."""
 NEXT, END = range(2)
@@ -14,7 +17,7 @@ OUTSIDE, SHORT = 1, 2
 """What `failed`, uint8 `[n]`, says of words that encode no symbol, and of too few."""
 
 
-@helper
+@helper(f"void({STREAMS}, int64)")
 def shift_in(coder, places, words, row):
     """The next word of stream `row`; zero behind its end."""
     word = np.uint64(words[places[row, NEXT]]) if places[row, NEXT] < places[row, END] else np.uint64(0)
@@ -24,21 +27,22 @@ def shift_in(coder, places, words, row):
     coder[row, RANGE] = coder[row, RANGE] << np.uint64(32)
 
 
-@helper
+@helper(f"void({STREAMS}, int64)")
 def start(coder, places, words, row):
     for _ in range(2):
         shift_in(coder, places, words, row)
     coder[row, RANGE] = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@helper
+@helper(f"UniTuple(int64, 3)({STREAMS}, uint8[::1], int64, int32[::1], int64)")
 def next_symbol(coder, places, words, failed, row, table, size):
     """The next symbol of stream `row` by `table`, and the start and the width of its interval."""
     scale = coder[row, RANGE] >> np.uint64(24)
     quantile = (coder[row, POINT] - coder[row, LOWER]) // scale
     if quantile >= np.uint64(1 << 24):
         failed[row] |= OUTSIDE
-    target = np.int64(min(quantile >> np.uint64(8), np.uint64(65535)))
+    place = np.int64(quantile >> np.uint64(8))
+    target = place if place < 65535 else 65535
     symbol, end = 0, np.int64(table[0])
     while end <= target and symbol + 1 < size:
         symbol += 1

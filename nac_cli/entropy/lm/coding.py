@@ -61,7 +61,10 @@ def encode(network: Network | CompiledNetwork, chunks: Sequence[tuple[np.ndarray
 
 
 def decode(
-    network: Network | CompiledNetwork, streams: Sequence[bytes], depths: Sequence[np.ndarray], stop: Event | None = None
+    network: Network | CompiledNetwork,
+    streams: Sequence[bytes],
+    depths: Sequence[np.ndarray],
+    stop: Event | None = None,
 ) -> list[np.ndarray | CorruptStream]:
     """Inverse of `encode`: for each of `streams` the codes, int32 `[K, F]`, where `depths[i]` is `[F]`.
 

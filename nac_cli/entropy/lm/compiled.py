@@ -73,6 +73,9 @@ class CompiledNetwork:
             if stop.is_set():
                 raise Interrupted("decoding was stopped")
             last = min(first + FRAMES_AT_ONCE, longest)
-            if self._kernels.decode(*self._parameters, *streams, failed, *rings, *arrays, tables, first, last) < last - first:
+            if (
+                self._kernels.decode(*self._parameters, *streams, failed, *rings, *arrays, tables, first, last)
+                < last - first
+            ):
                 break
         return [stream_error(*each) for each in zip(odd, failed & 1, failed & 2)]

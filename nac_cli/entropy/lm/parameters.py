@@ -38,7 +38,12 @@ class Parameters:
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """`weights` int8, `wide` int32, `parts` int64 `[parts, 7]`, `shape` int64."""
-        return self._weights.array(), self._wide.array(), np.array(self._parts, np.int64), np.array(self._shape, np.int64)
+        return (
+            self._weights.array(),
+            self._wide.array(),
+            np.array(self._parts, np.int64),
+            np.array(self._shape, np.int64),
+        )
 
     def _add_layer(self, name: str) -> None:
         attention, feed = f"{name}.attention", f"{name}.feed"

@@ -14,7 +14,7 @@ from nac_cli.errors import UsageError
 from nac_cli.values import CodecSpec, Framing, StreamInfo
 
 if TYPE_CHECKING:
-    from nac_cli.models.codec import Codec
+    from nac_cli.pipelines.chain.inference import Network
 
 SECONDS = 10.03
 MOST_SECONDS = 30.0
@@ -27,14 +27,14 @@ WORTHWHILE_BYTES = 1200
 
 
 def stream_for(
-    model: Codec, sample_rate: int, channels: int, num_samples: int | None = None, source_bits: int = 0
+    model: Network, sample_rate: int, channels: int, num_samples: int | None = None, source_bits: int = 0
 ) -> StreamInfo:
     """The header of a stream in which `model` codes sound of this form. Raises UsageError as `framing_for`."""
     framing = framing_for(model.chunked(), channels)
     return StreamInfo(model.spec, sample_rate, channels, GROUPS[channels], num_samples, source_bits, framing)
 
 
-def framing_for(model: Codec, channels: int) -> Framing:
+def framing_for(model: Network, channels: int) -> Framing:
     """The framing of a stream of `channels` channels: chunks begin where `model` allows it, steps and nodes divide
     them, no code is cut, and the container's limits are kept. Raises UsageError where that is not possible."""
     spec, multiple = model.spec, lcm(model.frame_multiple, *model.spec.strides)
