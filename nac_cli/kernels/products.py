@@ -112,9 +112,24 @@ _one, _several = _tile(1), _tile(TILE_INPUTS)
 
 
 def helper(signature: str):
-    """Makes a function for other functions of this room. Without a signature numba would compile one for each number
-    that a caller has for an argument, which takes most of the time."""
-    return njit(signature, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    """Makes a function for other functions of this room, compiled when the first of them is: not at all where that is
+    found in the cache. Without a signature numba would compile one for each number that a caller has for an argument,
+    which takes most of the time."""
+
+    def make(function):
+        made = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+        find = made.get_call_template
+
+        def find_compiled(arguments, keywords):
+            if not made.overloads:
+                made.compile(signature)
+                made.disable_compile()
+            return find(arguments, keywords)
+
+        made.get_call_template = find_compiled
+        return made
+
+    return make
 
 
 @helper("void(int8[::1], int64, int64, int64, int64, int16[:, ::1], int64, int32[:, ::1])")

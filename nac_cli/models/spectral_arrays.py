@@ -1,7 +1,7 @@
 """The default family in numpy, for inference on a CPU: no torch, whose import takes longer than a short sound.
 
-The same steps as `models.spectral`, in its order and under its names, on one signal at a time. Sound and codes are those
-of torch but for rounding: sound within 1e-4 of full scale, codes but for those where two are equally good.
+The same steps as `models.spectral`, in its order and under its names, on one signal at a time. Sound and codes are
+those of torch but for rounding: sound within 1e-4 of full scale, codes but for those where two are equally good.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Plane:
 
 
 class SpectralArrays:
-    """The codec of a weight file, in numpy; attributes are those of `models.codec.Codec`. May be used from several threads.
+    """The codec of a weight file, in numpy; attributes are those of `models.codec.Codec`. For any number of threads.
 
     `workers`: signals of a batch that are coded at the same time.
     """
@@ -133,8 +133,8 @@ class SpectralArrays:
         return frames, frames
 
     def encode_arrays(self, wav: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-        """`wav` float32 `[B, 1, F * hop_length]` -> codes, int64 `[B, F]` of each plane, and distortion `[B, K + 1, F]`,
-        as `Encoded` has them."""
+        """`wav` float32 `[B, 1, F * hop_length]` -> codes, int64 `[B, F]` of each plane, and distortion
+        `[B, K + 1, F]`, as `Encoded` has them."""
         codes, distortion = zip(*self._each(self._encode, [item[0] for item in wav]))
         return tuple(np.stack(planes) for planes in zip(*codes)), np.stack(distortion)
 

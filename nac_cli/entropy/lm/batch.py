@@ -13,8 +13,8 @@ from nac_cli.values import ABSENT
 class Batch:
     """n streams, longest first, with the depths of their frames.
 
-    `depths` int64 `[n, F]`, 0 behind a stream's end; `ends` int64 `[n]`: frames up to the last that has a code; `occurs`
-    boolean `[n, K, F]`; `codes`, `starts` and `widths` int32 `[n, K, F]`: what a decoder fills in, with the interval of
+    `depths` int64 `[n, F]`, 0 behind a stream's end; `ends` int64 `[n]`: frames up to the last that has a code;
+    `occurs` boolean `[n, K, F]`; `codes`, `starts` and `widths` int32 `[n, K, F]`: what a decoder fills in, with the interval of
     each code (`ABSENT` and 0 elsewhere).
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from threading import Event
 from types import ModuleType
 
@@ -9,9 +10,11 @@ import numpy as np
 
 from nac_cli.entropy.coder import WORD, stream_error
 from nac_cli.entropy.lm.batch import Batch, coded_frames
+from nac_cli.entropy.lm.network import Tables
 from nac_cli.entropy.lm.parameters import Parameters
 from nac_cli.entropy.lm.weights import IntegerModel
 from nac_cli.errors import CorruptStream, Interrupted
+from nac_cli.values import ABSENT
 
 FRAMES_AT_ONCE = 16
 """Frames between two looks at whether to stop."""
@@ -34,6 +37,14 @@ class CompiledNetwork:
     def decode(self, batch: Batch, stop: Event) -> list[CorruptStream | None]:
         """As `Network.decode`."""
         return self._decode(batch, NO_TABLES, stop)
+
+    def tables(self, codes: np.ndarray, depths: np.ndarray) -> Iterator[Tables]:
+        """As `Network.tables`; takes the memory of all tables."""
+        found = np.zeros((*codes.shape, max(self.config.codebook_sizes)), np.int32)
+        self._measure(codes, depths, found)
+        for plane, size in enumerate(self.config.codebook_sizes):
+            frames = np.flatnonzero(codes[plane] != ABSENT)
+            yield Tables(plane, frames, found[plane, frames, :size].astype(np.int64))
 
     def known_tables(self, codes: np.ndarray, depths: np.ndarray) -> tuple[dict, dict]:
         """Tables `[N_k]` by (frame, plane) of a chunk that is known, by the pass that sees it all and step by step."""

@@ -70,8 +70,8 @@ class StepPass:
 
 
 def decode_batch(network: Network | CompiledNetwork, batch: Batch, stop: Event) -> list[CorruptStream | None]:
-    """Fill in the codes of `batch`, and their intervals; of each stream, what is wrong with it. Raises `Interrupted` soon
-    after somebody sets `stop`.
+    """Fill in the codes of `batch`, and their intervals; of each stream, what is wrong with it. Raises `Interrupted`
+    soon after somebody sets `stop`.
 
     A stream that has failed gets no more codes; at the end of the batch it takes no more time either.
     """

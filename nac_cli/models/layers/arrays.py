@@ -1,4 +1,4 @@
-"""Layers of networks over frames `[F, D]` in numpy, for inference on a CPU: the same as those of torch but for rounding.
+"""Layers of networks over frames `[F, D]` in numpy, for inference on a CPU: those of torch but for rounding.
 
 What numpy would do in many passes is done by compiled kernels where there are any.
 """
