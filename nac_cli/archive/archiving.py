@@ -44,9 +44,9 @@ class Archiving:
 
     def open(self) -> Archiver:
         """Load the model. Raises ModelError, UsageError, TokenMismatch."""
+        from nac_cli.models.spectral_arrays import SpectralArrays
         from nac_cli.pipelines.compress import Compressor
         from nac_cli.pipelines.models.opening import choose_device
-        from nac_cli.pipelines.models.sharing import SharedEncoder
         from nac_cli.pipelines.rate.target import Target
 
         self.settings.require_here()
@@ -60,9 +60,13 @@ class Archiving:
             device=device,
             threads=self.threads,
         )
-        shared = SharedEncoder(compressor.codec, together=device == "cuda")
-        # it has all that a codec has, by passing on what is asked of it
-        return Archiver(self, replace(compressor, codec=cast("Codec", shared)), FILES_AT_ONCE[device])
+        if not isinstance(compressor.codec, SpectralArrays):
+            from nac_cli.pipelines.models.sharing import SharedEncoder
+
+            shared = SharedEncoder(compressor.codec, together=device == "cuda")
+            # it has all that a codec has, by passing on what is asked of it
+            compressor = replace(compressor, codec=cast("Codec", shared))
+        return Archiver(self, compressor, FILES_AT_ONCE[device])
 
 
 class Archiver:

@@ -144,13 +144,7 @@ class TableDecoders:
         return self._outside | self._short
 
     def error(self, row: int) -> CorruptStream | None:
-        if self._odd[row]:
-            return CorruptStream("range coder: the bytes are no whole number of 32-bit words")
-        if self._outside[row]:
-            return CorruptStream("range coder: the words encode no symbol")
-        if self._short[row]:
-            return CorruptStream("range coder: there are too few words for the symbols")
-        return None
+        return stream_error(self._odd[row], self._outside[row], self._short[row])
 
     def _shift_in(self, rows: np.ndarray) -> None:
         """The next word of each of `rows`."""
@@ -160,3 +154,14 @@ class TableDecoders:
         self._point[rows] = (self._point[rows] << WORD_BITS) | words
         self._lower[rows] <<= WORD_BITS
         self._range[rows] <<= WORD_BITS
+
+
+def stream_error(odd: bool, outside: bool, short: bool) -> CorruptStream | None:
+    """What is wrong with a stream: a part of a word, words that encode no symbol, too few words, or nothing."""
+    if odd:
+        return CorruptStream("range coder: the bytes are no whole number of 32-bit words")
+    if outside:
+        return CorruptStream("range coder: the words encode no symbol")
+    if short:
+        return CorruptStream("range coder: there are too few words for the symbols")
+    return None

@@ -76,6 +76,12 @@ def load_tables(path: Path) -> np.ndarray | None:
         return file.get_tensor(TABLES).astype(np.int64) if TABLES in set(file.keys()) else None
 
 
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """As `load_state`, without torch."""
+    with safe_open(path, framework="numpy") as file:
+        return {name: file.get_tensor(name).astype(np.float32) for name in file.keys() if name != TABLES}  # noqa: SIM118
+
+
 def load_state(path: Path) -> dict[str, torch.Tensor]:
     """The network's parameters in float32."""
     with safe_open(path, framework="pt") as file:

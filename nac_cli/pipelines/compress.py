@@ -15,16 +15,16 @@ from nac_cli.container import TAG_PADDING, ByteCounts, ChunkRecord
 from nac_cli.entropy import Coders
 from nac_cli.files import check_target
 from nac_cli.models import zoo
-from nac_cli.models.codec import Codec
 from nac_cli.pipelines.chain.analysis import analyse
 from nac_cli.pipelines.chain.framing import stream_for
 from nac_cli.pipelines.chain.held import HeldSamples
+from nac_cli.pipelines.chain.inference import Network
 from nac_cli.pipelines.chain.layered import Layered
 from nac_cli.pipelines.chain.packing import Packer, with_lm_id
 from nac_cli.pipelines.chain.source import Meter, Sound, open_sound
 from nac_cli.pipelines.chain.synthesis import base_sounds
 from nac_cli.pipelines.endpoints import name_of
-from nac_cli.pipelines.models.opening import coders_to_pack, open_model
+from nac_cli.pipelines.models.opening import coders_to_pack, open_network
 from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.rate.detail import DetailFitter, codes_beneath
 from nac_cli.pipelines.rate.fitting import fit, target_bytes
@@ -130,7 +130,7 @@ class Compressor:
     4. `write`: the packed chunks become a file.
     """
 
-    codec: Codec
+    codec: Network
     coders: Coders
     modes: tuple[Mode, ...]
     target: Target
@@ -156,7 +156,7 @@ class Compressor:
         Raises UsageError, ModelError, TokenMismatch.
         """
         file = zoo.find(model)
-        codec = open_model(file, device, threads)
+        codec = open_network(file, device, threads)
         coders, modes = coders_to_pack(file, entropy, threads)
         return cls(codec, coders, modes, target, tags, digest, device, threads)
 

@@ -17,13 +17,13 @@ from nac_cli.container import ContainerReader, DamagedChunk, Index, chunk_frames
 from nac_cli.errors import CorruptStream, LimitExceeded, UsageError
 from nac_cli.files import atomic_path, check_target
 from nac_cli.models import zoo
-from nac_cli.models.codec import Codec
 from nac_cli.models.weights import WeightFile
+from nac_cli.pipelines.chain.inference import Network
 from nac_cli.pipelines.chain.span import Span
 from nac_cli.pipelines.chain.synthesis import synthesise
 from nac_cli.pipelines.chain.unpacking import Loss, Missing, Record, decode_records, each_chunk, number_of
 from nac_cli.pipelines.endpoints import name_of, open_stream
-from nac_cli.pipelines.models.opening import CodersToUnpack, open_model
+from nac_cli.pipelines.models.opening import CodersToUnpack, open_network
 from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.reports import Report
 from nac_cli.values import ChunkCodes, StreamInfo, Tags, Waveform
@@ -171,7 +171,7 @@ class Decompressor:
     """
 
     reader: ContainerReader
-    codec: Codec
+    codec: Network
     coders: CodersToUnpack
     strict: bool = False
     losses: list[Loss] = field(default_factory=list)
@@ -192,7 +192,7 @@ class Decompressor:
         info = reader.info
         file = file or zoo.find_id(info.codec.model_id, info.codec.name)
         coders = CodersToUnpack(file, info, threads)
-        return cls(reader, open_model(file, device, threads), coders, strict)
+        return cls(reader, open_network(file, device, threads), coders, strict)
 
     @property
     def info(self) -> StreamInfo:

@@ -15,11 +15,12 @@ from nac_cli.errors import CorruptStream, TokenMismatch
 from nac_cli.files import check_target
 from nac_cli.models import zoo
 from nac_cli.models.weights import WeightFile
+from nac_cli.pipelines.chain.inference import code_vectors
 from nac_cli.pipelines.chain.layered import Layered
 from nac_cli.pipelines.chain.packing import Packer, with_lm_id
 from nac_cli.pipelines.chain.unpacking import decode_records
 from nac_cli.pipelines.endpoints import name_of, open_stream
-from nac_cli.pipelines.models.opening import CodersToUnpack, coders_to_pack
+from nac_cli.pipelines.models.opening import CodersToUnpack, coders_to_pack, open_network
 from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.rate.detail import trimmed, with_details
 from nac_cli.pipelines.rate.fitting import fit, target_bytes
@@ -150,11 +151,7 @@ def _with_distortion(
     chunks: list[ChunkCodes], info: StreamInfo, weight_file: WeightFile, device: str, threads: int | None
 ) -> list[Layered]:
     """The chunks with what is lost, by the model's codebooks, when a step keeps fewer planes."""
-    from nac_cli.pipelines.models.opening import (
-        open_model,  # brings torch, which a mere change of the mode does without
-    )
-
-    vectors = [plane.detach().cpu().numpy() for plane in open_model(weight_file, device, threads).code_vectors()]
+    vectors = code_vectors(open_network(weight_file, device, threads))
     layered = []
     for chunk in chunks:
         lost = np.stack(

@@ -12,9 +12,10 @@ import numpy as np
 from nac_cli.container import ContainerReader
 from nac_cli.errors import CorruptStream, NacError, TokenMismatch
 from nac_cli.models import zoo
+from nac_cli.pipelines.chain.synthesis import synthesise
 from nac_cli.pipelines.chain.unpacking import Loss, Missing, decode_records
 from nac_cli.pipelines.endpoints import name_of, open_stream
-from nac_cli.pipelines.models.opening import CodersToUnpack, open_model
+from nac_cli.pipelines.models.opening import CodersToUnpack, open_network
 from nac_cli.values import ChunkCodes, StreamInfo
 
 LEVELS = ("structure", "tokens", "full")
@@ -75,11 +76,7 @@ def verify(
             codes = decode_records(reader.chunks(), reader.info, coders, losses)
             chunks: Iterator[ChunkCodes | Missing | np.ndarray] = codes
             if level == "full":
-                from nac_cli.pipelines.chain.synthesis import (
-                    synthesise,  # brings torch, which the other levels do without
-                )
-
-                chunks = synthesise(codes, reader.info, open_model(weight_file, device, threads))
+                chunks = synthesise(codes, reader.info, open_network(weight_file, device, threads))
             frames = 0
             for chunk in chunks:
                 if isinstance(chunk, np.ndarray):

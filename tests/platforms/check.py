@@ -54,9 +54,20 @@ def check_package() -> list[str]:
     print("stand-ins:", ", ".join(replaced) or "none")
     from nac_cli.entropy.lm import Network, load
     from nac_cli.entropy.lm.arithmetic import BACKENDS
+    from nac_cli.entropy.lm.compiled import CompiledNetwork
     from nac_cli.entropy.lm.self_test import answers
+    from nac_cli.kernels import load as load_kernels
 
     wrong, vectors = [], read_vectors()
+    kernels = load_kernels("lm")
+    print("kernels:", "none" if kernels is None else "numba")
+    for name in dict.fromkeys(vector["model"] for vector in vectors) if kernels is not None else ():
+        model = load(GOLDEN / f"{name}.safetensors")
+        network, answer = CompiledNetwork(model, kernels), model["test.sha256"].tobytes()
+        if answers(network, model) != (answer, answer):
+            wrong.append(f"kernels: known-answer test of {name}")
+        mine = [vector for vector in vectors if vector["model"] == name]
+        wrong += [f"kernels: {fault}" for size in BATCHES for fault in check_vectors(network, mine, size)]
     for backend in BACKENDS:
         label = backend.dtype.__name__
         wrong += [f"{label}: {fault}" for fault in check_products(backend)]

@@ -12,12 +12,14 @@ from threading import Event
 
 import numpy as np
 
-from nac_cli.entropy.coder import TableDecoders, encode_intervals
+from nac_cli.entropy.coder import encode_intervals
 from nac_cli.entropy.frequencies import TOTAL_BITS
+from nac_cli.entropy.lm.batch import Batch, coded_frames
+from nac_cli.entropy.lm.compiled import CompiledNetwork
 from nac_cli.entropy.lm.config import LmConfig
-from nac_cli.entropy.lm.network import Network, coded_frames
-from nac_cli.entropy.lm.step import StepPass
-from nac_cli.errors import CorruptStream, Interrupted, NacError
+from nac_cli.entropy.lm.network import Network
+from nac_cli.entropy.lm.step import decode_batch
+from nac_cli.errors import CorruptStream, NacError
 from nac_cli.values import ABSENT
 
 
@@ -25,7 +27,7 @@ from nac_cli.values import ABSENT
 class Intervals:
     """The coder's interval of every code of a chunk, out of 65536.
 
-    `starts`, `widths` int64 `[K, F]`; `occurs` boolean `[K, F]`: where there is a code (elsewhere both are 0).
+    `starts`, `widths` integer `[K, F]`; `occurs` boolean `[K, F]`: where there is a code (elsewhere both are 0).
     """
 
     starts: np.ndarray
@@ -43,29 +45,26 @@ class Intervals:
         return encode_intervals(self.starts.T[order], self.widths.T[order])
 
 
-def measure(network: Network, codes: np.ndarray, depths: np.ndarray) -> Intervals:
+def measure(network: Network | CompiledNetwork, codes: np.ndarray, depths: np.ndarray) -> Intervals:
     """Intervals of the `codes` `[K, F]` (`ABSENT` where none occurs) of a chunk with `depths` `[F]`, in one pass.
 
     What a plane costs depends on what is known: a chunk of fewer planes pays slightly other prices for those
     that stay. Raises `NacError` if codes and depths do not fit each other or the model.
     """
     occurs = _checked(network.config, codes, depths)
-    starts, widths = np.zeros(codes.shape, np.int64), np.zeros(codes.shape, np.int64)
-    for tables in network.tables(codes, depths):
-        symbols = codes[tables.plane, tables.frames]
-        starts[tables.plane, tables.frames], widths[tables.plane, tables.frames] = _intervals(
-            tables.frequencies, symbols
-        )
-    return Intervals(starts, widths, occurs)
+    return Intervals(*network.intervals(codes, depths), occurs)
 
 
-def encode(network: Network, chunks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[bytes]:
+def encode(network: Network | CompiledNetwork, chunks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[bytes]:
     """One stream for each of `chunks`, pairs of codes `[K, F]` and depths `[F]`. Raises as `measure`."""
     return [measure(network, codes, depths).encode() for codes, depths in chunks]
 
 
 def decode(
-    network: Network, streams: Sequence[bytes], depths: Sequence[np.ndarray], stop: Event | None = None
+    network: Network | CompiledNetwork,
+    streams: Sequence[bytes],
+    depths: Sequence[np.ndarray],
+    stop: Event | None = None,
 ) -> list[np.ndarray | CorruptStream]:
     """Inverse of `encode`: for each of `streams` the codes, int32 `[K, F]`, where `depths[i]` is `[F]`.
 
@@ -76,65 +75,20 @@ def decode(
     """
     for chunk in depths:
         _check_depths(network.config, chunk)
+    if not streams:
+        return []
     order = sorted(range(len(streams)), key=lambda index: -coded_frames(depths[index]))
-    results: dict[int, np.ndarray | CorruptStream] = {}
-    if order:
-        decoded = _decode_sorted(
-            network, [streams[index] for index in order], [depths[index] for index in order], stop or Event()
-        )
-        results = dict(zip(order, decoded))
+    batch = Batch([streams[index] for index in order], [depths[index] for index in order], network.config)
+    errors = decode_batch(network, batch, stop or Event())
+    results = {index: errors[row] or _checked_result(batch, row, depths[index].size) for row, index in enumerate(order)}
     return [results[index] for index in range(len(streams))]
 
 
-def _decode_sorted(
-    network: Network, streams: list[bytes], depths: list[np.ndarray], stop: Event
-) -> list[np.ndarray | CorruptStream]:
-    """`decode` of one or more streams with descending numbers of `coded_frames`."""
-    config, ends = network.config, np.array([coded_frames(chunk) for chunk in depths])
-    longest = max(chunk.size for chunk in depths)
-    padded = np.stack([np.pad(chunk.astype(np.int64), (0, longest - chunk.size)) for chunk in depths])
-    occurs = np.stack([config.occurs(row, np.arange(longest)) for row in padded])
-    codes = np.full(occurs.shape, ABSENT, np.int32)
-    starts, widths = np.zeros(occurs.shape, np.int64), np.zeros(occurs.shape, np.int64)
-    decoders = TableDecoders(streams)
-    step = StepPass(network, len(streams), int(ends[0]))
-    for frame in range(ends[0]):
-        if stop.is_set():
-            raise Interrupted("decoding was stopped")
-        # a stream that has failed gets no more codes; at the end of the batch it takes no more time either
-        ends[decoders.failed] = 0
-        occurs[decoders.failed, :, frame:] = False
-        active = int(np.flatnonzero(ends > frame).max(initial=-1)) + 1
-        if not active:
-            break
-        step.advance(padded[:active, frame])
-        for plane in range(padded[:active, frame].max()):
-            rows = np.flatnonzero(occurs[:active, plane, frame])
-            if rows.size:
-                decoded = decoders.decode(rows, step.tables(plane, rows))
-                at = rows, plane, frame
-                codes[at], starts[at], widths[at] = decoded.symbols, decoded.starts, decoded.widths
-                step.put(plane, rows, decoded.symbols)
-            else:
-                step.put(plane, rows, rows)
-    results = []
-    for row, (chunk, stream) in enumerate(zip(depths, streams)):
-        intervals = Intervals(*(array[row, :, : chunk.size] for array in (starts, widths, occurs)))
-        results.append(decoders.error(row) or _checked_result(codes[row, :, : chunk.size], intervals, stream))
-    return results
-
-
-def _checked_result(codes: np.ndarray, intervals: Intervals, stream: bytes) -> np.ndarray | CorruptStream:
-    if intervals.encode() != stream:
+def _checked_result(batch: Batch, row: int, num_frames: int) -> np.ndarray | CorruptStream:
+    codes, *intervals = (part[row, :, :num_frames] for part in (batch.codes, batch.starts, batch.widths, batch.occurs))
+    if Intervals(*intervals).encode() != batch.streams[row]:
         return CorruptStream("range coder: the words are not the ones that encode these symbols")
     return codes.copy()
-
-
-def _intervals(tables: np.ndarray, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Start and width `[n]` of each symbol's interval in its table `[n, N]`."""
-    rows = np.arange(len(tables))
-    widths = tables[rows, symbols]
-    return tables.cumsum(axis=1)[rows, symbols] - widths, widths
 
 
 def _checked(config: LmConfig, codes: np.ndarray, depths: np.ndarray) -> np.ndarray:

@@ -14,12 +14,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from nac_cli.entropy.lm.blas import one_thread
 from nac_cli.entropy.lm.coding import Intervals, decode, measure
 from nac_cli.entropy.lm.config import LmConfig
 from nac_cli.entropy.lm.self_test import prepare
 from nac_cli.entropy.lm.weights import load, model_id
 from nac_cli.errors import CorruptStream
+from nac_cli.kernels.blas import one_thread
 
 BATCH = 64
 """Streams that are decoded side by side. More cost memory (2 MB each with the default shape) and win little."""

@@ -109,9 +109,10 @@ def add(states: np.ndarray, update: np.ndarray) -> np.ndarray:
     return saturate(update, RESIDUAL)
 
 
-def embedding(model: IntegerModel, name: str, backend: Backend) -> np.ndarray:
-    """Table int32 `[N_k + 1, D]` in residual units: row -1, which is the last, stands for `ABSENT`."""
-    entries = model[name].astype(backend.dtype)
+def embedding(model: IntegerModel, name: str, backend: Backend, rows: slice = slice(None)) -> np.ndarray:
+    """Table int32 `[N_k + 1, D]`, or some `rows` of it, in residual units: row -1, which is the last, stands for
+    `ABSENT`."""
+    entries = model[name][rows].astype(backend.dtype)
     if model.config.embedding_rank:
         table = Matrix(model, f"{name}.projection", backend)(entries)
     else:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nac_cli.entropy.lm.arithmetic import RESIDUAL, Backend, Norm, Shares, frequencies, saturate
+from nac_cli.entropy.lm.batch import coded_frames
 from nac_cli.entropy.lm.layers import QUERY_BLOCK, Attention, Hidden, Matrix, add, embedding, norm
 from nac_cli.entropy.lm.weights import EXPONENTIAL_SIZE, IntegerModel
 
@@ -88,6 +89,16 @@ class Network:
             if plane + 1 < deepest:
                 states += self.within[plane][codes[plane]]
 
+    def intervals(self, codes: np.ndarray, depths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the interval of each code of a chunk (as in `tables`) starts in its table and how wide it is, integers
+        `[K, F]`, both 0 where there is no code."""
+        starts, widths = np.zeros(codes.shape, np.int64), np.zeros(codes.shape, np.int64)
+        for tables in self.tables(codes, depths):
+            at, rows = (tables.plane, tables.frames), np.arange(len(tables.frames))
+            widths[at] = tables.frequencies[rows, codes[at]]
+            starts[at] = tables.frequencies.cumsum(axis=1)[rows, codes[at]] - widths[at]
+        return starts, widths
+
     def states(self, codes: np.ndarray, depths: np.ndarray) -> np.ndarray:
         """Time model over a whole chunk, F >= 1: `[F, D]`."""
         states = np.concatenate([self.first_state(depths[:1]), self.next_state(codes[:, :-1], depths[1:])])
@@ -131,12 +142,6 @@ class Network:
             heads = attention.attend(queries[:, start:end], keys[:, oldest:end], values[:, oldest:end], bias)
             context[start:end] = heads.transpose(1, 0, 2).reshape(end - start, -1)
         return context
-
-
-def coded_frames(depths: np.ndarray) -> int:
-    """How many of a chunk's frames there are up to the last with a depth above 0: no code needs the others."""
-    present = np.flatnonzero(depths)
-    return int(present[-1]) + 1 if present.size else 0
 
 
 def _blocks(num_frames: int) -> list[slice]:

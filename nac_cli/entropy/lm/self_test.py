@@ -6,34 +6,48 @@ It runs when a model is made ready, and settles which backend is exact on this m
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from nac_cli.entropy.lm.arithmetic import BACKENDS
+from nac_cli.entropy.lm.compiled import CompiledNetwork
 from nac_cli.entropy.lm.network import Network
 from nac_cli.entropy.lm.step import StepPass
 from nac_cli.entropy.lm.weights import TEST_FRAMES, IntegerModel
 from nac_cli.errors import TokenMismatch
+from nac_cli.kernels import load as load_kernels
 from nac_cli.values import ABSENT
 
 SEED = 2025
 
 
-def prepare(model: IntegerModel) -> Network:
-    """The network of `model` on the first backend, of float32, float64 and int64, that gives the known answer.
+def prepare(model: IntegerModel) -> Network | CompiledNetwork:
+    """The network of `model` in the first way, of compiled kernels, float32, float64 and int64, that gives the known
+    answer.
 
     Raises `TokenMismatch` if none does.
     """
     expected = model["test.sha256"].tobytes()
-    for backend in BACKENDS:
-        network = Network(model, backend)
+    for make in _ways(model):
+        network = make()
         if answers(network, model) == (expected, expected):
             return network
     raise TokenMismatch(
         "the language model fails its known-answer test here: its file is damaged, or this machine's arithmetic "
         "is not exact; decode elsewhere, or recode to the mode packed or static where it works"
     )
+
+
+def _ways(model: IntegerModel) -> Iterator[Callable[[], Network | CompiledNetwork]]:
+    """What makes a network of `model`, the fastest first."""
+    kernels = load_kernels("lm")
+    if kernels is not None:
+        yield lambda: CompiledNetwork(model, kernels)
+    for backend in BACKENDS:
+        yield partial(Network, model, backend)
 
 
 def seal(model: IntegerModel) -> IntegerModel:
@@ -49,9 +63,11 @@ def seal(model: IntegerModel) -> IntegerModel:
     return replace(model, tensors={**tensors, "test.sha256": np.frombuffer(digest, np.uint8)})
 
 
-def answers(network: Network, model: IntegerModel) -> tuple[bytes, bytes]:
+def answers(network: Network | CompiledNetwork, model: IntegerModel) -> tuple[bytes, bytes]:
     """SHA-256 of the test's tables (int32, little-endian; frame by frame, plane by plane) by either pass."""
     codes, depths = model["test.codes"], model["test.depths"].astype(np.int64)
+    if isinstance(network, CompiledNetwork):
+        return tuple(_digest(tables) for tables in network.known_tables(codes, depths))
     parallel = {
         (frame, tables.plane): table
         for tables in network.tables(codes, depths)

@@ -7,10 +7,16 @@ integers do not care for order, nobody needs to know where in the ring time begi
 
 from __future__ import annotations
 
+from threading import Event
+
 import numpy as np
 
+from nac_cli.entropy.coder import TableDecoders
+from nac_cli.entropy.lm.batch import Batch
+from nac_cli.entropy.lm.compiled import CompiledNetwork
 from nac_cli.entropy.lm.layers import Attention, add
 from nac_cli.entropy.lm.network import Network
+from nac_cli.errors import CorruptStream, Interrupted
 from nac_cli.values import ABSENT
 
 
@@ -61,3 +67,34 @@ class StepPass:
         newest = self._slots - slot
         context = attention.attend(projected[:, 0, :, None], keys, values, biases[..., newest : newest + filled])
         return context.reshape(active, -1)
+
+
+def decode_batch(network: Network | CompiledNetwork, batch: Batch, stop: Event) -> list[CorruptStream | None]:
+    """Fill in the codes of `batch`, and their intervals; of each stream, what is wrong with it. Raises `Interrupted`
+    soon after somebody sets `stop`.
+
+    A stream that has failed gets no more codes; at the end of the batch it takes no more time either.
+    """
+    if isinstance(network, CompiledNetwork):
+        return network.decode(batch, stop)
+    decoders, ends = TableDecoders(batch.streams), batch.ends
+    step = StepPass(network, len(batch.streams), int(ends[0]))
+    for frame in range(ends[0]):
+        if stop.is_set():
+            raise Interrupted("decoding was stopped")
+        ends[decoders.failed] = 0
+        batch.occurs[decoders.failed, :, frame:] = False
+        active = int(np.flatnonzero(ends > frame).max(initial=-1)) + 1
+        if not active:
+            break
+        depths = batch.depths[:active, frame]
+        step.advance(depths)
+        for plane in range(depths.max()):
+            rows = np.flatnonzero(batch.occurs[:active, plane, frame])
+            if rows.size:
+                decoded, at = decoders.decode(rows, step.tables(plane, rows)), (rows, plane, frame)
+                batch.codes[at], batch.starts[at], batch.widths[at] = decoded.symbols, decoded.starts, decoded.widths
+                step.put(plane, rows, decoded.symbols)
+            else:
+                step.put(plane, rows, rows)
+    return [decoders.error(row) for row in range(len(batch.streams))]

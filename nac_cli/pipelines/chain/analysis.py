@@ -15,15 +15,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from nac_cli.audio import DECIBEL_OFFSET, LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
-from nac_cli.models.codec import Codec
+from nac_cli.pipelines.chain import inference
 from nac_cli.pipelines.chain.held import HeldSamples
+from nac_cli.pipelines.chain.inference import Network
 from nac_cli.pipelines.chain.layered import Layered
 from nac_cli.pipelines.chain.lookahead import with_next
 from nac_cli.pipelines.chain.surroundings import Surroundings
-from nac_cli.pipelines.chain.voices import Voices, batches_of, device_of, pair_starts
+from nac_cli.pipelines.chain.voices import Voices, pair_starts
 from nac_cli.values import Framing, StreamInfo
 
 SILENCE = 1e-5
@@ -57,7 +57,7 @@ class Levelled(Rotated):
 
 
 def analyse(
-    blocks: Iterable[np.ndarray], info: StreamInfo, model: Codec, held: HeldSamples | None = None
+    blocks: Iterable[np.ndarray], info: StreamInfo, model: Network, held: HeldSamples | None = None
 ) -> Iterator[Layered]:
     """Source blocks `[C, T]` -> analysed chunks in order. What the model is given is put away in `held`."""
     model = model.chunked()
@@ -186,7 +186,7 @@ def _silent_steps(samples: np.ndarray, step: int) -> np.ndarray:
 
 
 def encode(
-    chunks: Iterable[Levelled], framing: Framing, model: Codec, voices: Voices | None = None
+    chunks: Iterable[Levelled], framing: Framing, model: Network, voices: Voices | None = None
 ) -> Iterator[Layered]:
     """Codes and distortion of each chunk, its voices (by default each channel) as one batch, with the neighbours'
     samples as context."""
@@ -218,20 +218,16 @@ def encode(
 
 
 def _encoded(
-    wav: np.ndarray, pieces: Iterable[tuple[int, int, int, int]], model: Codec
+    wav: np.ndarray, pieces: Iterable[tuple[int, int, int, int]], model: Network
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """Codes uint16 `[V, F_k]` and distortion `[V, K + 1, F]` of the frames of all `pieces` of `wav` `[V, M, L]`."""
     hop, strides = model.spec.hop_length, model.spec.strides
     codes, lost = [], []
     for first, last, start, stop in pieces:
-        piece = torch.from_numpy(wav[..., first * hop : last * hop]).to(device_of(model))
-        with torch.inference_mode():
-            encoded = [model.encode(share) for share in batches_of(piece, model)]
-        planes = [torch.cat(plane) for plane in zip(*(share.codes for share in encoded))]
+        planes, distortion = inference.encode(model, wav[..., first * hop : last * hop])
         codes.append([
-            plane[:, (start - first) // stride : -(-(stop - first) // stride)].cpu().numpy().astype(np.uint16)
+            plane[:, (start - first) // stride : -(-(stop - first) // stride)].astype(np.uint16)
             for plane, stride in zip(planes, strides, strict=True)
         ])  # fmt: skip
-        distortion = torch.cat([share.distortion for share in encoded])
-        lost.append(distortion[..., start - first : stop - first].cpu().numpy())
+        lost.append(distortion[..., start - first : stop - first])
     return tuple(np.concatenate(planes, axis=1) for planes in zip(*codes)), np.concatenate(lost, axis=2)

@@ -15,7 +15,7 @@ from nac_cli.speakers import groups_of
 from nac_cli.values import CodecSpec, Framing, StreamInfo
 
 if TYPE_CHECKING:
-    from nac_cli.models.codec import Codec
+    from nac_cli.pipelines.chain.inference import Network
 
 SECONDS = 10.03
 MOST_SECONDS = 30.0
@@ -26,7 +26,7 @@ WORTHWHILE_BYTES = 1200
 
 
 def stream_for(
-    model: Codec,
+    model: Network,
     sample_rate: int,
     channels: int,
     num_samples: int | None = None,
@@ -40,7 +40,7 @@ def stream_for(
     return StreamInfo(model.spec, sample_rate, channels, groups, num_samples, source_bits, framing, speakers=speakers)
 
 
-def framing_for(model: Codec, channels: int) -> Framing:
+def framing_for(model: Network, channels: int) -> Framing:
     """The framing of a stream of `channels` channels: chunks begin where `model` allows it, steps and nodes divide
     them, no code is cut, and the container's limits are kept. Raises UsageError where that is not possible."""
     spec, multiple = model.spec, lcm(model.frame_multiple, *model.spec.strides)

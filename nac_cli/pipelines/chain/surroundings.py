@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nac_cli.models.codec import Codec
+    from nac_cli.pipelines.chain.inference import Network
 
 CONTEXT_SECONDS = 4.0
 """Most context, in seconds, that a network gets before and after a stretch: the memory of recurrent ones has no end.
@@ -28,7 +28,7 @@ class Surroundings:
     piece: int | None
 
     @classmethod
-    def of(cls, model: Codec, half: str, chunk_frames: int) -> Surroundings:
+    def of(cls, model: Network, half: str, chunk_frames: int) -> Surroundings:
         """For the "encoder" or the "decoder". They reach no further than into the neighbouring chunks."""
         unit = max(*model.spec.strides, model.frame_multiple)
         most = min(_up(round(CONTEXT_SECONDS * model.spec.frame_rate), unit), chunk_frames // unit * unit)

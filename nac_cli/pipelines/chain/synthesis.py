@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import torch
 
 from nac_cli.audio import angle_ramp, gain_curve, unrotate
-from nac_cli.models.codec import Codec
+from nac_cli.pipelines.chain import inference
 from nac_cli.pipelines.chain.detail import with_layers
+from nac_cli.pipelines.chain.inference import Network
 from nac_cli.pipelines.chain.lookahead import with_next
 from nac_cli.pipelines.chain.surroundings import Surroundings
 from nac_cli.pipelines.chain.unpacking import Missing
-from nac_cli.pipelines.chain.voices import Voices, batches_of, device_of, pair_starts
+from nac_cli.pipelines.chain.voices import Voices, pair_starts
 from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
 
 Part = ChunkCodes | Missing | None
 """A chunk, a lost one, or None beyond the stream's ends."""
 
 
-def synthesise(chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: Codec) -> Iterator[np.ndarray]:
+def synthesise(chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: Network) -> Iterator[np.ndarray]:
     """Chunks in order -> samples float32 `[C, num_frames * hop_length]` at the codec's rate."""
     voices = Voices.of(info.groups, model.chunked().channels)
     for chunk, base in base_sounds(chunks, info, model):
@@ -62,21 +62,21 @@ def unrotate_pairs(wav: np.ndarray, angles: np.ndarray, groups: tuple[int, ...])
     return wav
 
 
-def _decode(before: Part, chunk: ChunkCodes, after: Part, info: StreamInfo, model: Codec, voices: Voices) -> np.ndarray:
+def _decode(
+    before: Part, chunk: ChunkCodes, after: Part, info: StreamInfo, model: Network, voices: Voices
+) -> np.ndarray:
     """The model's sound of a chunk, `[V, M, L]`, with real codes around it."""
     around = Surroundings.of(model, "decoder", info.framing.chunk_frames)
     left, right = min(around.before, _length(before)), min(around.after, _length(after))
     parts = [(before, _length(before) - left, _length(before)), (chunk, 0, chunk.num_frames), (after, 0, right)]
     planes = [
-        torch.from_numpy(np.concatenate([_plane(plane, *part, info, voices) for part in parts], axis=1))
+        np.concatenate([_plane(plane, *part, info, voices) for part in parts], axis=1)
         for plane in range(info.codec.num_codebooks)
     ]
     hop, strides, waves = info.codec.hop_length, info.codec.strides, []
     for first, last, start, stop in around.pieces(chunk.num_frames, left, right):
-        codes = [plane[:, first // s : -(-last // s)].to(device_of(model)) for plane, s in zip(planes, strides)]
-        with torch.inference_mode():
-            wav = torch.cat([model.decode(share) for share in zip(*(batches_of(plane, model) for plane in codes))])
-        waves.append(wav[..., (start - first) * hop : (stop - first) * hop].cpu().numpy())
+        wav = inference.decode(model, [plane[:, first // s : -(-last // s)] for plane, s in zip(planes, strides)])
+        waves.append(wav[..., (start - first) * hop : (stop - first) * hop])
     return np.concatenate(waves, axis=2)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-from functools import lru_cache
+import sys
+from functools import cache, lru_cache
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,37 +21,70 @@ from nac_cli.values import ENTROPY, Mode, StreamInfo
 if TYPE_CHECKING:
     from nac_cli.entropy.lm import LanguageModel
     from nac_cli.models.codec import TrainableCodec
+    from nac_cli.models.spectral_arrays import SpectralArrays
+    from nac_cli.pipelines.chain.inference import Network
+
+
+def open_network(file: WeightFile, device: str = "auto", threads: int | None = None) -> Network:
+    """The network of `file` for the chains of this package, with `threads` CPU threads (by default: the processor's).
+
+    On a CPU the default family computes in numpy, without torch. Else, and in what it raises, as `open_model`.
+    """
+    if file.spec.family == "spectral" and choose_device(device, threads) == "cpu":
+        return _arrays(file.path, file.path.stat().st_mtime_ns, threads or processors())
+    return open_model(file, device, threads)
 
 
 def open_model(file: WeightFile, device: str = "auto", threads: int | None = None) -> TrainableCodec:
-    """The network of `file`, ready on `device` ("auto", "cpu" or "cuda"), with `threads` CPU threads.
+    """The network of `file` in torch, ready on `device` ("auto", "cpu" or "cuda"), with `threads` CPU threads.
 
     On a GPU, products are from now on whole float32 ones, of which cuDNN keeps 10 bits by default (TF32), so that codes
     and sound are those of a CPU but for the order of sums. Raises UsageError when CUDA is asked for and absent,
     ModelError when the file does not make a network.
     """
     device = choose_device(device, threads)
-    if device == "cuda":
-        import torch
+    import torch
 
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if device == "cuda":
         torch.backends.cudnn.allow_tf32 = False
     return _loaded(file.path, file.path.stat().st_mtime_ns, device)
 
 
 def choose_device(device: str = "auto", threads: int | None = None) -> str:
-    """ "cpu" or "cuda" for a device as `open_model` takes it; sets the number of CPU threads. Raises UsageError."""
+    """ "cpu" or "cuda" for a device as `open_model` takes it. Raises UsageError.
+
+    torch is asked only where a GPU's driver is: to import it takes longer than to compress a short sound.
+    """
+    _check_threads(threads)
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"device {device!r} is unknown: choose auto, cpu or cuda")
+    if device == "cpu" or not (_has_driver() and _has_cuda()):
+        if device == "cuda":
+            raise UsageError("device cuda was asked for, but no CUDA device is usable here; use --device cpu or auto")
+        return "cpu"
+    return "cuda"
+
+
+def _has_cuda() -> bool:
     import torch
 
-    _check_threads(threads)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"):
-        raise UsageError(f"device {device!r} is unknown: choose auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device cuda was asked for, but no CUDA device is usable here; use --device cpu or auto")
-    return device
+    return torch.cuda.is_available()
+
+
+@cache
+def _has_driver() -> bool:
+    """Whether the library of a GPU's driver is here: NVIDIA's, or AMD's, which torch calls cuda too."""
+    if sys.platform == "darwin":
+        return False
+    for name in ("nvcuda.dll", "amdhip64.dll") if sys.platform == "win32" else ("libcuda.so.1", "libamdhip64.so"):
+        try:
+            ctypes.CDLL(name)
+            return True
+        except OSError:
+            continue
+    return os.path.exists("/dev/kfd")
 
 
 def coders_to_pack(
@@ -122,6 +157,13 @@ def processors() -> int:
 @lru_cache(maxsize=4)
 def _loaded(path: Path, modified: int, device: str) -> TrainableCodec:
     return zoo.load(zoo.described(path), device)
+
+
+@lru_cache(maxsize=4)
+def _arrays(path: Path, modified: int, workers: int) -> SpectralArrays:
+    from nac_cli.models.spectral_arrays import SpectralArrays
+
+    return SpectralArrays(zoo.described(path), workers)
 
 
 @lru_cache(maxsize=4)

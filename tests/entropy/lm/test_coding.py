@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nac_cli.entropy import coder
-from nac_cli.entropy.lm import decode, encode, measure, prepare
+from nac_cli.entropy.lm import Network, decode, encode, measure, prepare
+from nac_cli.entropy.lm.arithmetic import BACKENDS
 from nac_cli.entropy.lm.step import StepPass
 from nac_cli.errors import CorruptStream, NacError
 from nac_cli.values import ABSENT
@@ -71,7 +72,7 @@ def test_a_damaged_stream_leaves_its_neighbours_alone():
 
 def test_a_stream_that_runs_out_of_words_takes_no_more_time(monkeypatch):
     """Some bytes may claim millions of codes."""
-    network, rng, advanced = NETWORKS[0], np.random.default_rng(5), []
+    network, rng, advanced = Network(quantised(small()), BACKENDS[0]), np.random.default_rng(5), []
     advance = StepPass.advance
     monkeypatch.setattr(StepPass, "advance", lambda *args: advanced.append(args) or advance(*args))
     codes, depths = random_chunk(rng, network.config, 30, 3)

@@ -7,8 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from nac_cli.entropy.lm import LanguageModel, blas, language_model, model_id, save
+from nac_cli.entropy.lm import LanguageModel, language_model, model_id, save
 from nac_cli.errors import CorruptStream, ModelError, NacError
+from nac_cli.kernels import blas
 from tests.entropy.lm.models import quantised, random_chunk, small
 
 

@@ -1,0 +1,10 @@
+"""Compiled kernels: inner loops that numpy would cut into too many calls, as machine code made by numba.
+
+`load` gives a module of kernels, or None where there are none: then callers take their way in numpy, whose results are
+the same. Nothing here is imported before it is needed. Machine code is made once, for the processor at hand, and kept
+in a folder (see `cache`); that takes some seconds, and a later start some hundredths.
+"""
+
+from nac_cli.kernels.loading import load
+
+__all__ = ["load"]
