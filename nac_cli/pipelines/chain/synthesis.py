@@ -37,7 +37,7 @@ def synthesise(chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: 
 
 
 def base_sounds(
-    chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: Codec
+    chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: Network
 ) -> Iterator[tuple[ChunkCodes | Missing, np.ndarray]]:
     """Each chunk with the sound of its codes, float32 `[C, num_frames * hop_length]`, before its level is put back:
     that which detail is laid over."""
