@@ -68,7 +68,7 @@ class Decoder:
         for block in self.coarse:
             x = block(x)
         x = self.stride(x).reshape(-1, self.width)
-        noise = noise.reshape(len(x), len(self.gates), -1)
+        noise = noise.reshape(len(x), len(self.gates), self.width)
         for number, block in enumerate(self.fine):
             if self.gates:
                 gate = self.gates[number](x)

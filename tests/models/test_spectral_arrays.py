@@ -17,7 +17,8 @@ from nac_cli.models.spectral_config import SpectralConfig
 
 CONFIG = SpectralConfig(
     sample_rate=16_000, hop_length=128, n_fft=256, stft_hop=64, fine_width=24, coarse_width=32, encoder_fine_blocks=1,
-    encoder_coarse_blocks=2, decoder_coarse_blocks=2, decoder_fine_blocks=2, num_codebooks=4, codebook_size=32, noise=True,
+    encoder_coarse_blocks=2, decoder_coarse_blocks=2, decoder_fine_blocks=2, num_codebooks=4, codebook_size=32,
+    noise=True,
 )  # fmt: skip
 
 

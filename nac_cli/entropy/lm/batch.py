@@ -14,8 +14,8 @@ class Batch:
     """n streams, longest first, with the depths of their frames.
 
     `depths` int64 `[n, F]`, 0 behind a stream's end; `ends` int64 `[n]`: frames up to the last that has a code;
-    `occurs` boolean `[n, K, F]`; `codes`, `starts` and `widths` int32 `[n, K, F]`: what a decoder fills in, with the interval of
-    each code (`ABSENT` and 0 elsewhere).
+    `occurs` boolean `[n, K, F]`; `codes`, `starts` and `widths` int32 `[n, K, F]`: what a decoder fills in, with the
+    interval of each code (`ABSENT` and 0 elsewhere).
     """
 
     def __init__(self, streams: Sequence[bytes], depths: Sequence[np.ndarray], config: LmConfig) -> None:
