@@ -29,7 +29,7 @@ def synthesise(chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: 
     voices = Voices.of(info.groups, model.channels)
     before = None
     for chunk, after in with_next(chunks):
-        if isinstance(chunk, Missing):
+        if is_silent(chunk):  # whatever its length, it takes no memory worth speaking of until somebody writes into it
             yield np.zeros((info.channels, chunk.num_frames * info.codec.hop_length), np.float32)
         else:
             wav = _decode(before, chunk, after, info, model, voices)
@@ -37,6 +37,12 @@ def synthesise(chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: 
             wav *= _level(chunk, info, voices)[:, None]
             yield unrotate_pairs(voices.scatter(wav), chunk.angles, info.groups)
         before = chunk
+
+
+def is_silent(chunk: ChunkCodes | Missing) -> bool:
+    """Whether nothing is heard of the codes of a chunk, so that no network need run over a length that a few bytes can
+    claim."""
+    return isinstance(chunk, Missing) or not chunk.depths.any()
 
 
 def unrotate_pairs(wav: np.ndarray, angles: np.ndarray, groups: tuple[int, ...]) -> np.ndarray:
