@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
-from nac_cli.cli.errors import explain
 from nac_cli.cli.interrupt import interruptible
 from nac_cli.errors import Interrupted
 

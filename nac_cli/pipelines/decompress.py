@@ -28,7 +28,6 @@ from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.reports import Report
 from nac_cli.values import ChunkCodes, StreamInfo, Tags, Waveform
 
-
 BLOCK_SAMPLES = 1 << 16
 """Samples at the codec's rate that are resampled at once: a chunk may have millions."""
 

@@ -32,7 +32,8 @@ def test_a_closed_stream_that_is_not_needed(process, wav, tmp_path, closed):
 
 
 @pytest.mark.parametrize(
-    ("closed", "args"), [(STDOUT, ["--help"]), (STDOUT, ["models"]), (STDOUT, ["models", "--json"]), (STDIN, ["info", "-"])]
+    ("closed", "args"),
+    [(STDOUT, ["--help"]), (STDOUT, ["models"]), (STDOUT, ["models", "--json"]), (STDIN, ["info", "-"])],
 )
 def test_a_closed_stream_that_is_needed_is_an_error_of_one_line(process, closed, args):
     running = process(*args, preexec_fn=lambda: os.close(closed))

@@ -64,7 +64,7 @@ def with_codec(stream: bytes, **changes) -> bytes:
 
 
 def of_silence(stream: bytes, num_chunks: int, channels: int = 1, sample_rate: int = 44_100) -> bytes:
-    """A stream of the same model in which nothing is heard: chunks as long as the format allows, in 40 bytes or so each."""
+    """A stream of the same model in which nothing is heard: chunks as long as the format allows, of some 40 bytes."""
     codec = ContainerReader(io.BytesIO(stream)).info.codec
     frames = min(limits.MAX_CHUNK_SAMPLES // codec.hop_length, limits.MAX_CHUNK_FRAMES)
     framing = Framing(frames, limits.MAX_CHUNK_FRAMES, limits.MAX_CHUNK_FRAMES)
