@@ -80,9 +80,7 @@ def plan_restore(
     suffix = f".{format}"
     renamed = [p for p in pieces if p.output not in (p.entry.path, usual(p.entry.path, suffix))]
     ledger = inventory.ledger
-    return RestorePlan(
-        tuple(pieces), tuple(present), tuple(in_the_way), tuple(renamed), ledger.unreadable, ledger.lost
-    )
+    return RestorePlan(tuple(pieces), tuple(present), tuple(in_the_way), tuple(renamed), ledger.unreadable, ledger.lost)
 
 
 def _names(kept: Sequence[Kept], format: str, fold: Callable[[str], str]) -> dict[str, str]:

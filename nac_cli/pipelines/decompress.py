@@ -15,7 +15,7 @@ import numpy as np
 from nac_cli.audio import EXTENSIONS, Resampler, create_audio
 from nac_cli.container import ContainerReader, DamagedChunk, Index, chunk_frames
 from nac_cli.errors import CorruptStream, UsageError
-from nac_cli.files import atomic_path, check_output
+from nac_cli.files import atomic_path, check_target
 from nac_cli.models.codec import Codec
 from nac_cli.models.weights import WeightFile
 from nac_cli.pipelines.chain.duration import MAX_SECONDS, require_duration, within
@@ -119,8 +119,8 @@ def decompress(
     (2, 48000)
     """
     started = time.monotonic()
-    if isinstance(target, (str, os.PathLike)):
-        check_output(Path(target), force)
+    if target is not None:
+        check_target(target, force)
     with open_stream(source) as file:
         reader = ContainerReader(file, strict=strict or target is None)
         info = reader.info
@@ -130,7 +130,7 @@ def decompress(
         blocks = within(decompressor.run(span, progress), info.sample_rate, max_seconds)
         if target is None:
             empty = np.zeros((info.channels, 0), np.float32)
-            return Waveform(np.concatenate([empty, *blocks], axis=1), info.sample_rate)
+            return Waveform(np.concatenate([empty, *blocks], axis=1), info.sample_rate, info.speakers)
         messages: list[str] = []
         form = _output_format(target, format, bits, info)
         kept = reader.tags if tags else Tags()
@@ -274,7 +274,11 @@ class Decompressor:
     ) -> tuple[int, int]:
         """Step 6: a sound file of the span's samples. How many there were, and how many of them were clipped."""
         shape = self.info.sample_rate, self.info.channels, format, bits, span.num_samples
-        with _output(target, force) as place, create_audio(place, *shape, tags=tags, warn=warn) as writer:
+        speakers = self.info.speakers
+        with (
+            _output(target, force) as place,
+            create_audio(place, *shape, tags=tags, speakers=speakers, warn=warn) as writer,
+        ):
             for block in blocks:
                 writer.write(block)
         return writer.num_samples, writer.clipped

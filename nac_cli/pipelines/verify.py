@@ -62,7 +62,8 @@ def verify(
     A stream of more than `max_seconds` is refused, except at "structure".
 
     Raises as `info` when nothing can be read, LimitExceeded, ModelError when the model or the language model is missing
-    or is not what the header says, TokenMismatch when the language model is not exact on this machine; all else is in the report.
+    or is not what the header says, TokenMismatch when the language model is not exact on this machine; all else is in
+    the report.
     """
     if level not in LEVELS:
         raise NacError(f"level {level!r} is unknown: choose one of {', '.join(LEVELS)}")

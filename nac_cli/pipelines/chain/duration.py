@@ -15,12 +15,12 @@ MAX_SECONDS = 360_000.0
 
 def require_duration(info: StreamInfo, most: float) -> None:
     """Raise LimitExceeded for a stream that claims more than `most` seconds."""
-    if info.duration is not None and info.duration > most:
+    if info.duration is not None and not info.duration <= most:
         raise _beyond(f"the stream claims {info.duration:.0f} s of sound", most)
 
 
 def within(blocks: Iterable[np.ndarray], sample_rate: int, most: float) -> Iterator[np.ndarray]:
-    """Blocks `[C, T]` of sound whose length nobody knew. Raises LimitExceeded at the first one beyond `most` seconds."""
+    """Blocks `[C, T]` of sound whose length nobody knew. Raises LimitExceeded at the first beyond `most` seconds."""
     samples = 0
     for block in blocks:
         samples += block.shape[1]
@@ -30,7 +30,7 @@ def within(blocks: Iterable[np.ndarray], sample_rate: int, most: float) -> Itera
 
 def require_length(seconds: float, most: float) -> None:
     """Raise LimitExceeded where a stream has given more than `most` seconds."""
-    if seconds > most:
+    if not seconds <= most:
         raise _beyond("the stream goes on", most)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import fields
 from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,8 +144,8 @@ def _shown(value: object) -> str:
 
 
 def _check_threads(threads: int | None) -> None:
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads must be at least 1, not {threads}")
+    if threads is not None and (not isinstance(threads, Integral) or threads < 1):
+        raise UsageError(f"threads must be a whole number of at least 1, not {threads!r}")
 
 
 def processors() -> int:
