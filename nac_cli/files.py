@@ -77,13 +77,17 @@ def replacing(path: Path, *, overwrite: bool = True, beside: Path | None = None)
     disk before it is renamed. Permissions, owner (where allowed) and extended attributes of a file that is replaced
     stay. A symbolic link at `path` is replaced itself.
 
-    Raises OutputExists when something is at `path` at the end and `overwrite` is not given, else OSError.
+    Raises OutputExists when something is at `path` at the end and `overwrite` is not given, AudioError when that is a
+    device, a pipe or a socket, which nothing can take the place of, else OSError.
     """
     beside = beside or path.with_name(f".{_short(path.name)}.{uuid.uuid4().hex[:16]}.part")
     try:
         yield beside
-        if overwrite and _is_regular(path):
+        kind = _kind(path)
+        if overwrite and kind == stat.S_IFREG:
             _inherit(path, beside)
+        elif overwrite and kind not in (None, stat.S_IFLNK, stat.S_IFDIR):
+            raise AudioError(f"{path}: is no file, so it is not replaced by one; remove it, or name another output")
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
         if overwrite:
@@ -208,12 +212,12 @@ def _exists(path: Path) -> OutputExists:
     return OutputExists(f"{path}: already exists; use --force to replace it")
 
 
-def _is_regular(path: Path) -> bool:
-    """Whether a regular file is at `path` itself; a link is none."""
+def _kind(path: Path) -> int | None:
+    """The type bits of what is at `path` itself, a link if it is one; None if nothing is."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        return stat.S_IFMT(path.lstat().st_mode)
     except OSError:
-        return False
+        return None
 
 
 def _inherit(old: Path, new: Path) -> None:

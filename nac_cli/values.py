@@ -208,6 +208,11 @@ class ChunkCodes:
     detail: tuple[DetailLayer | None, ...] = ()
 
 
+def absent(*shape: int) -> np.ndarray:
+    """Codes of which none is present, read-only and without memory of their own: a few bytes can claim millions."""
+    return np.broadcast_to(np.int32(ABSENT), shape)
+
+
 def present(depths: np.ndarray, plane: int, stride: int, num_frames: int, step_frames: int) -> np.ndarray:
     """Boolean `[F_k]`: which codes of `plane` are present, from one channel's `depths` `[S]`."""
     first_frames = np.arange(0, num_frames, stride)

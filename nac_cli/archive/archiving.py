@@ -99,7 +99,7 @@ class Archiver:
 
     def _compressed(self, job: Job, found: Found, source: Path, index: int, progress: OnProgress) -> Done:
         started, work = time.monotonic(), self._work
-        with work.target.writing(job.target, found.mtime_ns) as place:
+        with work.target.writing(job.target, found.mtime_ns, overwrite=job.replaces) as place:
             report = self._compressor.run(
                 source, place, check=work.check, progress=lambda done, whole: progress(index, done, whole)
             )
@@ -130,7 +130,7 @@ class Archiver:
         )
 
     def _copied(self, job: Job, found: Found, source: Path) -> Copied:
-        with self._work.target.writing(job.target, found.mtime_ns) as place:
+        with self._work.target.writing(job.target, found.mtime_ns, overwrite=job.replaces) as place:
             shutil.copyfile(source, place)
             size, sha256 = place.stat().st_size, sha256_of(place).hex()
             self._unchanged(job.path, found)

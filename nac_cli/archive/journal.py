@@ -8,7 +8,7 @@ the archive's own and are done again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 
 from nac_cli.archive.places.place import PRIVATE, Found, Place, checked
@@ -115,16 +115,20 @@ _KINDS = {
     "dict": ("dict",), "tuple[str, ...]": ("tuple",),
 }  # fmt: skip
 """Names of the types that JSON may give a field, by the field's annotation."""
-_LEAST = {"sample_rate": 1, "source_mtime_ns": -1 << 63}
-"""Least values of the integers that cannot be 0, or can be less."""
+_TIMES = range(-(1 << 63) * 10**9, (1 << 63) * 10**9)
+"""Times in nanoseconds: file systems count seconds in 64 bits, and some have files of the year 2446."""
+_NUMBERS = range(1 << 63)
+_RANGES = {"sample_rate": _NUMBERS[1:], "source_mtime_ns": _TIMES}
+"""Values of the integers that cannot be 0, or can be less or more than sizes."""
 
 
 @dataclass
 class Ledger:
     """The state of an archive after all entries of its journal. By path in the library: `targets` in the archive, the
     `last` result, the `files` that lie in the archive (the last one finished, even if a later attempt failed), and the
-    `crashes` over a file as it is now. `unreadable` counts lines that could not be read (one for each time that a
-    process was killed while it wrote)."""
+    `crashes` over a file as it is now. `unreadable` counts lines that could not be read: one for each time
+    that a process was killed while it wrote, whose file is then done again, and `lost` of them that are whole, which
+    no killed process leaves: nobody knows what they recorded."""
 
     targets: dict[str, str] = field(default_factory=dict)
     last: dict[str, Done | Copied | Failed] = field(default_factory=dict)
@@ -132,6 +136,7 @@ class Ledger:
     crashes: dict[str, list[Crashed]] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     unreadable: int = 0
+    lost: int = 0
 
     def add(self, entry: Entry) -> None:
         if isinstance(entry, Run):
@@ -174,11 +179,14 @@ def read(place: Place) -> Ledger:
     """The ledger of an archive's journal; empty if there is no journal. Raises UnsupportedStream for one that a newer
     nac began, CorruptStream for paths that lead out of the archive."""
     ledger = Ledger()
-    for entry in _entries(place.records(JOURNAL)):
-        if entry is None:
-            ledger.unreadable += 1
-        else:
+    for line in place.records(JOURNAL).splitlines():
+        if not line:
+            continue
+        if (entry := _entry(line)) is not None:
             ledger.add(entry)
+        else:
+            ledger.unreadable += 1
+            ledger.lost += line.endswith(b"}")
     return ledger
 
 
@@ -194,14 +202,8 @@ def read_existing(place: Place) -> Ledger:
     return ledger
 
 
-def _entries(data: bytes) -> Iterator[Entry | None]:
-    for line in data.splitlines():
-        if line:
-            yield _entry(line)
-
-
 def _entry(line: bytes) -> Entry | None:
-    """The entry of a line; None for a line that was cut off, or that no nac writes."""
+    """The entry of a line; None for a line that was cut off, or that this nac does not write."""
     try:
         values = json.loads(line)
         kind = EVENTS[values.pop("event")]
@@ -229,7 +231,7 @@ def _makes_sense(entry: Entry) -> bool:
         value = getattr(entry, name.name)
         if type(value).__name__ not in _KINDS[str(name.type)]:
             return False
-        if type(value) is int and not _LEAST.get(name.name, 0) <= value < 1 << 63:
+        if type(value) is int and value not in _RANGES.get(name.name, _NUMBERS):
             return False
     return all(isinstance(text, str) for text in getattr(entry, "messages", ()))
 

@@ -183,7 +183,7 @@ class ArchiveCheck:
     def perform(self, workers: Workers = LOCAL, watch: verifying.Watch = lambda entry, event: None) -> Verification:
         """Check all files; `watch` is called with each and its events. Raises `Refused`."""
         if not self.entries:
-            return Verification(unknown=self.inventory.unknown, unreadable=self.inventory.ledger.unreadable)
+            return Verification.begun(self.inventory)
         if self.level != "full":
             workers = replace(workers, device="cpu")  # nothing is decoded to sound
         work = Verifying(self.archive, self.level, workers.device, workers.threads_each)

@@ -25,13 +25,14 @@ TIMES_NS = 2 * 10**9
 @dataclass(frozen=True)
 class Job:
     """A file to be done: compressed if it has `sound`, else copied. `before` is the journal's entry of an output that
-    is `altered`."""
+    is `altered`. With `replaces`, a file at the target is the archive's own, or may be replaced whatever it is."""
 
     found: Found
     target: str
     sound: bool
     reason: Reason
     before: Done | Copied | None = None
+    replaces: bool = True
 
     @property
     def path(self) -> str:
@@ -112,7 +113,7 @@ def make_plan(
         if reason is not None:
             last = ledger.last.get(found.path)
             before = last if reason == "altered" and isinstance(last, (Done, Copied)) else None
-            jobs.append(Job(found, target, sound, reason, before))
+            jobs.append(Job(found, target, sound, reason, before, force or target in outputs))
     if not force:
         _refuse_foreign(jobs, ledger, outputs)
     return Plan(

@@ -38,12 +38,15 @@ class Piece:
 @dataclass(frozen=True)
 class RestorePlan:
     """The plan of a restoration: `pieces` are to be done; `present` ones are there already, with the right time and
-    length; in place of those `in_the_way` there is another file; `renamed` are those whose usual name is taken."""
+    length; in place of those `in_the_way` there is another file; `renamed` are those whose usual name is taken.
+    `unreadable` and `lost` count lines of the journal, as in `Ledger`."""
 
     pieces: tuple[Piece, ...]
     present: tuple[Piece, ...]
     in_the_way: tuple[Piece, ...]
     renamed: tuple[Piece, ...]
+    unreadable: int = 0
+    lost: int = 0
 
 
 def plan_restore(
@@ -76,7 +79,8 @@ def plan_restore(
             (pieces if force else in_the_way).append(piece)
     suffix = f".{format}"
     renamed = [p for p in pieces if p.output not in (p.entry.path, usual(p.entry.path, suffix))]
-    return RestorePlan(tuple(pieces), tuple(present), tuple(in_the_way), tuple(renamed))
+    ledger = inventory.ledger
+    return RestorePlan(tuple(pieces), tuple(present), tuple(in_the_way), tuple(renamed), ledger.unreadable, ledger.lost)
 
 
 def _names(kept: Sequence[Kept], format: str, fold: Callable[[str], str]) -> dict[str, str]:
@@ -182,7 +186,7 @@ class Restoring:
     ) -> Restored:
         if not self.force and self.target.stat(piece.output) is not None:
             raise OutputExists(f"{piece.output}: already exists; use --force to replace it")
-        with self.target.writing(piece.output, mtime_ns) as place:
+        with self.target.writing(piece.output, mtime_ns, overwrite=self.force) as place:
             if isinstance(piece.entry, Done):
                 restored = self._decoded(piece.entry, file, place, strict, progress)
             else:
@@ -194,6 +198,7 @@ class Restoring:
     def _decoded(
         self, entry: Done, file: Path, place: Path, strict: bool, progress: Callable[[float, float | None], None]
     ) -> Restored:
+        from nac_cli.pipelines.chain.duration import MAX_SECONDS
         from nac_cli.pipelines.decompress import decompress
 
         report = decompress(
@@ -203,6 +208,7 @@ class Restoring:
             bits=self.bits,
             tags=self.tags,
             strict=strict,
+            max_seconds=max(MAX_SECONDS, entry.samples / entry.sample_rate),
             device=self.device,
             threads=self.threads,
             progress=progress,

@@ -16,8 +16,8 @@ class Status:
     """The status of an archive: `done` sound files and `copied` others lie in it. Paths in the library: of files that
     `failed`, that are `quarantined`, and that are `pending` (planned and never tried to the end). Paths in the archive:
     of files that are `missing` or have another size than in the journal, and of those `unknown` to it. `source_bytes`
-    and `bytes` are those of all files in it, `sound_bytes` and `seconds` those of the sound in it; `unreadable` counts
-    lines of the journal."""
+    and `bytes` are those of all files in it, `sound_bytes` and `seconds` those of the sound in it; `unreadable`
+    and `lost` count lines of the journal, as in `Ledger`."""
 
     runs: tuple[Run, ...]
     done: int
@@ -32,6 +32,7 @@ class Status:
     sound_bytes: int
     seconds: float
     unreadable: int
+    lost: int
 
     @property
     def bitrate(self) -> float | None:
@@ -61,6 +62,7 @@ def status(archive: Place) -> Status:
         source_bytes=sum(entry.source_bytes for entry in kept), bytes=sum(entry.bytes for entry in kept),
         sound_bytes=sum(entry.bytes for entry in sounds),
         seconds=sum(entry.samples / entry.sample_rate for entry in sounds), unreadable=ledger.unreadable,
+        lost=ledger.lost,
     )  # fmt: skip
 
 

@@ -76,10 +76,14 @@ class Verifying:
             wrong.append(CorruptStream("has changed since it was archived (another SHA-256 than in the journal)"))
         if self.level == "files" or not isinstance(entry, Done):
             return wrong
+        from nac_cli.pipelines.chain.duration import MAX_SECONDS
         from nac_cli.pipelines.verify import verify
 
         try:
-            report = verify(file, self.level, device=self.device, threads=self.threads, progress=progress)
+            most = max(MAX_SECONDS, entry.samples / entry.sample_rate)
+            report = verify(
+                file, self.level, max_seconds=most, device=self.device, threads=self.threads, progress=progress
+            )
             info = report.stream
             if text := other_shape(entry, info.num_samples, info.channels, info.sample_rate):
                 wrong.append(CorruptStream(text))
@@ -103,7 +107,7 @@ def other_shape(entry: Done, samples: int | None, channels: int, sample_rate: in
 class Verification:
     """The result of a verification. `sound` files of `bytes` in all with `seconds` of sound are as they should be;
     `bad` ones are (path in the archive, what is wrong); `unknown` are files that the journal does not know as
-    finished; `unreadable` counts lines of the journal."""
+    finished; `unreadable` and `lost` count lines of the journal, as in `Ledger`."""
 
     sound: int = 0
     bytes: int = 0
@@ -111,6 +115,13 @@ class Verification:
     bad: list[tuple[str, Failure]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     unreadable: int = 0
+    lost: int = 0
+
+    @classmethod
+    def begun(cls, inventory: Inventory) -> Verification:
+        """Before any file is checked."""
+        ledger = inventory.ledger
+        return cls(unknown=inventory.unknown, unreadable=ledger.unreadable, lost=ledger.lost)
 
 
 Watch = Callable[[Kept, "float | Failure | Progressed"], None]
@@ -123,7 +134,7 @@ def verify_kept(
     """Check all files that should be in an archive with the workers of `pool` (see `Verifying`), which stay for the
     caller to close. Raises `Refused`."""
     kept = inventory.kept(patterns)
-    sum_ = Verification(unknown=inventory.unknown, unreadable=inventory.ledger.unreadable)
+    sum_ = Verification.begun(inventory)
     for number, value in results([Task(entry, entry.bytes) for entry in kept], pool):
         entry = kept[number]
         if isinstance(value, Failure):

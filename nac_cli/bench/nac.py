@@ -91,12 +91,12 @@ def split_of(path: Path) -> Split:
     """Where the bits of a `.nac` file went. Its model must be installed."""
     from nac_cli.container import MODES, ChunkRecord, ContainerReader
     from nac_cli.entropy import payload_bits
-    from nac_cli.pipelines.models.opening import CodersToUnpack
+    from nac_cli.pipelines.models.opening import CodersToUnpack, model_of
 
     with open(path, "rb") as file:
         reader = ContainerReader(file)
         info = reader.info
-        coders = CodersToUnpack(zoo.find_id(info.codec.model_id, info.codec.name), info)
+        coders = CodersToUnpack(model_of(info), info)
         side, coder, planes = 0.0, 0.0, np.zeros(info.codec.num_codebooks)
         modes: dict[str, int] = {}
         for record in reader.chunks():

@@ -33,13 +33,16 @@ FORMATS = ("wav", "flac", "ogg")
     help="Sample width; 32 is float, for WAV only.  [default: 16, or 24 if the source had more than 16]",
 )
 @click.option("--strict", is_flag=True, help="Stop at the first damaged place, without output.")
+@options.max_duration_option
 @options.tags_option
 @options.device_option
 @options.threads_option
 @options.force_option
 @options.json_option
 @options.quiet_option
-def command(inputs, output, start, end, format, bits, strict, no_tags, device, threads, force, as_json, quiet) -> None:
+def command(
+    inputs, output, start, end, format, bits, strict, max_duration, no_tags, device, threads, force, as_json, quiet
+) -> None:
     """Decode .nac files into WAV, FLAC or Ogg Vorbis files.
 
     Damaged places become silence, are named on stderr, and the exit code is 4 (8 if the bytes are intact but
@@ -78,6 +81,7 @@ def command(inputs, output, start, end, format, bits, strict, no_tags, device, t
                 bits=bits and int(bits),
                 tags=not no_tags,
                 strict=strict,
+                max_seconds=max_duration,
                 device=device,
                 threads=threads,
                 force=force,

@@ -56,7 +56,7 @@ def _rows(found: FileInfo) -> list[tuple[str, str]]:
     length = "unknown" if stream.duration is None else f"{clock(stream.duration)} ({stream.num_samples} samples)"
     source = f", {stream.source_bits} bits" if stream.source_bits else ""
     speakers = "" if stream.speakers is None else f" ({said_of(stream.speakers, stream.channels)})"
-    missing = "" if found.installed else ", NOT INSTALLED"
+    missing = ", NOT INSTALLED" if not found.installed else "" if found.model_fits else ", NOT AS THIS FILE SAYS"
     modes = ", ".join(f"{count} {mode}" for mode, count in found.modes.items())
     bits = ", ".join(f"{mode} {mean:.2f}" for mode, mean in found.code_bits.items())
     rows = [

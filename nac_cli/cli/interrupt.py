@@ -15,10 +15,11 @@ REMIND_SECONDS = 0.02
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(last: bool = False) -> Iterator[None]:
     """Inside, a signal raises KeyboardInterrupt, whichever it is, so that partial files are removed. More of
-    them do not disturb that. Signals that the caller ignores (nohup) stay ignored."""
-    with _handled_by(_Interruption()):
+    them do not disturb that. Signals that the caller ignores (nohup) stay ignored. After the `last` one of a process
+    all are ignored: it has its exit code, and only has to end."""
+    with _handled_by(_Interruption(), last):
         yield
 
 
@@ -69,7 +70,7 @@ class _Interruption:
 
 
 @contextmanager
-def _handled_by(interruption: _Interruption) -> Iterator[None]:
+def _handled_by(interruption: _Interruption, last: bool = False) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -80,9 +81,12 @@ def _handled_by(interruption: _Interruption) -> Iterator[None]:
     try:
         yield
     finally:
-        interruption.end()
-        for number in changed:
-            signal.signal(number, before[number])
+        try:
+            interruption.end()
+        finally:  # also where a signal came at the first step of that
+            interruption.end()
+            for number in changed:
+                signal.signal(number, signal.SIG_IGN if last else before[number])
 
 
 def _in_callback(frame: FrameType | None) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
 from nac_cli import __version__
+from nac_cli.cli import program
 from nac_cli.cli.errors import EXIT_CODES, explain
 from nac_cli.cli.interrupt import interruptible
 from nac_cli.cli.output import Output
@@ -43,16 +47,17 @@ class Nac(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = args[: args.index("--")] if "--" in args else args
         ctx.obj = Output(json="--json" in options)  # for errors, even those found while options are parsed
-        return super().parse_args(ctx, args)
+        with _reported(ctx):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        try:
-            with interruptible():
-                return super().invoke(ctx)
-        except click.exceptions.Exit:
-            raise
-        except (Exception, KeyboardInterrupt) as error:
-            ctx.exit(_report(error, ctx.obj))
+        with _reported(ctx), interruptible():
+            return super().invoke(ctx)
+
+    def __call__(self, *args, **kwargs) -> NoReturn:
+        """`main` as a program, which ends the process."""
+        command = partial(self.main, *args, standalone_mode=False, **kwargs)
+        sys.exit(program.run(command, lambda error: _report(error, Output())))
 
 
 @click.group(cls=Nac, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -69,16 +74,22 @@ def main() -> None:
         sys.stdout.reconfigure(errors="replace")  # a name that stdout's encoding lacks is no reason to fail
 
 
+@contextmanager
+def _reported(ctx: click.Context) -> Iterator[None]:
+    """Errors inside are told, and become the exit code."""
+    try:
+        yield
+    except click.exceptions.Exit:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        ctx.exit(_report(error, ctx.obj))
+
+
 def _report(error: BaseException, output: Output) -> int:
     try:
-        code = output.failed(error)
-    except OSError as second:  # stdout is what failed
-        code = explain(second).exit_code
-    try:
-        sys.stdout.flush()
-    except OSError:  # what cannot be delivered must not be tried again when Python ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+        return output.failed(error)
+    except OSError as second:  # what says so is what failed
+        return explain(second).exit_code
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nac_cli.cli.units import Duration
 from nac_cli.errors import UsageError
 from nac_cli.models import zoo
+from nac_cli.pipelines.chain.duration import MAX_SECONDS
 from nac_cli.values import ENTROPY, MAX_PLANES
 
 if TYPE_CHECKING:
@@ -51,6 +53,12 @@ device_option = click.option(
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: all cores]"
+)
+max_duration_option = click.option(
+    "--max-duration",
+    type=Duration(),
+    default=MAX_SECONDS,
+    help="Refuse files of more sound, such as 90s, 9m or 1h30m; a few bytes can claim years.  [default: 100h]",
 )
 bitrate_help = "such as 6kbps, 1.5kbps or 6000 (bit/s; k is 1000)"
 detail_option = click.option(

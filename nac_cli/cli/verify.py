@@ -44,11 +44,12 @@ VERDICTS = {
     show_default=True,
     help="How deep: blocks and checksums (no model needed); the codes too; or a decode to sound.",
 )
+@options.max_duration_option
 @options.device_option
 @options.threads_option
 @options.json_option
 @options.quiet_option
-def command(files, level, device, threads, as_json, quiet) -> None:
+def command(files, level, max_duration, device, threads, as_json, quiet) -> None:
     """Check .nac files, and say on a line for each whether it is sound.
 
     - is standard input. The exit code tells what is wrong with a single file.
@@ -71,7 +72,9 @@ def command(files, level, device, threads, as_json, quiet) -> None:
         try:
             with out.progress(name) as progress:
                 source = standard_input() if name == PIPE else name
-                report = verify(source, level, device=device, threads=threads, progress=progress)
+                report = verify(
+                    source, level, max_seconds=max_duration, device=device, threads=threads, progress=progress
+                )
         except NacError as error:
             out.line(f"{name}: {VERDICTS.get(error.exit_code, 'failed')}")
             raise

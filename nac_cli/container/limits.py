@@ -51,4 +51,4 @@ MAX_PICTURE_BYTES = 2**26
 
 RESYNC_ALLOWANCE = 2**26
 RESYNC_FACTOR = 4
-"""The search for an intact block may check this in vain: the allowance + factor * bytes read so far."""
+"""A reader may check this in vain for places that look like blocks: the allowance + factor * bytes read so far."""

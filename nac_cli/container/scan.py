@@ -37,15 +37,15 @@ def scan(source: ByteSource) -> Iterator[Block | Damage]:
     Checks no meaning. Raises `LimitExceeded` for a block too long for its type, and `CorruptStream` when so
     many places only look like blocks that the search for a real one would not end soon.
     """
-    search = _Search()
+    scanner = _Scanner(source)
     while source.peek(1):
-        found = _read_block(source)
+        found = scanner.read_block()
         if isinstance(found, Block):
             source.skip(found.size)
             yield found
             continue
         start = source.offset
-        search.next_block(source)
+        scanner.search()
         yield Damage(start, source.offset, found)
 
 
@@ -63,40 +63,44 @@ def read_block_at(source: ByteSource, offset: int) -> Block:
     return block
 
 
-def _read_block(source: ByteSource) -> Block | str:
-    """The block at the window's start, not skipped, or what is wrong with it."""
-    header = source.peek(HEADER_SIZE)
-    if len(header) < HEADER_SIZE:
-        return "the file ends inside a block's header"
-    known = unpack_header(header)
-    if known is None:
-        return "no block starts here"
-    kind, length = known
-    check_length(kind, length, f"byte {source.offset}:")
-    data = source.peek(length + BLOCK_OVERHEAD)
-    if len(data) < length + BLOCK_OVERHEAD:
-        return f"the file ends inside a {kind} block, {length + BLOCK_OVERHEAD - len(data)} bytes short"
-    return unpack_body(kind, source.offset, data) or f"the checksum of a {kind} block is wrong"
+class _Scanner:
+    """Reads blocks from `source`, with a bound on the bytes that it checks in vain, wherever it does: so the work is at
+    most a constant times the bytes read."""
 
-
-class _Search:
-    """Looks for the next intact block, with a bound on the bytes it checks in vain."""
-
-    def __init__(self) -> None:
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
         self._wasted = 0
 
-    def next_block(self, source: ByteSource) -> None:
-        """Moves `source` to the next intact block of a known type after its first byte, or to the end."""
-        while source.skip_to(_ANCHORS, 1):
-            known = unpack_header(source.peek(HEADER_SIZE))
+    def read_block(self) -> Block | str:
+        """The block at the window's start, not skipped, or what is wrong with it."""
+        header = self._source.peek(HEADER_SIZE)
+        if len(header) < HEADER_SIZE:
+            return "the file ends inside a block's header"
+        known = unpack_header(header)
+        if known is None:
+            return "no block starts here"
+        kind, length = known
+        check_length(kind, length, f"byte {self._source.offset}:")
+        return self._checked(kind, length)
+
+    def search(self) -> None:
+        """Moves to the next intact block of a known type after the window's first byte, or to the end."""
+        while self._source.skip_to(_ANCHORS, 1):
+            known = unpack_header(self._source.peek(HEADER_SIZE))
             if known is None or known[1] > limits.MAX_BLOCK[known[0]]:
                 continue
-            kind, length = known
-            data = source.peek(length + BLOCK_OVERHEAD)
-            if len(data) == length + BLOCK_OVERHEAD and unpack_body(kind, source.offset, data):
+            if isinstance(self._checked(*known), Block):
                 return
-            self._wasted += len(data)
-            if self._wasted > limits.RESYNC_ALLOWANCE + limits.RESYNC_FACTOR * source.offset:
-                raise CorruptStream(
-                    f"byte {source.offset}: damage full of places that only look like blocks; giving up here"
-                )
+
+    def _checked(self, kind: str, length: int) -> Block | str:
+        """The block whose header is at the window's start, or what is wrong with it."""
+        size, at = length + BLOCK_OVERHEAD, self._source.offset
+        data = self._source.peek(size)
+        if len(data) == size and (block := unpack_body(kind, at, data)):
+            return block
+        self._wasted += len(data)
+        if self._wasted > limits.RESYNC_ALLOWANCE + limits.RESYNC_FACTOR * (at + len(data)):
+            raise CorruptStream(f"byte {at}: damage full of places that only look like blocks; giving up here")
+        if len(data) < size:
+            return f"the file ends inside a {kind} block, {size - len(data)} bytes short"
+        return f"the checksum of a {kind} block is wrong"

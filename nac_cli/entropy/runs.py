@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from nac_cli.errors import NacError
-from nac_cli.values import ABSENT, ChunkCodes, StreamInfo, present
+from nac_cli.values import ABSENT, ChunkCodes, StreamInfo, absent, present
 
 
 def masks(depths: np.ndarray, num_frames: int, info: StreamInfo) -> Iterator[np.ndarray]:
@@ -52,6 +52,9 @@ def scatter(
     """Inverse of `gather`: `codes[c][k]` int32 `[F_k]` with `ABSENT` where the depth is too low."""
     planes = []
     for run, mask in zip(runs, masks(depths, num_frames, info), strict=True):
+        if not run.size:
+            planes.append(absent(mask.size))
+            continue
         codes = np.full(mask.size, ABSENT, np.int32)
         codes[mask] = run
         planes.append(codes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -52,9 +53,35 @@ def is_name(name: str) -> bool:
 
 
 def user_folder() -> Path:
-    """Where a user's own weight files are looked for: `NAC_MODELS`, or `nac/models` in the XDG data folder."""
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(os.environ.get("NAC_MODELS") or Path(data) / "nac" / "models")
+    """Where a user's own weight files are looked for: `NAC_MODELS`, or `nac/models` in the XDG data folder. Raises
+    ModelError where nobody knows that of this user."""
+    if own := os.environ.get("NAC_MODELS"):
+        return Path(own)
+    try:
+        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    except RuntimeError as error:
+        raise ModelError("this user has no home folder; NAC_MODELS may name a folder for models") from error
+    return data / "nac" / "models"
+
+
+def _files(suffix: str) -> list[Path]:
+    """Files of the shipped folder and then of the user's, each in alphabetical order. A user's folder that is not known
+    or cannot be read is none."""
+    with suppress(ModelError, OSError):
+        return [*_of_folder(SHIPPED, suffix), *_of_folder(user_folder(), suffix)]
+    return _of_folder(SHIPPED, suffix)
+
+
+def _of_folder(folder: Path, suffix: str) -> list[Path]:
+    return sorted(folder.glob(f"*{suffix}"))
+
+
+def models_place() -> str:
+    """`user_folder`, or what stands for it, for messages."""
+    try:
+        return str(user_folder())
+    except ModelError:
+        return "a folder that NAC_MODELS names"
 
 
 def available() -> list[WeightFile]:
@@ -81,7 +108,7 @@ def find_id(model_id: bytes, name: str) -> WeightFile:
             return file
     raise ModelError(
         f"this file needs model {name!r} with id {model_id.hex()}, which is not installed; put its weight file "
-        f"into {user_folder()} (`nac models` lists what is there). Another version of {name!r} cannot decode it"
+        f"into {models_place()} (`nac models` lists what is there). Another version of {name!r} cannot decode it"
     )
 
 
@@ -98,8 +125,7 @@ def is_shipped(file: WeightFile) -> bool:
 
 
 def _paths() -> list[Path]:
-    paths = [path for folder in (SHIPPED, user_folder()) for path in sorted(folder.glob(f"*{SUFFIX}"))]
-    return [path for path in paths if not path.name.endswith(LM_SUFFIX)]
+    return [path for path in _files(SUFFIX) if not path.name.endswith(LM_SUFFIX)]
 
 
 def _likely_first(name: str) -> Iterator[WeightFile]:
@@ -128,17 +154,16 @@ def lm_beside(file: WeightFile) -> LmFile | None:
 
 def find_lm_id(lm_id: bytes, codec_name: str) -> LmFile:
     """The language model with this id. Raises ModelError with the id, the name it should have and what to do."""
-    for folder in (SHIPPED, user_folder()):
-        for path in sorted(folder.glob(f"*{LM_SUFFIX}")):
-            try:
-                file = _lm_file(path, path.stat().st_mtime_ns)
-            except OSError:
-                continue  # unreadable, so it is not known to be the one
-            if file.model_id == lm_id:
-                return file
+    for path in _files(LM_SUFFIX):
+        try:
+            file = _lm_file(path, path.stat().st_mtime_ns)
+        except OSError:
+            continue  # unreadable, so it is not known to be the one
+        if file.model_id == lm_id:
+            return file
     raise ModelError(
         f"this file needs the language model of {codec_name!r} with id {lm_id.hex()}, which is not installed; put its "
-        f"file ({codec_name}{LM_SUFFIX}) into {user_folder()} (`nac models` lists what is there), or have the file "
+        f"file ({codec_name}{LM_SUFFIX}) into {models_place()} (`nac models` lists what is there), or have the file "
         "recoded to the mode packed or static where the language model is (`nac recode`)"
     )
 

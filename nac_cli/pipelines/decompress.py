@@ -14,22 +14,22 @@ import numpy as np
 
 from nac_cli.audio import EXTENSIONS, Resampler, create_audio
 from nac_cli.container import ContainerReader, DamagedChunk, Index, chunk_frames
-from nac_cli.errors import CorruptStream, LimitExceeded, UsageError
+from nac_cli.errors import CorruptStream, UsageError
 from nac_cli.files import atomic_path, check_target
-from nac_cli.models import zoo
 from nac_cli.models.weights import WeightFile
+from nac_cli.pipelines.chain.duration import MAX_SECONDS, require_duration, within
 from nac_cli.pipelines.chain.inference import Network
 from nac_cli.pipelines.chain.span import Span
 from nac_cli.pipelines.chain.synthesis import synthesise
 from nac_cli.pipelines.chain.unpacking import Loss, Missing, Record, decode_records, each_chunk, number_of
 from nac_cli.pipelines.endpoints import name_of, open_stream
-from nac_cli.pipelines.models.opening import CodersToUnpack, open_network
+from nac_cli.pipelines.models.opening import CodersToUnpack, model_of, open_network
 from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.reports import Report
 from nac_cli.values import ChunkCodes, StreamInfo, Tags, Waveform
 
-MAX_SECONDS = 360_000.0
-"""Longest sound that is decoded unless more is asked for (100 hours): a few bytes can claim years of silence."""
+BLOCK_SAMPLES = 1 << 16
+"""Samples at the codec's rate that are resampled at once: a chunk may have millions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,7 @@ def decompress(
     `start` and `end` are seconds; the samples are those that the whole would have there. `format` ("wav", "flac",
     "ogg") follows the target's name when not given, `bits` the source's width (16 when unknown). Damaged chunks
     become silence and are named in the report; with `strict` the first one is an error. A stream that claims more
-    than `max_seconds` is refused.
+    than `max_seconds` is refused, one of unknown length once it has given as much.
 
     Raises UnsupportedStream, CorruptStream, LimitExceeded, TokenMismatch, ModelError, UsageError, AudioError,
     OutputExists. Without a `target` there is no report, so damage always raises.
@@ -124,10 +124,10 @@ def decompress(
     with open_stream(source) as file:
         reader = ContainerReader(file, strict=strict or target is None)
         info = reader.info
-        _check_duration(info, max_seconds)
+        require_duration(info, max_seconds)
         decompressor = Decompressor.open(reader, device, threads, strict or target is None)
         span = Span.of(info, start, end)
-        blocks = decompressor.run(span, progress)
+        blocks = within(decompressor.run(span, progress), info.sample_rate, max_seconds)
         if target is None:
             empty = np.zeros((info.channels, 0), np.float32)
             return Waveform(np.concatenate([empty, *blocks], axis=1), info.sample_rate, info.speakers)
@@ -190,7 +190,7 @@ class Decompressor:
         Raises ModelError, UsageError.
         """
         info = reader.info
-        file = file or zoo.find_id(info.codec.model_id, info.codec.name)
+        file = file or model_of(info)
         coders = CodersToUnpack(file, info, threads)
         return cls(reader, open_network(file, device, threads), coders, strict)
 
@@ -232,10 +232,11 @@ class Decompressor:
         position = span.first_chunk * info.framing.chunk_frames * hop
         tail = np.zeros((info.channels, 0), np.float32)
         for samples in waves:
-            skip = max(span.first_frame * hop - position, 0)
+            start = max(span.first_frame * hop - position, 0)
+            for first in range(start, samples.shape[1], BLOCK_SAMPLES):
+                yield tail
+                tail = resampler.push(samples[:, first : first + BLOCK_SAMPLES])
             position += samples.shape[1]
-            yield tail
-            tail = resampler.push(samples[:, skip:])
             progress(position / info.codec.sample_rate, info.duration)
         yield np.concatenate((tail, resampler.finish()), axis=1)
 
@@ -291,11 +292,6 @@ class Decompressor:
                     raise
                 frames = chunk_frames(self.info, index.num_samples, number)
                 yield DamagedChunk(number, number + 1, frames, 0, 0, str(error))
-
-
-def _check_duration(info: StreamInfo, max_seconds: float) -> None:
-    if info.duration is not None and not info.duration <= max_seconds:
-        raise LimitExceeded(f"the stream claims {info.duration:.0f} s of sound, the limit is {max_seconds:.0f} s")
 
 
 def _output_format(target: object, format: str | None, bits: int | None, info: StreamInfo) -> tuple[str, int]:

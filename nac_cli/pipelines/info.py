@@ -15,6 +15,7 @@ from nac_cli.entropy import code_counts, split_payload
 from nac_cli.errors import CorruptStream, ModelError
 from nac_cli.models import zoo
 from nac_cli.pipelines.endpoints import name_of, open_stream
+from nac_cli.pipelines.models.opening import model_of
 from nac_cli.speakers import names_of, usual
 from nac_cli.values import StreamInfo, Tags
 
@@ -26,8 +27,9 @@ class FileInfo:
     `bytes_by_kind` sums the file's blocks by type; `modes` counts chunks by entropy mode, and `code_bits` has the mean
     bits of a code in each, coder and padding included (a mode that no code is in is left out); `depths[c]` is the mean
     number of planes of coded channel c, `plane_codes[k]` the number of codes of plane k; `installed` says whether the
-    model is here, `lm_installed` whether the language model is (None: the file needs none); `damage` lists what is
-    wrong with the structure, in words.
+    model is here, `model_fits` whether it is what the header says (None: nobody knows without it), `lm_installed`
+    whether the language model is here (None: the file needs none); `damage` lists what is wrong with the structure, in
+    words.
     """
 
     name: str
@@ -43,6 +45,7 @@ class FileInfo:
     bytes_by_kind: dict[str, int]
     tags: Tags
     installed: bool
+    model_fits: bool | None
     lm_installed: bool | None
     damage: tuple[str, ...]
 
@@ -74,6 +77,7 @@ class FileInfo:
                 "family": codec.family,
                 "id": codec.model_id.hex(),
                 "installed": self.installed,
+                "fits": self.model_fits,
                 "sample_rate": codec.sample_rate,
                 "hop_length": codec.hop_length,
                 "codebooks": codec.num_codebooks,
@@ -125,6 +129,7 @@ def info(source: str | os.PathLike | BinaryIO) -> FileInfo:
     for extent in structure:
         sizes[extent.kind] += extent.size
     stream, total = reader.info, sum(sizes.values())
+    installed = _found(zoo.find_id, stream.codec.model_id, stream.codec.name)
     mean = np.concatenate(depths, axis=1).mean(axis=1) if depths else np.zeros(stream.channels)
     return FileInfo(
         name=name_of(source),
@@ -139,15 +144,16 @@ def info(source: str | os.PathLike | BinaryIO) -> FileInfo:
         plane_codes=tuple(plane_codes.tolist()),
         bytes_by_kind=dict(sizes),
         tags=reader.tags,
-        installed=_installed(zoo.find_id, stream.codec.model_id, stream.codec.name),
-        lm_installed=_installed(zoo.find_lm_id, stream.lm_id, stream.codec.name) if stream.lm_id else None,
+        installed=installed,
+        model_fits=_found(model_of, stream) if installed else None,
+        lm_installed=_found(zoo.find_lm_id, stream.lm_id, stream.codec.name) if stream.lm_id else None,
         damage=tuple(damage),
     )
 
 
-def _installed(find: Callable[[bytes, str], object], model_id: bytes, name: str) -> bool:
+def _found(find: Callable[..., object], *wanted: object) -> bool:
     try:
-        find(model_id, name)
+        find(*wanted)
     except ModelError:
         return False
     return True

@@ -13,21 +13,20 @@ import numpy as np
 from nac_cli.container import ChunkRecord, ContainerReader
 from nac_cli.errors import CorruptStream, TokenMismatch
 from nac_cli.files import check_target
-from nac_cli.models import zoo
 from nac_cli.models.weights import WeightFile
 from nac_cli.pipelines.chain.inference import code_vectors
 from nac_cli.pipelines.chain.layered import Layered
 from nac_cli.pipelines.chain.packing import Packer, with_lm_id
 from nac_cli.pipelines.chain.unpacking import decode_records
 from nac_cli.pipelines.endpoints import name_of, open_stream
-from nac_cli.pipelines.models.opening import CodersToUnpack, coders_to_pack, open_network
+from nac_cli.pipelines.models.opening import CodersToUnpack, coders_to_pack, model_of, open_network
 from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.rate.detail import trimmed, with_details
 from nac_cli.pipelines.rate.fitting import fit, target_bytes
 from nac_cli.pipelines.rate.target import Target
 from nac_cli.pipelines.reports import StreamReport
 from nac_cli.pipelines.writing import Stream, write_stream
-from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
+from nac_cli.values import ABSENT, ChunkCodes, StreamInfo, absent
 
 KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "detl", "INDX", "chan", "tags", "pict", "padd", "pmd5", "trailer"}
 """Blocks that a copy has too. Others are left out, since they may not hold for other codes."""
@@ -128,7 +127,7 @@ def _read(
     """A stream that is sound in every respect, its model's file, and its codes."""
     try:
         reader = ContainerReader(file, strict=True)
-        weight_file = zoo.find_id(reader.info.codec.model_id, reader.info.codec.name)
+        weight_file = model_of(reader.info)
         chunks, frames = [], 0
         coders = CodersToUnpack(weight_file, reader.info, threads)
         for chunk in decode_records(reader.chunks(), reader.info, coders, [], strict=True):
@@ -143,7 +142,13 @@ def _read(
 
 
 def _layered(chunk: ChunkCodes, info: StreamInfo, distortion: np.ndarray | None = None) -> Layered:
-    codes = tuple(np.stack([channel[plane] for channel in chunk.codes]) for plane in range(info.codec.num_codebooks))
+    deepest = chunk.depths.max()
+    codes = tuple(
+        np.stack([channel[plane] for channel in chunk.codes])
+        if plane < deepest
+        else absent(info.channels, len(chunk.codes[0][plane]))
+        for plane in range(info.codec.num_codebooks)
+    )
     return Layered(chunk.num_frames, chunk.angles, chunk.gains, codes, chunk.depths.astype(np.int64), distortion)
 
 

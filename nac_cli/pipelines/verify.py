@@ -11,11 +11,11 @@ import numpy as np
 
 from nac_cli.container import ContainerReader
 from nac_cli.errors import CorruptStream, NacError, TokenMismatch
-from nac_cli.models import zoo
+from nac_cli.pipelines.chain.duration import MAX_SECONDS, require_duration, require_length
 from nac_cli.pipelines.chain.synthesis import synthesise
 from nac_cli.pipelines.chain.unpacking import Loss, Missing, decode_records
 from nac_cli.pipelines.endpoints import name_of, open_stream
-from nac_cli.pipelines.models.opening import CodersToUnpack, open_network
+from nac_cli.pipelines.models.opening import CodersToUnpack, model_of, open_network
 from nac_cli.values import ChunkCodes, StreamInfo
 
 LEVELS = ("structure", "tokens", "full")
@@ -49,6 +49,7 @@ def verify(
     source: str | os.PathLike | BinaryIO,
     level: str = "full",
     *,
+    max_seconds: float = MAX_SECONDS,
     device: str = "auto",
     threads: int | None = None,
     progress: Callable[[float, float | None], None] = lambda done, whole: None,
@@ -59,8 +60,11 @@ def verify(
     - "tokens": entropy decoding of every chunk too, against the checksum of its codes; needs the model's file.
     - "full": decoding to sound too; every sample must be finite, the length exact.
 
-    Raises as `info` when nothing can be read, ModelError when the model or the language model is missing,
-    TokenMismatch when the language model is not exact on this machine; all else is in the report.
+    A stream of more than `max_seconds` is refused, except at "structure".
+
+    Raises as `info` when nothing can be read, LimitExceeded, ModelError when the model or the language model is missing
+    or is not what the header says, TokenMismatch when the language model is not exact on this machine; all else is in
+    the report.
     """
     if level not in LEVELS:
         raise NacError(f"level {level!r} is unknown: choose one of {', '.join(LEVELS)}")
@@ -68,10 +72,11 @@ def verify(
     damage: list[str] = []
     with open_stream(source) as file:
         reader = ContainerReader(file)
-        weight_file = None if level == "structure" else zoo.find_id(reader.info.codec.model_id, reader.info.codec.name)
+        weight_file = None if level == "structure" else model_of(reader.info)
         if weight_file is None:
             reader.structure()
         else:
+            require_duration(reader.info, max_seconds)
             coders = CodersToUnpack(weight_file, reader.info, threads)
             codes = decode_records(reader.chunks(), reader.info, coders, losses)
             chunks: Iterator[ChunkCodes | Missing | np.ndarray] = codes
@@ -85,7 +90,9 @@ def verify(
                         damage.append(f"samples before {frames / reader.info.codec.frame_rate:.2f} s are not finite")
                 else:
                     frames += chunk.num_frames
-                progress(frames / reader.info.codec.frame_rate, reader.info.duration)
+                seconds = frames / reader.info.codec.frame_rate
+                require_length(seconds if reader.info.duration is None else 0.0, max_seconds)
+                progress(seconds, reader.info.duration)
             if reader.info.num_samples is not None and frames != reader.info.frames_for(reader.info.num_samples):
                 damage.append(f"{frames} frames do not make {reader.info.num_samples} samples")
     damage = [f"byte {d.start}: {d.reason}" for d in reader.damage] + damage

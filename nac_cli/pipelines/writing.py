@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,5 +62,5 @@ def write_stream(
             writer.write_chunk(record)
         counts = writer.finish(stream.info.known_length, stream.pcm_md5)
         if check:
-            verify(written(), device=device, threads=threads).require_sound()
+            verify(written(), max_seconds=math.inf, device=device, threads=threads).require_sound()
     return counts

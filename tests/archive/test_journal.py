@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -122,6 +123,16 @@ def test_lines_that_say_nothing_are_counted(place, line):
     place.append(JOURNAL, line.encode("utf-8", "surrogateescape") + b"\n")
     ledger = journal.read(place)
     assert ledger.last == {DONE.path: DONE} and ledger.unreadable == (1 if line else 0)
+    assert ledger.lost == line.endswith("}")  # a line that was cut off has no end
+
+
+@pytest.mark.parametrize("seconds", [-(2**31), 15_032_385_535, 2**55, 2**63 - 1])
+def test_any_time_of_a_file_system_survives(place, seconds):
+    """15,032,385,535 is the last second of ext4, which files from elsewhere often have."""
+    entry = replace(DONE, source_mtime_ns=seconds * 10**9 + 999_999_999)
+    journal.append(place, [entry])
+    ledger = journal.read(place)
+    assert ledger.last == {DONE.path: entry} and not ledger.unreadable
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "", 3])

@@ -26,7 +26,7 @@ from nac_cli.archive.restoring import (
 )  # fmt: skip
 from nac_cli.archive.verifying import Verifying
 from nac_cli.audio import read_tags
-from nac_cli.errors import CorruptStream, UsageError
+from nac_cli.errors import CorruptStream, OutputExists, UsageError
 from tests.helpers.codecs import TINY, write_tiny_lm
 from tests.helpers.libraries import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS, make_archive
 from tests.helpers.pools import LocalPool
@@ -245,8 +245,8 @@ def test_where_times_are_not_kept_length_decides(place, tmp_path):
     class Timeless(Folder):
         keeps_times = False
 
-        def writing(self, path, mtime_ns):
-            return super().writing(path, 0)
+        def writing(self, path, mtime_ns, overwrite=True):
+            return super().writing(path, 0, overwrite)
 
     back = Timeless(tmp_path / "store")
     restored(place, back)
@@ -278,3 +278,18 @@ def test_short_files_decode_their_codes_together(mixed, models, tmp_path, monkey
     done = dict(Restoring(place, back, device="cpu", threads=1).open().run(pieces, lambda index, done, whole: None))
     assert all(isinstance(value, Restored) and not value.damage for value in done.values())
     assert asked == 2 * [sum(channels for _, channels in SOUNDS.values())]
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(place, tmp_path):
+    class Watched(Folder):
+        def stat(self, path):
+            found = super().stat(path)
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_bytes(b"mine")  # as soon as nac has looked
+            return found
+
+    back = Watched(tmp_path / "back")
+    _, done = restored(place, back)
+    assert done.whole == 0 and len(done.failed) == len(SOUNDS) + len(SIDECARS)
+    assert {failure.exit_code for _, failure in done.failed} == {OutputExists.exit_code}
+    assert (back.root / "song.flac").read_bytes() == b"mine"

@@ -8,7 +8,7 @@ import time
 import pytest
 import soundfile
 
-from nac_cli.cli.interrupt import held, interruptible
+from nac_cli.cli.interrupt import _Interruption, held, interruptible
 from tests.cli.conftest import PATIENCE, lines
 from tests.helpers.codecs import TINY
 
@@ -133,3 +133,19 @@ def test_handlers_are_given_back():
     with interruptible():
         assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_while_handlers_are_given_back(monkeypatch):
+    before, end, sent = signal.getsignal(signal.SIGTERM), _Interruption.end, []
+
+    def interrupted(self):
+        if not sent:
+            sent.append(1)
+            os.kill(os.getpid(), signal.SIGTERM)
+        end(self)
+
+    monkeypatch.setattr(_Interruption, "end", interrupted)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        pass
+    time.sleep(0.1)
+    assert sent and signal.getsignal(signal.SIGTERM) is before

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nac_cli.container import ContainerReader, DamagedChunk
-from nac_cli.container.blocks import SIGNATURE, crc8
+from nac_cli.container import ContainerReader, DamagedChunk, scan
+from nac_cli.container.blocks import SIGNATURE, crc8, unpack_body
+from nac_cli.container.limits import RESYNC_ALLOWANCE, RESYNC_FACTOR
 from nac_cli.errors import CorruptStream, FormatError, LimitExceeded, NacError
 from tests.container.streams import (
     Pipe,
@@ -302,6 +303,24 @@ def test_a_field_full_of_false_block_headers_ends_soon():
     with pytest.raises(CorruptStream, match="only look like blocks"):
         read_all(data)
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("between", [block(b"padd", b""), block(b"CHNK", b"\x80")])
+def test_work_stays_within_a_constant_times_the_bytes_read(between, monkeypatch):
+    """False headers that claim megabytes, each with an intact block behind it, so that none is a long search."""
+    checked = 0
+
+    def counted(kind, offset, data):
+        nonlocal checked
+        checked += len(data)
+        return unpack_body(kind, offset, data)
+
+    monkeypatch.setattr(scan, "unpack_body", counted)
+    front = small_stream(tags=None)
+    data = front[: front.index(b"CHNK")] + (header(b"padd", 2**21) + between) * 1000 + bytes(2**21)
+    with pytest.raises(CorruptStream, match="only look like blocks"):
+        read_all(data)
+    assert checked < RESYNC_ALLOWANCE + (RESYNC_FACTOR + 2) * len(data)
 
 
 def test_many_small_blocks_are_a_limit():

@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import numpy as np
+
 import nac_cli
-from nac_cli.container import ContainerReader, ContainerWriter
+from nac_cli.container import ChunkRecord, ContainerReader, ContainerWriter, limits
 from nac_cli.container.blocks import pack_block, pack_prefix
 from nac_cli.container.header import pack_header
+from nac_cli.entropy import pack, token_checksum
+from nac_cli.values import ChunkCodes, Framing, Mode, StreamInfo, absent
 
 
 def compressed(sound, model: str, **options) -> bytes:
@@ -43,6 +47,41 @@ def with_length(stream: bytes, hours: int) -> bytes:
     info = ContainerReader(io.BytesIO(stream)).info
     long = replace(info, num_samples=hours * 3600 * info.sample_rate)
     return pack_prefix() + pack_block("HEAD", pack_header(long))
+
+
+def with_codec(stream: bytes, **changes) -> bytes:
+    """The same chunks behind a header that says something else of the model."""
+    reader = ContainerReader(io.BytesIO(stream))
+    info = replace(reader.info, codec=replace(reader.info.codec, **changes))
+    writer = ContainerWriter(file := io.BytesIO(), replace(info, num_samples=None))
+    frames = 0
+    for record in reader.chunks():
+        writer.write_chunk(record)
+        frames += record.num_frames
+    most = frames * info.codec.hop_length * info.sample_rate // info.codec.sample_rate
+    writer.finish(min(info.known_length, most))
+    return file.getvalue()
+
+
+def of_silence(stream: bytes, num_chunks: int, channels: int = 1, sample_rate: int = 44_100) -> bytes:
+    """A stream of the same model in which nothing is heard: chunks as long as the format allows, of some 40 bytes."""
+    codec = ContainerReader(io.BytesIO(stream)).info.codec
+    frames = min(limits.MAX_CHUNK_SAMPLES // codec.hop_length, limits.MAX_CHUNK_FRAMES)
+    framing = Framing(frames, limits.MAX_CHUNK_FRAMES, limits.MAX_CHUNK_FRAMES)
+    info = StreamInfo(codec, sample_rate, channels, (1,) * channels, framing=framing)
+    silence = ChunkCodes(
+        frames,
+        np.zeros((0, 2), np.int32),
+        np.full((channels, framing.nodes(frames)), 150, np.int32),
+        np.zeros((channels, framing.steps(frames)), np.int32),
+        tuple(tuple(absent(-(-frames // stride)) for stride in codec.strides) for _ in range(channels)),
+    )
+    writer = ContainerWriter(file := io.BytesIO(), info)
+    payload, checksum = pack(silence, info, Mode.PACKED), token_checksum(silence)
+    for index in range(num_chunks):
+        writer.write_chunk(ChunkRecord(index, frames, Mode.PACKED, checksum, payload))
+    writer.finish(num_chunks * frames * codec.hop_length * sample_rate // codec.sample_rate)
+    return file.getvalue()
 
 
 def with_other_model(stream: bytes) -> bytes:

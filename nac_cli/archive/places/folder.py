@@ -51,11 +51,11 @@ class Folder:
         yield self.root / path
 
     @contextmanager
-    def writing(self, path: str, mtime_ns: int) -> Iterator[Path]:
+    def writing(self, path: str, mtime_ns: int, overwrite: bool = True) -> Iterator[Path]:
         target = self.root / path
         beside = self.root / UNFINISHED / uuid.uuid4().hex
         beside.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target, beside=beside):
+        with replacing(target, overwrite=overwrite, beside=beside):
             yield beside
             os.utime(beside, ns=(mtime_ns, mtime_ns))
             target.parent.mkdir(parents=True, exist_ok=True)

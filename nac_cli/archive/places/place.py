@@ -50,10 +50,10 @@ class Place(Protocol):
     def reading(self, path: str) -> AbstractContextManager[Path]:
         """The file at `path`, or a local copy of it, for as long as the context lasts."""
 
-    def writing(self, path: str, mtime_ns: int) -> AbstractContextManager[Path]:
+    def writing(self, path: str, mtime_ns: int, overwrite: bool = True) -> AbstractContextManager[Path]:
         """Yields the local path to write to. When the block ends well the result is flushed to the disk and takes its
-        place at `path` in one step, whatever was there, with that time of change where the place keeps times. Nothing
-        of it is left if the block fails."""
+        place at `path` in one step, with that time of change where the place keeps times. Nothing of it is left if the
+        block fails. A file that is there then is replaced; without `overwrite` OutputExists is raised."""
 
     def append(self, path: str, data: bytes) -> None:
         """Add to the end of a file of records; the data is on the disk afterwards."""

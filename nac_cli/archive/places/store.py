@@ -21,7 +21,7 @@ from typing import ClassVar
 from nac_cli.archive.holder import Holder
 from nac_cli.archive.places.place import LOCK, PRIVATE, Found, Skip, checked, joined_parts, part_name, parts_of
 from nac_cli.archive.places.temporary import sweep, temporary
-from nac_cli.errors import AudioError, CorruptStream, NacError, UsageError
+from nac_cli.errors import AudioError, CorruptStream, NacError, OutputExists, UsageError
 
 PART_BYTES = 1 << 16
 """Bytes of a part of a file of records: objects cannot be appended to, so the last part is written anew until it has
@@ -81,12 +81,14 @@ class Store:
                 yield local
 
     @contextmanager
-    def writing(self, path: str, mtime_ns: int) -> Iterator[Path]:
+    def writing(self, path: str, mtime_ns: int, overwrite: bool = True) -> Iterator[Path]:
         key = self._key(path)
         with temporary() as folder:
             local = folder / "file"
             with self._named(local, path):
                 yield local
+            if not overwrite and self.stat(path) is not None:
+                raise OutputExists(f"{self.name.rstrip('/')}/{path}: already exists; use --force to replace it")
             with self._explained(path):
                 self._fs.put_file(str(local), key)
 

@@ -11,7 +11,7 @@ import click
 from nac_cli.archive.workers.pool import Progressed
 from nac_cli.cli import options
 from nac_cli.cli.archive import options as archive_options
-from nac_cli.cli.archive.lists import LISTED, tell_first, warn_unreadable
+from nac_cli.cli.archive.lists import LISTED, lost_lines, tell_first, warn_unreadable
 from nac_cli.cli.archive.steps import steps
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted, kilobits, size
@@ -66,19 +66,22 @@ def verify(archive, level, full, patterns, workers, as_json, quiet) -> None:
         [f"{path}: the journal does not know it as finished" for path in found.unknown], out.warn,
         lambda left: f"{left} more files that the journal does not know as finished",
     )  # fmt: skip
-    warn_unreadable(found.unreadable, out)
+    warn_unreadable(found.unreadable, found.lost, out)
     out.say(
         f"{counted(found.sound, 'file')} sound ({level}, {size(found.bytes)}, {clock(found.seconds)}), "
         f"{len(found.bad)} bad, {len(found.unknown)} unknown"
     )
     summary = {
         "level": level, "sound": found.sound, "bad": len(found.bad), "bytes": found.bytes,
-        "seconds": round(found.seconds, 3), "unknown": found.unknown,
+        "seconds": round(found.seconds, 3), "unknown": found.unknown, "journal_lines_lost": found.lost,
     }  # fmt: skip
     if found.bad:
         out.record(summary)
         files = f"{counted(len(check.entries), 'file')} of {check.archive.name}"
         raise BatchFailed(f"{len(found.bad)} of {files} are not as they should be")
+    if found.lost:
+        out.record(summary)
+        raise BatchFailed(f"{check.archive.name}: {lost_lines(found.lost)}")
     out.record({**summary, "exit_code": 0})
 
 
@@ -111,7 +114,7 @@ def status(archive, list_failed, zero, as_json) -> None:
         out.line(f"run {run.time} on {run.host}: {run.source}, {run.settings.get('model', '?')}{rate}")
     for code, reason, count in found.reasons[:LISTED]:
         out.line(f"failed {count}x ({EXIT_CODES.get(code, code)}): {reason}")
-    warn_unreadable(found.unreadable, out)
+    warn_unreadable(found.unreadable, found.lost, out)
 
 
 def _list_failed(found: Status, zero: bool, out: Output) -> None:

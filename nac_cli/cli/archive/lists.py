@@ -19,7 +19,14 @@ def tell_first(lines: Sequence[str], tell: Callable[[str], None], more: Callable
         tell(more(len(lines) - LISTED))
 
 
-def warn_unreadable(lines: int, out: Output) -> None:
-    """Warn of `lines` of a journal that cannot be read, if there are any."""
-    if lines:
-        out.warn(f"{counted(lines, 'line')} of the journal cannot be read (cut off when a run was killed)")
+def warn_unreadable(lines: int, lost: int, out: Output) -> None:
+    """Warn of `lines` of a journal that cannot be read, `lost` of which are whole."""
+    if lines > lost:
+        out.warn(f"{counted(lines - lost, 'line')} of the journal cannot be read (cut off when a run was killed)")
+    if lost:
+        out.warn(f"{lost_lines(lost)}; the same nac archive run again does their files again")
+
+
+def lost_lines(lost: int) -> str:
+    """What is said of whole lines that cannot be read."""
+    return f"{counted(lost, 'line')} of the journal cannot be read, so what they recorded is missing"

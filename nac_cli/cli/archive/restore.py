@@ -12,7 +12,7 @@ from nac_cli.archive.workers.pool import Progressed, Refused
 from nac_cli.cli import options
 from nac_cli.cli.archive import options as archive_options
 from nac_cli.cli.archive.check import archive_argument
-from nac_cli.cli.archive.lists import LISTED, tell_first
+from nac_cli.cli.archive.lists import LISTED, lost_lines, tell_first, warn_unreadable
 from nac_cli.cli.archive.steps import steps
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted, size
@@ -74,6 +74,7 @@ def _announce(plan: RestorePlan, out: Output) -> None:
         [f"the usual name is taken: {piece.entry.path} -> {piece.output}" for piece in plan.renamed], out.say,
         lambda left: f"the usual name is taken: {left} more",
     )  # fmt: skip
+    warn_unreadable(plan.unreadable, plan.lost, out)
     for piece in plan.in_the_way:
         error = OutputExists(f"{piece.output}: already exists, with another time or length; use --force to replace it")
         out.failed(error, file=piece.output, archived=piece.entry.target)
@@ -104,6 +105,7 @@ def _conclude(plan: RestorePlan, done: Restoration, messages: Counter, out: Outp
     summary = {
         "whole": done.whole, "present": len(plan.present), "damaged": len(done.damaged), "failed": len(done.failed),
         "in_the_way": len(plan.in_the_way), "bytes": done.bytes, "seconds": round(done.seconds, 3),
+        "journal_lines_lost": plan.lost,
     }  # fmt: skip
     for text, count in messages.most_common(LISTED):
         out.say(f"{counted(count, 'file')}: {text}")
@@ -114,6 +116,9 @@ def _conclude(plan: RestorePlan, done: Restoration, messages: Counter, out: Outp
     if bad:
         out.record(summary)
         raise BatchFailed(f"{bad} of {counted(done.whole + len(plan.present) + bad, 'file')} were not restored whole")
+    if plan.lost:
+        out.record(summary)
+        raise BatchFailed(lost_lines(plan.lost))
     out.record({**summary, "exit_code": 0})
 
 

@@ -131,7 +131,7 @@ def _announce(found: Survey, out: Output) -> None:
         out.say(f"{counted(len(plan.others), 'file')} without sound left out (--copy-others takes them along)")
     if found.gone:
         out.say(f"{counted(found.gone, 'file')} of the archive are no longer in the library; they stay")
-    warn_unreadable(found.ledger.unreadable, out)
+    warn_unreadable(found.ledger.unreadable, found.ledger.lost, out)
 
 
 def _list(out: Output, title: str, lines: list[str]) -> None:

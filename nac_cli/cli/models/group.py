@@ -58,7 +58,7 @@ def list_(as_json: bool) -> None:
     if found:
         out.table([_row(file) for file in found], header=COLUMNS)
     else:
-        out.warn(f"no models are installed; weight files belong into {zoo.user_folder()}")
+        out.warn(f"no models are installed; weight files belong into {zoo.models_place()}")
 
 
 @command.command("path")

@@ -13,10 +13,9 @@ from nac_cli.container import ChunkRecord, ContainerReader
 from nac_cli.entropy import split_payload
 from nac_cli.entropy.lm_streams import streams_ahead
 from nac_cli.errors import NacError
-from nac_cli.models import zoo
 from nac_cli.pipelines.chain.unpacking import STREAMS_AHEAD
 from nac_cli.pipelines.endpoints import open_stream
-from nac_cli.pipelines.models.opening import CodersToUnpack
+from nac_cli.pipelines.models.opening import CodersToUnpack, model_of
 from nac_cli.values import Mode
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class Prefetch:
                         return None
             if not streams:
                 return None
-            coders = CodersToUnpack(zoo.find_id(info.codec.model_id, info.codec.name), info, self._threads)
+            coders = CodersToUnpack(model_of(info), info, self._threads)
             lm = coders.for_mode(Mode.LM).lm
             return None if lm is None else (lm, streams)
         except NacError:

@@ -17,11 +17,15 @@ would have changed in the second after a seam, measured on the 24 kHz preset wit
 -115 dB with 0.25 s of context, by -129 dB (rounding) with 0.5 s and more. A network of the tiny preset that was made to
 remember for seconds (forget gates opened by 4 in the logit) has other codes even with 4 s."""
 
+LONG_SECONDS = 32.0
+"""Chunks that are longer, as no nac makes them, go through a network in pieces: its memory grows with the length."""
+
 
 @dataclass(frozen=True)
 class Surroundings:
     """The context of a stretch in frames, `before` and `after` it, for one half of a model; and `piece`, the frames
-    that are coded at once (None: all). Recurrent models code a whole stretch at once."""
+    that are coded at once (None: all), fewer for models that take much memory and in chunks that are very long.
+    Recurrent models code a whole stretch at once."""
 
     before: int
     after: int
@@ -36,8 +40,10 @@ class Surroundings:
         recurrent = before is None
         before = most if before is None else min(_up(before, unit), most)
         after = min(_up(after, max(model.spec.strides)), most)
-        piece = _up(max(round(model.spec.frame_rate), 4 * (before + after)), unit)
-        return cls(before, after, piece if model.heavy and not recurrent else None)
+        long = chunk_frames > LONG_SECONDS * model.spec.frame_rate
+        seconds = 1.0 if model.heavy else LONG_SECONDS / 2
+        piece = _up(max(round(seconds * model.spec.frame_rate), 4 * (before + after)), unit)
+        return cls(before, after, piece if (model.heavy or long) and not recurrent else None)
 
     def pieces(self, num_frames: int, before: int, after: int) -> Iterator[tuple[int, int, int, int]]:
         """The pieces of a stretch of `num_frames` frames with `before` and `after` others around it. For each piece:

@@ -28,7 +28,7 @@ def synthesise(chunks: Iterable[ChunkCodes | Missing], info: StreamInfo, model: 
     """Chunks in order -> samples float32 `[C, num_frames * hop_length]` at the codec's rate."""
     voices = Voices.of(info.groups, model.chunked().channels)
     for chunk, base in base_sounds(chunks, info, model):
-        if isinstance(chunk, Missing):
+        if isinstance(chunk, Missing) or (is_silent(chunk) and not chunk.detail):
             yield base
         else:
             wav = with_layers(base, chunk.detail, info.codec.sample_rate)
@@ -45,13 +45,19 @@ def base_sounds(
     voices = Voices.of(info.groups, model.channels)
     before = None
     for chunk, after in with_next(chunks):
-        if isinstance(chunk, Missing):
+        if is_silent(chunk):  # whatever its length, it takes no memory worth speaking of until somebody writes into it
             yield chunk, np.zeros((info.channels, chunk.num_frames * info.codec.hop_length), np.float32)
         else:
             wav = _decode(before, chunk, after, info, model, voices)
             wav *= _gate(before, chunk, after, info, voices)[:, None]
             yield chunk, voices.scatter(wav)
         before = chunk
+
+
+def is_silent(chunk: ChunkCodes | Missing) -> bool:
+    """Whether nothing is heard of the codes of a chunk, so that no network need run over a length that a few bytes can
+    claim."""
+    return isinstance(chunk, Missing) or not chunk.depths.any()
 
 
 def unrotate_pairs(wav: np.ndarray, angles: np.ndarray, groups: tuple[int, ...]) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from dataclasses import fields
 from functools import cache, lru_cache
 from numbers import Integral
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING
 from nac_cli.entropy import Coders, FrequencyTables
 from nac_cli.entropy.frequencies import can_have_tables
 from nac_cli.entropy.lm_streams import require_fit
-from nac_cli.errors import UsageError
+from nac_cli.errors import ModelError, UsageError
 from nac_cli.models import weights, zoo
 from nac_cli.models.weights import WeightFile
-from nac_cli.values import ENTROPY, Mode, StreamInfo
+from nac_cli.values import ENTROPY, CodecSpec, Mode, StreamInfo
 
 if TYPE_CHECKING:
     from nac_cli.entropy.lm import LanguageModel
@@ -33,6 +34,10 @@ def open_network(file: WeightFile, device: str = "auto", threads: int | None = N
     if file.spec.family == "spectral" and choose_device(device, threads) == "cpu":
         return _arrays(file.path, file.path.stat().st_mtime_ns, threads or processors())
     return open_model(file, device, threads)
+
+
+LONGEST_SHOWN = 60
+"""Characters of a value in a message."""
 
 
 def open_model(file: WeightFile, device: str = "auto", threads: int | None = None) -> TrainableCodec:
@@ -113,10 +118,19 @@ def coders_to_pack(
     return coders, tuple(mode for mode in Mode if has[mode])
 
 
+def model_of(info: StreamInfo) -> WeightFile:
+    """The installed model that made a stream. Raises ModelError if it is missing, or is not what the header says."""
+    file = zoo.find_id(info.codec.model_id, info.codec.name)
+    _require_same(file, info)
+    return file
+
+
 class CodersToUnpack:
     """The coders that a stream's chunks were packed with, each opened when a chunk needs it."""
 
     def __init__(self, file: WeightFile, info: StreamInfo, threads: int | None = None) -> None:
+        """Raises ModelError if the model in `file` is not the one that the header describes."""
+        _require_same(file, info)
         self._file, self._info, self._threads = file, info, threads
 
     def for_mode(self, mode: int) -> Coders:
@@ -142,6 +156,27 @@ def open_lm(lm_file: zoo.LmFile, file: WeightFile, threads: int | None = None) -
     """
     _check_threads(threads)
     return require_fit(_lm(lm_file.path, lm_file.model_id, threads or processors()), file.spec)
+
+
+def _require_same(file: WeightFile, info: StreamInfo) -> None:
+    """The id names the model, and all else that the header says of it must be so: planes and strides decide how chunks
+    are read, hop and rate how long the sound is."""
+    wrong = [item.name for item in fields(CodecSpec) if getattr(info.codec, item.name) != getattr(file.spec, item.name)]
+    if wrong:
+        said = "; ".join(
+            f"{name.replace('_', ' ')} {_shown(getattr(info.codec, name))}, not {_shown(getattr(file.spec, name))}"
+            for name in wrong
+        )
+        raise ModelError(
+            f"the header says of model {file.spec.name!r} with id {file.spec.model_id.hex()} what is not so ({said}); "
+            "the file was changed, or was made by a faulty encoder"
+        )
+
+
+def _shown(value: object) -> str:
+    """A value of a header, which may be long."""
+    text = value.hex() if isinstance(value, bytes) else repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _check_threads(threads: int | None) -> None:

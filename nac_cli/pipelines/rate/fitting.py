@@ -32,7 +32,7 @@ def fit(packer: Packer, target: Target, all_planes: bool) -> list[ChunkRecord]:
     info = packer.info
     bitrate = target.bitrate_for(info, all_planes)
     if bitrate is None:
-        return fit_planes(packer, target.planes or info.codec.num_codebooks)
+        return fit_planes(packer, info.codec.num_codebooks if target.planes is None else target.planes)
     long = info.known_length / info.sample_rate > SHORT_SECONDS
     return (fit_bitrate if target.bitrate is not None and (target.exact or long) else fit_default)(packer, bitrate)
 

@@ -112,3 +112,22 @@ def test_export_of_a_damaged_archive(nac, archive, tmp_path):
     assert result.exit_code == 6 and not (tmp_path / "bag").exists()
     assert nac("archive", "export", archive, tmp_path / "bag").exit_code == 2
     assert nac("archive", "export", archive, tmp_path / "bag", "--bagit", "--info", "x").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["restore", "verify"])
+def test_lines_of_the_journal_that_cannot_be_read_are_told(restore, nac, archive, command):
+    def run():
+        return restore() if command == "restore" else nac("archive", "verify", archive, "--device", "cpu")
+
+    journal = archive / ".nac/journal.jsonl"
+    with open(journal, "ab") as file:
+        file.write(b'{"event": "done", "pa')  # a run was killed: its next one does the file again
+    result = run()
+    assert result.exit_code == 0 and "1 line of the journal cannot be read (cut off" in result.stderr
+    lines = journal.read_bytes().splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if b'"copied"' in line)
+    lines[at] = lines[at].replace(b'"bytes"', b'"b\x00tes"')
+    journal.write_bytes(b"".join(lines))
+    result = run()
+    assert result.exit_code == 11
+    assert "Error: 1 line of the journal cannot be read" in result.stderr.replace(f"{archive}: ", "")
