@@ -1,6 +1,6 @@
 """What the coder starts from: predictions and weights learnt beforehand, and the maps of its arithmetic.
 
-All of it are integers in a file of the package (`weights/detail.safetensors`), never recomputed: an exponential
+All of it are integers in a file of the package (`tables.safetensors`), never recomputed: an exponential
 function differs between machines. The encoder's tables of costs (see `nac_cli.detail.rounding`) travel in it, in 1 /
 256 bits.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-PATH = Path(__file__).parents[2] / "weights" / "detail.safetensors"
+PATH = Path(__file__).with_name("tables.safetensors")
 CENTIBITS = 256
 
 
