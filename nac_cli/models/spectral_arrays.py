@@ -6,7 +6,7 @@ those of torch but for rounding: sound within 1e-4 of full scale, codes but for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -204,20 +204,23 @@ def require_form(path: Path, state: State, config: SpectralConfig) -> None:
             raise ModelError(f"{path}: {name} has the shape {list(state[name].shape)}, not {list(expected[name])}")
 
 
-def _forms(config: SpectralConfig):
+Forms = Iterator[tuple[str, tuple[int, ...]]]
+
+
+def _forms(config: SpectralConfig) -> Forms:
     """Name and shape of every parameter."""
     fine, coarse, bins = config.fine_width, config.coarse_width, 2 * config.num_bins
     strided = config.frames_per_latent * fine
 
-    def linear(name: str, outputs: int, inputs: int):
+    def linear(name: str, outputs: int, inputs: int) -> Forms:
         yield f"{name}.weight", (outputs, inputs)
         yield f"{name}.bias", (outputs,)
 
-    def norm(name: str, width: int):
+    def norm(name: str, width: int) -> Forms:
         yield f"{name}.weight", (width,)
         yield f"{name}.bias", (width,)
 
-    def stack(name: str, count: int, width: int):
+    def stack(name: str, count: int, width: int) -> Forms:
         for block in (f"{name}.{number}" for number in range(count)):
             yield f"{block}.depthwise.weight", (width, 1, config.kernel_size)
             yield f"{block}.depthwise.bias", (width,)

@@ -26,12 +26,12 @@ from nac_cli.pipelines.chain.synthesis import base_sounds
 from nac_cli.pipelines.endpoints import name_of
 from nac_cli.pipelines.models.opening import coders_to_pack, open_network
 from nac_cli.pipelines.progress import Progress
-from nac_cli.pipelines.rate.detail import DetailFitter, codes_beneath
-from nac_cli.pipelines.rate.fitting import fit, target_bytes
+from nac_cli.pipelines.rate.detail import Beneath, DetailFitter, codes_beneath
+from nac_cli.pipelines.rate.fitting import fit
 from nac_cli.pipelines.rate.target import Target
 from nac_cli.pipelines.reports import StreamReport
 from nac_cli.pipelines.writing import Stream, write_stream
-from nac_cli.values import Mode, StreamInfo, Tags, Waveform
+from nac_cli.values import ChunkCodes, Mode, StreamInfo, Tags, Waveform
 
 LEAST_SHARE = 0.95
 """Share of the bitrate asked for that a file takes at least, unless it has all planes."""
@@ -216,17 +216,17 @@ class Compressor:
         met."""
         packer = Packer(analysed.chunks, analysed.info, self.coders, self.modes)
         beneath = codes_beneath(packer, self.target, self.codec.all_planes)
-        records = beneath or fit(packer, self.target, self.codec.all_planes)
-        if beneath:
+        if beneath is None:
+            records = fit(packer, self.target, self.codec.all_planes)
+        else:
             records = self._detailed(packer, beneath, analysed.held)
         return Fitted(with_lm_id(analysed.info, records, self.coders), records)
 
-    def _detailed(self, packer: Packer, records: Sequence[ChunkRecord], held: HeldSamples) -> list[ChunkRecord]:
-        """`records` with detail for the bits that the target leaves."""
-        info = packer.info
-        bitrate = self.target.bitrate_for(info, self.codec.all_planes)
-        bases = base_sounds(packer.codes(records), info, self.codec)
-        return DetailFitter(packer, held).fit(records, bases, target_bytes(bitrate, info))
+    def _detailed(self, packer: Packer, beneath: Beneath, held: HeldSamples) -> list[ChunkRecord]:
+        """The chunks of `beneath` with detail for the bytes that are left."""
+        sounds = base_sounds(packer.codes(beneath.records), packer.info, self.codec)
+        bases = ((chunk, base) for chunk, base in sounds if isinstance(chunk, ChunkCodes))  # none of them is missing
+        return DetailFitter(packer, held).fit(beneath.records, bases, beneath.total_bytes)
 
     def stream(self, fitted: Fitted, tags: Tags = Tags()) -> Stream:
         """The file's contents, with room for its tags to grow."""

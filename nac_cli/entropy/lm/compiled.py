@@ -56,7 +56,8 @@ class CompiledNetwork:
         self._decode(batch, stepped, Event())
         keys = [(frame, plane) for plane, frame in np.argwhere(batch.occurs[0]).tolist()]
         sizes = self.config.codebook_sizes
-        return tuple({(f, k): tables[k, f, : sizes[k]] for f, k in keys} for tables in (parallel, stepped))
+        first, second = ({(f, k): tables[k, f, : sizes[k]] for f, k in keys} for tables in (parallel, stepped))
+        return first, second
 
     def _measure(self, codes: np.ndarray, depths: np.ndarray, tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         starts, widths = np.zeros((2, *codes.shape), np.int32)

@@ -17,7 +17,8 @@ class Parameters:
 
     def __init__(self, model: IntegerModel) -> None:
         self._model, config = model, model.config
-        self._weights, self._wide, self._parts = _Flat(np.int8), _Flat(np.int32), []
+        self._weights, self._wide = _Flat(np.int8), _Flat(np.int32)
+        self._parts: list[list[int]] = []
         self._widest_sum = 3 * config.width
         self._places: dict[str, list[int]] = {}
         for layer in range(config.layers):
@@ -95,7 +96,16 @@ class Parameters:
     def _table(self, name: str) -> None:
         self._part(self._weights.add(self._model[name]))
 
-    def _part(self, weight=0, rows=0, columns=0, bias=0, multiplier=0, shift=1, outputs=0) -> None:
+    def _part(
+        self,
+        weight: int = 0,
+        rows: int = 0,
+        columns: int = 0,
+        bias: int = 0,
+        multiplier: int = 0,
+        shift: int = 1,
+        outputs: int = 0,
+    ) -> None:
         self._parts.append([weight, rows, columns, bias, multiplier, shift, outputs])
 
     def _rows(self, matrix: np.ndarray) -> tuple[int, int, int]:
@@ -110,7 +120,8 @@ class _Flat:
     """Arrays one after the other."""
 
     def __init__(self, dtype: type) -> None:
-        self._dtype, self._arrays, self._size = dtype, [], 0
+        self._dtype, self._size = dtype, 0
+        self._arrays: list[np.ndarray] = []
 
     def add(self, array: np.ndarray) -> int:
         """Where `array` begins."""

@@ -45,7 +45,8 @@ def base_sounds(
     voices = Voices.of(info.groups, model.channels)
     before = None
     for chunk, after in with_next(chunks):
-        if is_silent(chunk):  # whatever its length, it takes no memory worth speaking of until somebody writes into it
+        # silence of any length takes no memory worth speaking of until somebody writes into it
+        if isinstance(chunk, Missing) or is_silent(chunk):
             yield chunk, np.zeros((info.channels, chunk.num_frames * info.codec.hop_length), np.float32)
         else:
             wav = _decode(before, chunk, after, info, model, voices)
@@ -54,10 +55,10 @@ def base_sounds(
         before = chunk
 
 
-def is_silent(chunk: ChunkCodes | Missing) -> bool:
+def is_silent(chunk: ChunkCodes) -> bool:
     """Whether nothing is heard of the codes of a chunk, so that no network need run over a length that a few bytes can
     claim."""
-    return isinstance(chunk, Missing) or not chunk.depths.any()
+    return not chunk.depths.any()
 
 
 def unrotate_pairs(wav: np.ndarray, angles: np.ndarray, groups: tuple[int, ...]) -> np.ndarray:

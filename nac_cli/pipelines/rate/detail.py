@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nac_cli.container import ChunkRecord, detail_block_bytes
+from nac_cli.container import ChunkRecord, DetailRecord, detail_block_bytes
 from nac_cli.detail.analysis import Analysis
 from nac_cli.detail_layer import (
     STEPS_PER_OCTAVE,
@@ -50,15 +50,23 @@ def code_bitrate(bitrate: float, info: StreamInfo) -> float:
     return likeness * float(np.interp(single, wholes, codes))
 
 
-def codes_beneath(packer: Packer, target: Target, all_planes: bool) -> list[ChunkRecord] | None:
+@dataclass(frozen=True)
+class Beneath:
+    """Packed chunks of less than `total_bytes`, tags aside, which the whole stream may take together with detail."""
+
+    records: list[ChunkRecord]
+    total_bytes: int
+
+
+def codes_beneath(packer: Packer, target: Target, all_planes: bool) -> Beneath | None:
     """The chunks with their share of the target's bitrate, for detail to take the rest. None where there is to be no
     detail: by choice, because too little would be left for it, or since planes are asked for."""
     info = packer.info
     bitrate = target.bitrate_for(info, all_planes) if target.detail and info.num_samples else None
     if bitrate is None or (share := code_bitrate(bitrate, info)) >= bitrate:
         return None
-    records = fit_default(packer, round(share))
-    return records if packer.total_bytes(records) < target_bytes(bitrate, info) else None
+    records, most = fit_default(packer, round(share)), target_bytes(bitrate, info)
+    return Beneath(records, most) if packer.total_bytes(records) < most else None
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class DetailFitter:
             size = sum(base.size for _, base in batch)
             budget = int(left * min(size / max(samples, 1), 1.0))
             detailed = self._fit_batch(batch, records[len(fitted) : len(fitted) + len(batch)], budget)
-            spent = sum(len(record.detail.payload) for record in detailed if record.detail is not None)
+            spent = sum(len(r.detail.payload) for r in detailed if isinstance(r.detail, DetailRecord))
             left, samples = left - spent, samples - size
             fitted += detailed
         return fitted

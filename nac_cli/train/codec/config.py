@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from nac_cli.errors import UsageError
 from nac_cli.models.encodec.config import EncodecConfig
-from nac_cli.models.spectral import SpectralConfig
+from nac_cli.models.spectral_config import SpectralConfig
 from nac_cli.train.codec import families
 from nac_cli.train.codec.augmentation import Augmentation
 from nac_cli.train.codec.level import Level

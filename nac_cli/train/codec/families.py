@@ -13,7 +13,8 @@ from nac_cli.models.encodec.config import EncodecConfig
 from nac_cli.models.encodec.network import EncodecCodec
 from nac_cli.models.layers.weight_norm import fold_state
 from nac_cli.models.snac import SnacCodec, SnacConfig
-from nac_cli.models.spectral import SpectralCodec, SpectralConfig
+from nac_cli.models.spectral import SpectralCodec
+from nac_cli.models.spectral_config import SpectralConfig
 from nac_cli.models.taae.config import TaaeConfig
 from nac_cli.models.taae.network import TaaeCodec
 from nac_cli.train.codec.codebooks import AveragedCodebooks, Codebooks, FactorisedCodebooks, FixedCodebooks

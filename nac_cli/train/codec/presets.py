@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from nac_cli.models import dac, snac
 from nac_cli.models.encodec import config as encodec_config
-from nac_cli.models.spectral import SpectralConfig
+from nac_cli.models.spectral_config import SpectralConfig
 from nac_cli.models.taae import config as taae_config
 from nac_cli.train.codec.augmentation import Augmentation
 from nac_cli.train.codec.config import AdversaryConfig, TrainConfig
