@@ -9,7 +9,7 @@ import select
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from nac_cli.cli.interrupt import interruptible
 from nac_cli.errors import Interrupted
@@ -72,7 +72,7 @@ class Stream(io.FileIO):
     def as_text(self, like: TextIO | None) -> TextIO:
         """A text stream on this one, with the encoding of `like`."""
         encoding, errors = ("utf-8", "backslashreplace") if like is None else (like.encoding, like.errors)
-        return io.TextIOWrapper(io.BufferedWriter(self), encoding, errors, line_buffering=True)
+        return io.TextIOWrapper(io.BufferedWriter(cast("io.RawIOBase", self)), encoding, errors, line_buffering=True)
 
     def give_up(self) -> None:
         """What is still held back cannot be delivered, and must not be tried again when Python ends."""
@@ -105,5 +105,5 @@ class _Closed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:
+    def readinto(self, buffer: Any) -> int:
         raise OSError(errno.EBADF, "is closed", self._title)

@@ -19,8 +19,11 @@ from functools import lru_cache
 
 import numpy as np
 
+Sizes = Sequence[int] | np.ndarray
+"""Lengths of blocks, one after the other."""
 
-def forward(samples: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+
+def forward(samples: np.ndarray, sizes: Sizes) -> np.ndarray:
     """Coefficients float64 `[T]` of `samples` `[T]` in blocks of `sizes` (even, adding up to T), block after block,
     each from low to high frequencies."""
     folded = np.array(samples, np.float64)
@@ -28,7 +31,7 @@ def forward(samples: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     return _transform(folded, sizes, _dct2)
 
 
-def inverse(coefficients: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+def inverse(coefficients: np.ndarray, sizes: Sizes) -> np.ndarray:
     """Samples float64 `[T]` of `coefficients` `[T]`: the inverse of `forward`."""
     folded = _transform(np.asarray(coefficients, np.float64), sizes, _dct3)
     _turn(folded, sizes, -1)
@@ -45,13 +48,13 @@ def slope(length: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sin(angles), np.cos(angles)
 
 
-def _turn(samples: np.ndarray, sizes: Sequence[int], direction: int) -> None:
+def _turn(samples: np.ndarray, sizes: Sizes, direction: int) -> None:
     """Rotate, in place, the mirrored samples around every boundary; `direction` -1 undoes 1.
 
     Boundaries with slopes of one length are done together."""
-    sizes = np.asarray(sizes)
-    boundaries = np.cumsum(sizes)[:-1]
-    lengths = np.minimum(sizes[:-1], sizes[1:])
+    lengths = np.asarray(sizes)
+    boundaries = np.cumsum(lengths)[:-1]
+    lengths = np.minimum(lengths[:-1], lengths[1:])
     for length in np.unique(lengths):
         kept, given = slope(int(length))
         reach = np.arange(length // 2)
@@ -62,15 +65,15 @@ def _turn(samples: np.ndarray, sizes: Sequence[int], direction: int) -> None:
         samples[after] = kept * right + direction * given * left
 
 
-def _transform(samples: np.ndarray, sizes: Sequence[int], last) -> np.ndarray:
+def _transform(samples: np.ndarray, sizes: Sizes, last) -> np.ndarray:
     """A DCT-IV, its own inverse, of every block, blocks of one size together; of the last one `last`."""
-    sizes = np.asarray(sizes)
-    ends = np.cumsum(sizes)
+    lengths = np.asarray(sizes)
+    ends = np.cumsum(lengths)
     result = np.empty_like(samples)
-    for size in np.unique(sizes[:-1]):
-        places = (ends[:-1] - sizes[:-1])[sizes[:-1] == size, None] + np.arange(size)
+    for size in np.unique(lengths[:-1]):
+        places = (ends[:-1] - lengths[:-1])[lengths[:-1] == size, None] + np.arange(size)
         result[places] = dct4(samples[places])
-    start = ends[-1] - sizes[-1]
+    start = ends[-1] - lengths[-1]
     result[start:] = last(samples[start:])
     return result
 

@@ -144,7 +144,7 @@ class TableDecoders:
         return self._outside | self._short
 
     def error(self, row: int) -> CorruptStream | None:
-        return stream_error(self._odd[row], self._outside[row], self._short[row])
+        return stream_error(bool(self._odd[row]), bool(self._outside[row]), bool(self._short[row]))
 
     def _shift_in(self, rows: np.ndarray) -> None:
         """The next word of each of `rows`."""

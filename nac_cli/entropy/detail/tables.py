@@ -45,9 +45,9 @@ def load_tables(path: Path = PATH) -> Tables:
         probabilities, counts = (arrays[f"{part}.{name}"].astype(np.int32) for name in ("probabilities", "counts"))
         return (probabilities << 14) | (1 << 13) | counts, arrays[f"{part}.weights"].astype(np.int64)
 
+    stretch, squash, rates = (arrays[name].astype(np.int64) for name in ("stretch", "squash", "rates"))
     return Tables(
-        *learnt("levels"), *learnt("gains"), *learnt("side"),
-        maps=tuple(arrays[name].astype(np.int64) for name in ("stretch", "squash", "rates")),
+        *learnt("levels"), *learnt("gains"), *learnt("side"), maps=(stretch, squash, rates),
         level_costs=arrays["levels.costs"] / CENTIBITS, gain_costs=arrays["gains.costs"] / CENTIBITS,
     )  # fmt: skip
 
