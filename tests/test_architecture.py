@@ -18,6 +18,7 @@ RANKS = {
     "failures": 0,
     "files": 0,
     "kernels": 0,
+    "speakers": 0,
     "values": 0,
     "varint": 0,
     "audio": 1,

@@ -15,6 +15,7 @@ from nac_cli.entropy import code_counts, split_payload
 from nac_cli.errors import CorruptStream, ModelError
 from nac_cli.models import zoo
 from nac_cli.pipelines.endpoints import name_of, open_stream
+from nac_cli.speakers import names_of, usual
 from nac_cli.values import StreamInfo, Tags
 
 
@@ -57,6 +58,9 @@ class FileInfo:
             "sample_rate": stream.sample_rate,
             "channels": stream.channels,
             "groups": list(stream.groups),
+            "speakers": list(
+                names_of(usual(stream.channels) if stream.speakers is None else stream.speakers, stream.channels)
+            ),
             "source_bits": stream.source_bits,
             "bitrate": self.bitrate,
             "chunks": self.chunks,
@@ -96,7 +100,8 @@ def info(source: str | os.PathLike | BinaryIO) -> FileInfo:
     with open_stream(source) as file:
         reader = ContainerReader(file)
         modes: Counter[str] = Counter()
-        bits, codes = Counter(), Counter()
+        bits: Counter[str] = Counter()
+        codes: Counter[str] = Counter()
         plane_codes = np.zeros(reader.info.codec.num_codebooks, np.int64)
         depths, damage = [], []
         for record in reader.chunks():
@@ -124,7 +129,7 @@ def info(source: str | os.PathLike | BinaryIO) -> FileInfo:
     return FileInfo(
         name=name_of(source),
         stream=stream,
-        version=tuple(reader.version),
+        version=reader.version,
         file_bytes=total,
         bitrate=8 * total / stream.duration if stream.duration else None,
         chunks=sum(modes.values()),

@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 from functools import cache, lru_cache
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from nac_cli.values import ENTROPY, Mode, StreamInfo
 
 if TYPE_CHECKING:
     from nac_cli.entropy.lm import LanguageModel
-    from nac_cli.models.codec import Codec
+    from nac_cli.models.codec import TrainableCodec
     from nac_cli.models.spectral_arrays import SpectralArrays
     from nac_cli.pipelines.chain.inference import Network
 
@@ -34,7 +35,7 @@ def open_network(file: WeightFile, device: str = "auto", threads: int | None = N
     return open_model(file, device, threads)
 
 
-def open_model(file: WeightFile, device: str = "auto", threads: int | None = None) -> Codec:
+def open_model(file: WeightFile, device: str = "auto", threads: int | None = None) -> TrainableCodec:
     """The network of `file` in torch, ready on `device` ("auto", "cpu" or "cuda"), with `threads` CPU threads.
 
     On a GPU, products are from now on whole float32 ones, of which cuDNN keeps 10 bits by default (TF32), so that codes
@@ -105,7 +106,7 @@ def coders_to_pack(
     if entropy == "lm" and lm_file is None:
         wanted = f"{file.path.stem}{zoo.LM_SUFFIX}"
         raise UsageError(f"the mode lm is not possible with {file.spec.name}: no {wanted} lies beside its weight file")
-    coders = Coders(tables, lm_file and open_lm(lm_file, file, threads))
+    coders = Coders(tables, open_lm(lm_file, file, threads) if lm_file else None)
     if entropy != "auto":
         return coders, (Mode[entropy.upper()],)
     has = {Mode.PACKED: True, Mode.STATIC: tables is not None, Mode.LM: lm_file is not None}
@@ -144,8 +145,8 @@ def open_lm(lm_file: zoo.LmFile, file: WeightFile, threads: int | None = None) -
 
 
 def _check_threads(threads: int | None) -> None:
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads must be at least 1, not {threads}")
+    if threads is not None and (not isinstance(threads, Integral) or threads < 1):
+        raise UsageError(f"threads must be a whole number of at least 1, not {threads!r}")
 
 
 def processors() -> int:
@@ -154,7 +155,7 @@ def processors() -> int:
 
 
 @lru_cache(maxsize=4)
-def _loaded(path, modified: int, device: str) -> Codec:
+def _loaded(path: Path, modified: int, device: str) -> TrainableCodec:
     return zoo.load(zoo.described(path), device)
 
 
@@ -166,7 +167,7 @@ def _arrays(path: Path, modified: int, workers: int) -> SpectralArrays:
 
 
 @lru_cache(maxsize=4)
-def _tables(path, modified: int) -> FrequencyTables | None:
+def _tables(path: Path, modified: int) -> FrequencyTables | None:
     tables = weights.load_tables(path)
     return None if tables is None else FrequencyTables(tables)
 
