@@ -26,7 +26,7 @@ WHOLE = 24 * 3600.0
 class Recipe:
     """What goes into a corpus.
 
-    `table`, `min_kbps`, `max_minutes`, `soundfont` None: what `packages` and `renders` have by default. `only`: these
+    `table`, `min_kbps`, `max_minutes` None, no `soundfonts`: what `packages` and `renders` have by default. `only`: these
     packages alone, if there are any. `keep`: leave what was unpacked in the cache.
     """
 
@@ -35,7 +35,7 @@ class Recipe:
     min_kbps: float | None = None
     max_minutes: float | None = None
     render_minutes: float = 60.0
-    soundfont: Path | None = None
+    soundfonts: tuple[Path, ...] = ()
     extras: Path | None = None
     sample_rate: int = 44_100
     workers: int = 2
@@ -58,8 +58,8 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
     out. Raises UsageError when the recipe cannot be met, AudioError when nothing at all came of it.
     """
     extras = find_extras(recipe.extras, report) if recipe.extras else []
-    soundfont = _soundfont(recipe, report)
-    wanted = _packages(recipe, soundfont is not None)
+    soundfonts = _soundfonts(recipe, report)
+    wanted = _packages(recipe, bool(soundfonts))
     if wanted:
         debian.check_tools()
     cache.mkdir(parents=True, exist_ok=True)
@@ -67,15 +67,15 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=cache) as scratch:
         work = cache / "unpacked" if recipe.keep else Path(scratch)
         builder = _Builder(target, cache, work, recipe, report)
-        stages = len(wanted) + bool(extras) + (soundfont is not None)
+        stages = len(wanted) + bool(extras) + bool(soundfonts)
         for number, package in enumerate(wanted):
             builder.add_package(package, lambda text, number=number: stage(number, stages, text))
         if extras:
             stage(len(wanted), stages, "decoding extra recordings")
             builder.decode(extras, WHOLE)
-        if soundfont:
+        if soundfonts:
             stage(stages - 1, stages, "rendering MIDI")
-            builder.add_renders(soundfont)
+            builder.add_renders(soundfonts)
     stage(stages, stages, "done")
     if not builder.built.items:
         raise AudioError(f"{target}: nothing came together, so there is no corpus; the warnings say why")
@@ -83,15 +83,15 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
     return builder.built
 
 
-def _soundfont(recipe: Recipe, report: Report) -> Path | None:
+def _soundfonts(recipe: Recipe, report: Report) -> list[Path]:
     """None, with a report, where nothing can be rendered."""
     if recipe.render_minutes <= 0:
-        return None
+        return []
     try:
-        return renders.find_soundfont(recipe.soundfont)
+        return renders.find_soundfonts(recipe.soundfonts)
     except UsageError as error:
         report(f"no MIDI is rendered: {error}")
-        return None
+        return []
 
 
 def _packages(recipe: Recipe, with_tunes: bool) -> list[Package]:
@@ -138,10 +138,10 @@ class _Builder:
                 if Path(name).suffix.lower() not in MIDI_SUFFIXES:
                     (folder / name).unlink()
 
-    def add_renders(self, soundfont: Path) -> None:
+    def add_renders(self, soundfonts: list[Path]) -> None:
         folder, recipe = self.work / "renders", self.recipe
         files = renders.render_all(
-            self.tunes, folder, soundfont, recipe.render_minutes, recipe.sample_rate, self.report
+            self.tunes, folder, soundfonts, recipe.render_minutes, recipe.sample_rate, self.report
         )
         self.decode(files, renders.MAX_SECONDS)
         if not recipe.keep:
