@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nac_cli.train import optimizers
+from nac_cli.train import memory, optimizers
 from nac_cli.train.data import Excerpts, batches
 from nac_cli.train.trainer import CHECKPOINT as CHECKPOINT
 from nac_cli.train.trainer import LIGHT as LIGHT
@@ -45,6 +45,7 @@ def train(
     to `log.jsonl` every 100 steps, and one with what `validate` says every `validate_every` steps. `workers` processes
     read ahead; a thread does if it is 0.
     """
+    memory.keep_freed()
     config, processes = trainer.config, trainer.processes
     excerpts = Excerpts.of(corpus, config)
     started = saved = time.monotonic()

@@ -16,7 +16,7 @@ TINY_MODEL = SpectralConfig(
 )
 FINISH = dict(
     batch_size=6, train_encoder=False, warmup_steps=50, cooldown_share=0.4, muon_rate=9e-4, adam_rate=5e-4,
-    ema_decay=0.995, energy_weight=1.0, log_stft_weight=30.0,
+    ema_decay=0.995, energy_weight=1.0, shared_spectra=False, stft_weight=150.0, log_stft_weight=30.0,
 )
 """What the finishing presets share: the encoder and the codes stay, the decoder learns to draw what it cannot know."""
 
@@ -45,7 +45,7 @@ SPECTRAL = {
 
 PUBLISHED = dict(
     weight_norm=True, autocast=False, muon_rate=0.0, warmup_steps=0, cooldown_share=0.0, gradient_clip=0.0,
-    quantizer_start=0, loss_level=1.0, mel_weight=0.0, stft_weight=0.0, waveform_weight=0.0, mel_scales_per_step=7,
+    quantizer_start=0, loss_level=1.0, shared_spectra=False, mel_weight=0.0, stft_weight=0.0, log_stft_weight=0.0, waveform_weight=0.0, mel_scales_per_step=7,
 )
 """What the published families share, until one says otherwise: one optimizer, the quantizer from the first step on,
 natural levels, float32."""

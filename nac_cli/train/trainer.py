@@ -158,6 +158,8 @@ class Trainer:
         if quantized is not None and quantized.commitment.requires_grad:  # not so if nothing is learned there
             outside["vq/commitment"] = config.commitment_weight * quantized.commitment
             outside["vq/codebook"] = config.codebook_weight * quantized.codebook
+            if config.latent_weight:
+                outside["vq/latent"] = config.latent_weight * quantized.latent
         self._backward(parts, outside, wav_hat)
         self.stopwatch.lap("generator")
         self._update()
