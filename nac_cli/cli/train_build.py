@@ -24,9 +24,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command("corpus", short_help="Build the corpus from Debian packages.")
 @click.argument("target", metavar="DST", type=NEW_FOLDER)
 @click.option("--packages", "table", type=FILE, metavar="TSV", help="Another table of packages than nac's.")
-@click.option(
-    "--only", metavar="NAME,...", default="", help="Only these packages of the table.  [default: all]"
-)
+@click.option("--only", metavar="NAME,...", default="", help="Only these packages of the table.  [default: all]")
 @click.option("--extras", type=FOLDER, metavar="DIR", help="More recordings, with their LICENCES.tsv.")
 @click.option(
     "--min-kbps",
@@ -49,7 +47,11 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Music rendered from the packages' MIDI files by fluidsynth.",
 )
 @click.option(
-    "--soundfont", "soundfonts", type=FILE, metavar="SF2", multiple=True,
+    "--soundfont",
+    "soundfonts",
+    type=FILE,
+    metavar="SF2",
+    multiple=True,
     help="For the renders; of several each in turn.  [default: installed ones]",
 )
 @click.option("--cache", type=NEW_FOLDER, metavar="DIR", help="Keeps packages.  [default: DST/packages]")
@@ -112,12 +114,8 @@ def _stages(out: Output) -> Iterator[Callable[[int, int, str], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (
-        BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
-    )
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
     console = Console(stderr=True, markup=False, highlight=False)
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bars:
         task = bars.add_task("", total=None)
-        yield lambda done, whole, text: bars.update(
-            task, completed=done, total=whole, description=printable(text)
-        )
+        yield lambda done, whole, text: bars.update(task, completed=done, total=whole, description=printable(text))

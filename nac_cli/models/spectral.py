@@ -144,8 +144,13 @@ class SpectralCodec(Codec):
         super().__init__()
         self.config = config
         self.spec = CodecSpec(
-            name, "spectral", model_id, config.sample_rate, config.hop_length,
-            (config.codebook_size,) * config.num_codebooks, (1,) * config.num_codebooks,
+            name,
+            "spectral",
+            model_id,
+            config.sample_rate,
+            config.hop_length,
+            (config.codebook_size,) * config.num_codebooks,
+            (1,) * config.num_codebooks,
         )
         self.encoder = Encoder(config)
         self.quantizer = ResidualVectorQuantizer(

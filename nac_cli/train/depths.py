@@ -54,5 +54,8 @@ def by_bitrate(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
 
 
 KINDS = {
-    "varying": varying, "mostly low": mostly_low, "by item": by_item, "by bitrate": by_bitrate,
+    "varying": varying,
+    "mostly low": mostly_low,
+    "by item": by_item,
+    "by bitrate": by_bitrate,
 }

@@ -35,9 +35,15 @@ class TrainReport:
 
 
 def train(
-    trainer: Trainer, corpus: Path, time_limit: float | None = None, save_every: float = 300.0,
-    part_size: int | None = None, progress: Callable[[int, dict[str, float]], None] = lambda step, values: None,
-    validate: Callable[[Trainer], dict[str, float]] | None = None, validate_every: int = 1000, workers: int = 0,
+    trainer: Trainer,
+    corpus: Path,
+    time_limit: float | None = None,
+    save_every: float = 300.0,
+    part_size: int | None = None,
+    progress: Callable[[int, dict[str, float]], None] = lambda step, values: None,
+    validate: Callable[[Trainer], dict[str, float]] | None = None,
+    validate_every: int = 1000,
+    workers: int = 0,
 ) -> TrainReport:
     """Run `trainer` on a prepared corpus until its steps or `time_limit` seconds are used up, then checkpoint.
 
@@ -70,7 +76,12 @@ def train(
     steps_run = trainer.step - first_step
     audio_seconds = steps_run * config.batch_size * processes.count * excerpts.length / excerpts.sample_rate
     return TrainReport(
-        trainer.step, steps_run, time.monotonic() - started, audio_seconds, _means(recent), stopped_by,
+        trainer.step,
+        steps_run,
+        time.monotonic() - started,
+        audio_seconds,
+        _means(recent),
+        stopped_by,
         trainer.stopwatch.shares(),
     )
 
@@ -82,13 +93,17 @@ def _means(recent: deque[dict[str, float]]) -> dict[str, float]:
 
 
 def _log(trainer: Trainer, means: dict[str, float], seconds: float) -> None:
-    _write_line(trainer, {
-        "step": trainer.step, "seconds": round(seconds, 1),
-        "rate": optimizers.codec_rate_factor(trainer.step, trainer.config),
-        "entropy": [round(float(bits), 3) for bits in trainer.codebooks.usage.entropy()],
-        "revived": trainer.codebooks.revived,
-        **{name: round(value, 4) for name, value in means.items()},
-    })
+    _write_line(
+        trainer,
+        {
+            "step": trainer.step,
+            "seconds": round(seconds, 1),
+            "rate": optimizers.codec_rate_factor(trainer.step, trainer.config),
+            "entropy": [round(float(bits), 3) for bits in trainer.codebooks.usage.entropy()],
+            "revived": trainer.codebooks.revived,
+            **{name: round(value, 4) for name, value in means.items()},
+        },
+    )
 
 
 def _write_line(trainer: Trainer, line: dict) -> None:

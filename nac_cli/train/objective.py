@@ -93,8 +93,11 @@ def _distances(
         return config.log_stft_weight * losses.log_stft_loss(wav_hat * level, wav * level, long)
 
     kinds = (
-        ("mel/loss", config.mel_weight, mel), ("mel/encodec", config.encodec_mel_weight, encodec_mel),
-        ("stft/complex", config.stft_weight, complex_stft), ("stft/magnitude", config.magnitude_weight, magnitude),
-        ("waveform/loss", config.waveform_weight, waveform), ("stft/log", config.log_stft_weight, log_stft),
+        ("mel/loss", config.mel_weight, mel),
+        ("mel/encodec", config.encodec_mel_weight, encodec_mel),
+        ("stft/complex", config.stft_weight, complex_stft),
+        ("stft/magnitude", config.magnitude_weight, magnitude),
+        ("waveform/loss", config.waveform_weight, waveform),
+        ("stft/log", config.log_stft_weight, log_stft),
     )
     return {name: distance() for name, weight, distance in kinds if weight}

@@ -42,7 +42,9 @@ def build(model: nn.Module, config: CodecSchedule) -> list[torch.optim.Optimizer
 
 
 def build_for(
-    matrices: Sequence[nn.Parameter], others: Sequence[nn.Parameter], config: Schedule,
+    matrices: Sequence[nn.Parameter],
+    others: Sequence[nn.Parameter],
+    config: Schedule,
     betas: tuple[float, float] = (0.9, 0.99),
 ) -> list[torch.optim.Optimizer]:
     """Muon for `matrices`, unless its rate is 0; AdamW for

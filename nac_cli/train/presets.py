@@ -11,12 +11,28 @@ from nac_cli.train.level import Level
 from nac_cli.train.settings import AdversaryConfig, TrainConfig
 
 TINY_MODEL = SpectralConfig(
-    fine_width=32, coarse_width=48, encoder_fine_blocks=1, encoder_coarse_blocks=1, decoder_coarse_blocks=1,
-    decoder_fine_blocks=1, num_codebooks=4, codebook_size=64, codebook_dim=4,
+    fine_width=32,
+    coarse_width=48,
+    encoder_fine_blocks=1,
+    encoder_coarse_blocks=1,
+    decoder_coarse_blocks=1,
+    decoder_fine_blocks=1,
+    num_codebooks=4,
+    codebook_size=64,
+    codebook_dim=4,
 )
 FINISH = dict(
-    batch_size=6, train_encoder=False, warmup_steps=50, cooldown_share=0.4, muon_rate=9e-4, adam_rate=5e-4,
-    ema_decay=0.995, energy_weight=1.0, shared_spectra=False, stft_weight=150.0, log_stft_weight=30.0,
+    batch_size=6,
+    train_encoder=False,
+    warmup_steps=50,
+    cooldown_share=0.4,
+    muon_rate=9e-4,
+    adam_rate=5e-4,
+    ema_decay=0.995,
+    energy_weight=1.0,
+    shared_spectra=False,
+    stft_weight=150.0,
+    log_stft_weight=30.0,
 )
 """What the finishing presets share: the encoder and the codes stay, the decoder learns to draw what it cannot know."""
 
@@ -24,35 +40,73 @@ SPECTRAL = {
     "nac-44k": TrainConfig(about="the default model, reconstruction, sized for a CPU"),
     "nac-44k-finish": TrainConfig(
         about="a decoder that does not buzz, from a run of nac-44k",
-        model=SpectralConfig(noise=True), steps=6_000, **FINISH,
+        model=SpectralConfig(noise=True),
+        steps=6_000,
+        **FINISH,
     ),
     "nac-44k-adversarial": TrainConfig(
         about="from a run of nac-44k, with the discriminators of Improved RVQGAN; for a GPU",
-        model=SpectralConfig(noise=True), adversary=AdversaryConfig(kinds=("bands", "period"), rate=2e-4),
-        steps=50_000, batch_size=32, warmup_steps=500, cooldown_share=0.4, muon_rate=5e-4, adam_rate=2e-4,
+        model=SpectralConfig(noise=True),
+        adversary=AdversaryConfig(kinds=("bands", "period"), rate=2e-4),
+        steps=50_000,
+        batch_size=32,
+        warmup_steps=500,
+        cooldown_share=0.4,
+        muon_rate=5e-4,
+        adam_rate=2e-4,
     ),
     "nac-44k-adversarial-cpu": TrainConfig(
         about="as nac-44k-finish, with three small discriminators instead; for a CPU",
-        model=SpectralConfig(noise=True), steps=6_000, **FINISH | {"energy_weight": 0.0, "batch_size": 4},
+        model=SpectralConfig(noise=True),
+        steps=6_000,
+        **FINISH | {"energy_weight": 0.0, "batch_size": 4},
         adversary=AdversaryConfig(kinds=("stft",), windows=(1024, 512, 256), channels=8, rate=4e-3),
         excerpt_frames=43,
     ),
     "nac-44k-tiny": TrainConfig(
-        name="nac-44k-tiny", about="a small network that learns in minutes", model=TINY_MODEL,
-        batch_size=4, excerpt_frames=24, steps=1_500, warmup_steps=20, quantizer_start=20,
+        name="nac-44k-tiny",
+        about="a small network that learns in minutes",
+        model=TINY_MODEL,
+        batch_size=4,
+        excerpt_frames=24,
+        steps=1_500,
+        warmup_steps=20,
+        quantizer_start=20,
     ),
 }
 
 PUBLISHED = dict(
-    weight_norm=True, autocast=False, muon_rate=0.0, warmup_steps=0, cooldown_share=0.0, gradient_clip=0.0,
-    quantizer_start=0, loss_level=1.0, shared_spectra=False, mel_weight=0.0, stft_weight=0.0, log_stft_weight=0.0, waveform_weight=0.0, mel_scales_per_step=7,
+    weight_norm=True,
+    autocast=False,
+    muon_rate=0.0,
+    warmup_steps=0,
+    cooldown_share=0.0,
+    gradient_clip=0.0,
+    quantizer_start=0,
+    loss_level=1.0,
+    shared_spectra=False,
+    mel_weight=0.0,
+    stft_weight=0.0,
+    log_stft_weight=0.0,
+    waveform_weight=0.0,
+    mel_scales_per_step=7,
 )
 """What the published families share, until one says otherwise: one optimizer, the quantizer from the first step on,
 natural levels, float32."""
 
 TINY = dict(
-    batch_size=4, steps=1_500, adam_rate=1e-3, betas=(0.8, 0.99), warmup_steps=20, cooldown_share=0.5, rate_decay=1.0,
-    gradient_clip=5.0, ema_decay=0.99, quantizer_start=50, quantizer_from_data=True, augmentation=Augmentation(),
+    batch_size=4,
+    steps=1_500,
+    adam_rate=1e-3,
+    betas=(0.8, 0.99),
+    warmup_steps=20,
+    cooldown_share=0.5,
+    rate_decay=1.0,
+    gradient_clip=5.0,
+    ema_decay=0.99,
+    quantizer_start=50,
+    quantizer_from_data=True,
+    augmentation=Augmentation(),
     level=Level("unit", -30.0, -14.0),
 )
 """What their small versions change: a schedule of minutes, and codebooks from data, once there is something to see."""
@@ -62,23 +116,44 @@ TINY_FACTORISED = TINY | {"mel_scales_per_step": 3, "adam_rate": 5e-4, "commitme
 
 ENCODEC_SHARES = {"waveform/loss": 0.1, "mel/encodec": 1.0, "adv/gen": 3.0, "adv/feature": 3.0}
 ENCODEC = TrainConfig(
-    name="encodec-24k", about="EnCodec, 24 kHz, causal, 1.5 to 24 kbit/s, as in its paper; for GPUs",
-    model=encodec_config.PRESETS["encodec-24k"], steps=600_000, batch_size=64, excerpt_frames=75,
-    level=Level("recording", -10.0, 6.0), augmentation=Augmentation(mix=0.4, narrow=0.0, phase=0.0),
-    adam_rate=3e-4, betas=(0.5, 0.9), weight_decay=0.0, depths="by bitrate", ema_decay=0.99,
+    name="encodec-24k",
+    about="EnCodec, 24 kHz, causal, 1.5 to 24 kbit/s, as in its paper; for GPUs",
+    model=encodec_config.PRESETS["encodec-24k"],
+    steps=600_000,
+    batch_size=64,
+    excerpt_frames=75,
+    level=Level("recording", -10.0, 6.0),
+    augmentation=Augmentation(mix=0.4, narrow=0.0, phase=0.0),
+    adam_rate=3e-4,
+    betas=(0.5, 0.9),
+    weight_decay=0.0,
+    depths="by bitrate",
+    ema_decay=0.99,
     adversary=AdversaryConfig(kinds=("stft",), rate=3e-4, betas=(0.5, 0.9), probability=2 / 3, warmup_steps=0),
-    balance=ENCODEC_SHARES, codebook_weight=0.0, commitment_weight=1.0,
+    balance=ENCODEC_SHARES,
+    codebook_weight=0.0,
+    commitment_weight=1.0,
     **PUBLISHED | {"encodec_mel_weight": 1.0, "waveform_weight": 1.0},
 )
 """Sections 3.4, 4.1 and 4.4. The paper gives no weight for the commitment loss, and a discriminator of its own to each
 bitrate, where ours serve all. Weights are averaged as slowly as the codebooks, which are averages."""
 
 DAC = TrainConfig(
-    name="dac-44k-8kbps", about="DAC, 44.1 kHz, 8 kbit/s, as in its paper; for GPUs",
+    name="dac-44k-8kbps",
+    about="DAC, 44.1 kHz, 8 kbit/s, as in its paper; for GPUs",
     model=dac.PRESETS["dac-44k-8kbps"],
-    steps=400_000, batch_size=72, excerpt_frames=33, level=Level("loudness", -16.0, -16.0),
-    augmentation=Augmentation(mix=0.0, narrow=0.0, phase=1.0), adam_rate=1e-4, betas=(0.8, 0.99),
-    rate_decay=0.999996, quantizer_from_data=False, revive_every=0, depths="by item", full_depth_share=0.5,
+    steps=400_000,
+    batch_size=72,
+    excerpt_frames=33,
+    level=Level("loudness", -16.0, -16.0),
+    augmentation=Augmentation(mix=0.0, narrow=0.0, phase=1.0),
+    adam_rate=1e-4,
+    betas=(0.8, 0.99),
+    rate_decay=0.999996,
+    quantizer_from_data=False,
+    revive_every=0,
+    depths="by item",
+    full_depth_share=0.5,
     adversary=AdversaryConfig(kinds=("period", "bands"), rate=1e-4, warmup_steps=0),
     **PUBLISHED | {"mel_weight": 15.0, "gradient_clip": 1e3},
 )
@@ -86,21 +161,41 @@ DAC = TrainConfig(
 and none). Adversarial losses are those of EnCodec (hinge, relative features, means instead of sums)."""
 
 SNAC = replace(
-    DAC, name="snac-44k", about="SNAC, 44.1 kHz, 2.6 kbit/s, as in its paper; for a GPU",
+    DAC,
+    name="snac-44k",
+    about="SNAC, 44.1 kHz, 2.6 kbit/s, as in its paper; for a GPU",
     model=snac.PRESETS["snac-44k"],
-    steps=800_000, batch_size=16, excerpt_frames=96, adam_rate=6e-4, rate_decay=0.999994, gradient_clip=0.0,
-    full_depth_share=1.0, adversary=replace(DAC.adversary, rate=6e-4),
+    steps=800_000,
+    batch_size=16,
+    excerpt_frames=96,
+    adam_rate=6e-4,
+    rate_decay=0.999994,
+    gradient_clip=0.0,
+    full_depth_share=1.0,
+    adversary=replace(DAC.adversary, rate=6e-4),
 )
 """SNAC, section 4.2, which is silent on levels, betas and loss weights: DAC's, on whose training it builds. Excerpts of
 0.8 s, rounded to what windows and planes can share."""
 
 TAAE = TrainConfig(
-    name="taae-16k-700bps", about="TAAE, 16 kHz speech, 700 bit/s, its pretraining as in its paper; for GPUs",
-    model=taae_config.PRESETS["taae-16k-700bps"], steps=500_000, batch_size=128, excerpt_frames=128,
-    level=Level("loudness", -25.0, -15.0), augmentation=Augmentation(mix=0.0, narrow=0.0, phase=0.0), adam_rate=8e-4,
-    betas=(0.9, 0.999), quantizer_from_data=False, depths="by item", full_depth_share=1.0, revive_every=0,
+    name="taae-16k-700bps",
+    about="TAAE, 16 kHz speech, 700 bit/s, its pretraining as in its paper; for GPUs",
+    model=taae_config.PRESETS["taae-16k-700bps"],
+    steps=500_000,
+    batch_size=128,
+    excerpt_frames=128,
+    level=Level("loudness", -25.0, -15.0),
+    augmentation=Augmentation(mix=0.0, narrow=0.0, phase=0.0),
+    adam_rate=8e-4,
+    betas=(0.9, 0.999),
+    quantizer_from_data=False,
+    depths="by item",
+    full_depth_share=1.0,
+    revive_every=0,
     adversary=AdversaryConfig(("golden",), channels=256, rate=8e-4, betas=(0.9, 0.999), warmup_steps=0),
-    reconstruction_decay=0.9999, adversarial_weight=0.0, feature_weight=1.0,
+    reconstruction_decay=0.9999,
+    adversarial_weight=0.0,
+    feature_weight=1.0,
     **PUBLISHED | {"autocast": True, "magnitude_weight": 1.0, "waveform_weight": 1.0},
 )
 """Sections 3.4 and 4.2, level from the official code. The other bitrates are other divisions of the same weights. Its

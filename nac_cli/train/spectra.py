@@ -69,9 +69,7 @@ def phase_distance(x: Spectrum, y: Spectrum, sample_rate: int, window: int, up_t
     return (distance.mean((0, 1)) * weights[low]).sum() / (2 * bins)
 
 
-def line_distance(
-    x: Spectrum, y: Spectrum, sample_rate: int, window: int, level: float, above: float
-) -> torch.Tensor:
+def line_distance(x: Spectrum, y: Spectrum, sample_rate: int, window: int, level: float, above: float) -> torch.Tensor:
     """Sum over bins above `above` Hz, by the number of all bins, of the L1 distance of their log10 magnitudes: it sees
     lines that mel bands are too wide for."""
     high = slice(int(above / sample_rate * window), None)

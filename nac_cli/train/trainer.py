@@ -114,8 +114,13 @@ class Trainer:
             return
         recent = np.stack(self.recent) if self.recent else np.zeros((0, 1, 1, 1), np.float32)
         state = {
-            "config": to_json(self.config), "step": self.step, "before": self.before, "averaged": self.ema.state_dict(),
-            "model": self.model.state_dict(), "usage": self.codebooks.usage.share, "recent": torch.from_numpy(recent),
+            "config": to_json(self.config),
+            "step": self.step,
+            "before": self.before,
+            "averaged": self.ema.state_dict(),
+            "model": self.model.state_dict(),
+            "usage": self.codebooks.usage.share,
+            "recent": torch.from_numpy(recent),
             "codebooks": self.codebooks.state().state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._all_optimizers()],
         }

@@ -23,7 +23,9 @@ def test_singular_values_come_near_to_one_and_directions_stay(shape):
 
 def _stepped(gradients: list[torch.Tensor], together: bool, steps: int = 2, **options) -> list[torch.Tensor]:
     matrices = [nn.Parameter(torch.ones_like(gradient)) for gradient in gradients]
-    optimizers = [Muon(matrices, 0.1, **options)] if together else [Muon([matrix], 0.1, **options) for matrix in matrices]
+    optimizers = (
+        [Muon(matrices, 0.1, **options)] if together else [Muon([matrix], 0.1, **options) for matrix in matrices]
+    )
     for step in range(steps):
         for matrix, gradient in zip(matrices, gradients, strict=True):
             matrix.grad = gradient * (1 + step)

@@ -97,7 +97,14 @@ def test_training_brings_the_sound_nearer(corpus, tmp_path):
 
 NOISY = replace(TINY, model=replace(TINY.model, noise=True))
 GAME = AdversaryConfig(kinds=("stft", "golden"), windows=(512, 334), channels=4, warmup_steps=2, probability=0.7)
-SHARES = {"mel/loss": 1.0, "stft/complex": 1.0, "waveform/loss": 0.1, "stft/log": 1.0, "adv/gen": 3.0, "adv/feature": 3.0}
+SHARES = {
+    "mel/loss": 1.0,
+    "stft/complex": 1.0,
+    "waveform/loss": 0.1,
+    "stft/log": 1.0,
+    "adv/gen": 3.0,
+    "adv/feature": 3.0,
+}
 VARIANTS = {
     "reconstruction": TINY,
     "energy": replace(NOISY, energy_weight=1.0),

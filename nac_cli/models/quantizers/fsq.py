@@ -88,9 +88,7 @@ class ResidualFsq(nn.Module):
         super().__init__()
         self.training_levels = training_levels
         scales = [1 / prod(level - 1 for level in levels[:k]) for k in range(len(levels))]
-        self.planes = [
-            FiniteScalarQuantizer((count,) * width, scale) for count, scale in zip(levels, scales)
-        ]
+        self.planes = [FiniteScalarQuantizer((count,) * width, scale) for count, scale in zip(levels, scales)]
         self.total_levels = prod(count - 1 for count in levels) + 1
 
     def forward(self, z: torch.Tensor) -> ResidualQuantized:

@@ -87,7 +87,6 @@ class ResidualVectorQuantizer(ResidualStack):
             latent = (self._sum(entries, depths) - z.detach()).square().sum(-1).mean() / variance
         return ResidualQuantized(z_q, torch.stack(codes, 1), commitment, codebook, latent)
 
-
     def _sum(self, entries: list[torch.Tensor], depths: torch.Tensor) -> torch.Tensor:
         """z_q of the entries `[B, F, d]` of each plane, zero where it is not used."""
         used = (depths.unsqueeze(-1) > torch.arange(len(entries), device=depths.device)).to(entries[0].dtype)

@@ -102,7 +102,8 @@ def _packages(recipe: Recipe, with_tunes: bool) -> list[Package]:
             "or without a clear licence"
         )
     return [
-        package for package in found
+        package
+        for package in found
         if (not recipe.only or package.name in recipe.only) and (with_tunes or package.wanted != {MIDI})
     ]
 

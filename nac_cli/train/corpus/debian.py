@@ -39,8 +39,14 @@ def fetch(package: str, cache: Path) -> Path:
     partial = cache / PARTIAL
     partial.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        ["apt-get", "download", "-qq", package], cwd=partial, env=os.environ | {"LC_ALL": "C.UTF-8"},
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+        ["apt-get", "download", "-qq", package],
+        cwd=partial,
+        env=os.environ | {"LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
     )
     found = sorted(partial.glob(f"{package}_*.deb"))
     if done.returncode or not found:
@@ -60,9 +66,12 @@ def unpack(deb: Path, folder: Path, suffixes: Collection[str]) -> list[str]:
     """
     names: list[str] = []
     zips: list[str] = []
-    with tempfile.TemporaryFile() as errors, subprocess.Popen(
-        ["dpkg-deb", "--fsys-tarfile", str(deb)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
-    ) as process:
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", str(deb)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
+    ):
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
                 for member in archive:

@@ -47,8 +47,13 @@ def find_soundfonts(given: Sequence[Path] = ()) -> list[Path]:
 
 
 def render_all(
-    tunes: Sequence[SourceFile], folder: Path, soundfonts: Sequence[Path], minutes: float, sample_rate: int,
-    report: Callable[[str], None], progress: Callable[[int, int], None] = lambda done, whole: None,
+    tunes: Sequence[SourceFile],
+    folder: Path,
+    soundfonts: Sequence[Path],
+    minutes: float,
+    sample_rate: int,
+    report: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda done, whole: None,
 ) -> list[SourceFile]:
     """Render tunes in a random order, with the `soundfonts` in turn, to WAV files in `folder` until `minutes` are there;
     those that fail are reported.
@@ -83,7 +88,10 @@ def render(tune: Path, target: Path, soundfont: Path, sample_rate: int, time_out
     command = ["fluidsynth", "-ni", "-T", "wav", "-O", "float", "-r", str(sample_rate), "-F", raw, soundfont, tune]
     try:
         done = subprocess.run(
-            list(map(str, command)), timeout=time_out, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            list(map(str, command)),
+            timeout=time_out,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         if done.returncode or not raw.is_file():
