@@ -18,29 +18,68 @@ from nac_cli.errors import NacError
 from nac_cli.values import Waveform
 
 if TYPE_CHECKING:
+    from nac_cli.archive.operations import (
+        ArchiveOptions,
+        ArchiveReport,
+        RestoreOptions,
+        RestoreReport,
+        archive_library,
+        archive_status,
+        export_archive,
+        restore_archive,
+        verify_archive,
+    )
+    from nac_cli.archive.workers.choice import Workers
     from nac_cli.pipelines.compress import CompressReport, compress
     from nac_cli.pipelines.decompress import DecompressReport, decompress
     from nac_cli.pipelines.info import FileInfo, info
-    from nac_cli.pipelines.load import load_model
+    from nac_cli.pipelines.models.load import load_model
     from nac_cli.pipelines.recode import RecodeReport, recode
     from nac_cli.pipelines.tag import TagReport, tag
     from nac_cli.pipelines.tag_changes import TagChanges
     from nac_cli.pipelines.verify import VerifyReport, verify
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
-    "compress": "compress", "CompressReport": "compress", "decompress": "decompress", "DecompressReport": "decompress",
-    "info": "info", "FileInfo": "info", "verify": "verify", "VerifyReport": "verify", "load_model": "load",
-    "recode": "recode", "RecodeReport": "recode", "tag": "tag", "TagReport": "tag", "TagChanges": "tag_changes",
+    "compress": "pipelines.compress",
+    "CompressReport": "pipelines.compress",
+    "decompress": "pipelines.decompress",
+    "DecompressReport": "pipelines.decompress",
+    "info": "pipelines.info",
+    "FileInfo": "pipelines.info",
+    "verify": "pipelines.verify",
+    "VerifyReport": "pipelines.verify",
+    "load_model": "pipelines.models.load",
+    "recode": "pipelines.recode",
+    "RecodeReport": "pipelines.recode",
+    "tag": "pipelines.tag",
+    "TagReport": "pipelines.tag",
+    "TagChanges": "pipelines.tag_changes",
+    "archive_library": "archive.operations",
+    "ArchiveOptions": "archive.operations",
+    "ArchiveReport": "archive.operations",
+    "archive_status": "archive.operations",
+    "export_archive": "archive.operations",
+    "restore_archive": "archive.operations",
+    "RestoreOptions": "archive.operations",
+    "RestoreReport": "archive.operations",
+    "verify_archive": "archive.operations",
+    "Workers": "archive.workers.choice",
 }
 
-__all__ = ["NacError", "Waveform", "__version__", *_HOMES]
+__all__ = [
+    "NacError", "Waveform", "__version__",
+    "compress", "CompressReport", "decompress", "DecompressReport", "info", "FileInfo", "verify", "VerifyReport",
+    "load_model", "recode", "RecodeReport", "tag", "TagReport", "TagChanges",
+    "archive_library", "ArchiveOptions", "ArchiveReport", "archive_status", "export_archive", "restore_archive",
+    "RestoreOptions", "RestoreReport", "verify_archive", "Workers",
+]  # fmt: skip
 
 
 def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"nac_cli.pipelines.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"nac_cli.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

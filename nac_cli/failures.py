@@ -1,7 +1,7 @@
-"""What is told of any exception, and the exit code that belongs to it.
+"""Failures: the message and the exit code that belong to an exception.
 
 A worker process sends this to the one that started it, the journal of an archive keeps it, and the command line shows
-it; click's own errors are the command line's business.
+it; `nac_cli.cli.errors` adds click's own errors.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EXTRAS = {
 
 @dataclass(frozen=True)
 class Failure:
-    """What to tell, and how to exit."""
+    """A message for people, and an exit code."""
 
     message: str
     exit_code: int

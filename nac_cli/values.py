@@ -1,4 +1,5 @@
-"""Frozen records that cross the layers. No behaviour beyond what the fields imply.
+"""Frozen records that cross the layers, and the limits and numbers that layers share. No behaviour beyond what the
+fields imply.
 
 Shapes use the project's alphabet: C channels, T samples, F latent frames, K codebooks (planes),
 N codebook size, S depth steps, J gain nodes, P rotated pairs.
@@ -7,14 +8,38 @@ N codebook size, S depth steps, J gain nodes, P rotated pairs.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 import numpy as np
+
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
+"""Hz, of sounds and of codecs."""
+MAX_CHANNELS = 8
+MAX_PLANES = 64
+"""Codebooks of a codec."""
 
 ABSENT = -1
 """The value of a code that was not sent (its plane lies above the depth of its step)."""
 
 FRONT_COVER = 3
 """ID3v2's picture type of what is usually meant by a cover; FLAC and nac share it."""
+
+
+class Mode(IntEnum):
+    """Entropy mode of a chunk's token section, with the number that stands for it in a file."""
+
+    PACKED = 0
+    STATIC = 1
+    LM = 2
+
+    @property
+    def label(self) -> str:
+        """The mode's name in options and reports."""
+        return self.name.lower()
+
+
+ENTROPY = ("auto", *(mode.label for mode in Mode))
+"""Ways to pack the chunks of a stream: each in the smallest mode that its model has, or all in one."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +51,11 @@ class Waveform:
 
     @property
     def channels(self) -> int:
-        return self.samples.shape[0]
+        return len(self.samples)
 
     @property
     def num_samples(self) -> int:
-        return self.samples.shape[1]
+        return int(self.samples.shape[1])
 
     @property
     def duration(self) -> float:
@@ -40,7 +65,7 @@ class Waveform:
 
 @dataclass(frozen=True)
 class CodecSpec:
-    """What the rest of nac must know of a codec model, and what identifies it in a file.
+    """The facts about a codec model that the rest of nac needs, and that identify it in a file.
 
     `model_id` is the first 8 bytes of the SHA-256 of the weight file. `codebook_sizes[k]` is N of plane k,
     `strides[k]` the number of latent frames that one code of plane k covers (1 everywhere for flat RVQ).

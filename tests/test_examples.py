@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from nac_cli.pipelines import compress, decompress, info, load, recode, tag
+from nac_cli.pipelines import compress, decompress, info, recode, tag
+from nac_cli.pipelines.models import load
 
 ROOT = Path(__file__).parent.parent
 

@@ -1,8 +1,7 @@
-"""What the workers of an archive do: sound files become `.nac` files, other files are copied."""
+"""The work of archiving: sound files become `.nac` files, other files are copied."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -13,25 +12,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nac_cli.archive.journal import Copied, Done
-from nac_cli.archive.place import Found, Place
+from nac_cli.archive.places.place import Found, Place
 from nac_cli.archive.plan import Job
-from nac_cli.archive.pool import Tell
 from nac_cli.archive.settings import Settings
+from nac_cli.archive.workers.pool import OnProgress
 from nac_cli.errors import AudioError, NacError
 from nac_cli.failures import Failure, explain
+from nac_cli.files import sha256_of
 from nac_cli.pipelines.verify import verify
 
 if TYPE_CHECKING:
     from nac_cli.pipelines.compress import Compressor
 
 FILES_AT_ONCE = {"cpu": 2, "cuda": 16}
-"""Files that a worker reads at a time: while one is being read another has the model, and a GPU wants many chunks."""
+"""Files that a worker reads at a time: while one is read another is encoded, and a GPU wants many chunks at once."""
 
 
 @dataclass(frozen=True)
 class Archiving:
-    """Work for a `Pool` whose tasks are `Job`s. `hashed`: SHA-256 of the sources too; `check`: decode each result before
-    it takes its place; `threads` of each worker."""
+    """`Work` whose tasks are `Job`s. `hashed`: take the SHA-256 of the sources too; `check`: decode each result before
+    it takes its place; `threads`: CPU threads of each worker."""
 
     source: Place
     target: Place
@@ -42,34 +42,40 @@ class Archiving:
     threads: int | None = None
 
     def open(self) -> Archiver:
-        """Raises ModelError, UsageError, TokenMismatch."""
+        """Load the model. Raises ModelError, UsageError, TokenMismatch."""
         from nac_cli.pipelines.compress import Compressor
-        from nac_cli.pipelines.runtime import choose_device
-        from nac_cli.pipelines.sharing import SharedEncoder
+        from nac_cli.pipelines.models.opening import choose_device
+        from nac_cli.pipelines.models.sharing import SharedEncoder
+        from nac_cli.pipelines.rate.target import Target
 
         self.settings.require_here()
         device = choose_device(self.device, self.threads)
         compressor = Compressor.open(
-            self.settings.model, bitrate=self.settings.bitrate, planes=self.settings.planes, exact=False,
-            entropy=self.settings.entropy, tags=self.settings.tags, digest=True, device=device, threads=self.threads,
+            self.settings.model,
+            Target(self.settings.bitrate, self.settings.planes, exact=False),
+            entropy=self.settings.entropy,
+            tags=self.settings.tags,
+            digest=True,
+            device=device,
+            threads=self.threads,
         )
         shared = SharedEncoder(compressor.codec, together=device == "cuda")
         return Archiver(self, replace(compressor, codec=shared), FILES_AT_ONCE[device])
 
 
 class Archiver:
-    """A worker's `Labour`: yields `Done`, `Copied` or `Failure` for each job."""
+    """A `Worker` that compresses or copies files: the result of a job is `Done`, `Copied` or a `Failure`."""
 
     def __init__(self, work: Archiving, compressor: Compressor, files_at_once: int):
         self._work, self._compressor, self._files_at_once = work, compressor, files_at_once
 
-    def __call__(self, jobs: Sequence[Job], tell: Tell) -> Iterator[tuple[int, Done | Copied | Failure]]:
+    def run(self, jobs: Sequence[Job], progress: OnProgress) -> Iterator[tuple[int, Done | Copied | Failure]]:
         with ThreadPoolExecutor(min(self._files_at_once, len(jobs))) as threads:
-            futures = {threads.submit(self._one, job, index, tell): index for index, job in enumerate(jobs)}
+            futures = {threads.submit(self._one, job, index, progress): index for index, job in enumerate(jobs)}
             for future in as_completed(futures):
                 yield futures[future], future.result()
 
-    def _one(self, job: Job, index: int, tell: Tell) -> Done | Copied | Failure:
+    def _one(self, job: Job, index: int, progress: OnProgress) -> Done | Copied | Failure:
         try:
             found = self._unchanged(job.path, None)
             if (kept := self._kept(job)) is not None:
@@ -77,7 +83,7 @@ class Archiver:
             with self._work.source.reading(job.path) as source:
                 try:
                     if job.sound:
-                        return self._compressed(job, found, source, index, tell)
+                        return self._compressed(job, found, source, index, progress)
                     return self._copied(job, found, source)
                 except NacError as error:  # which knows the file by the name that it has here
                     failure = explain(error)
@@ -85,40 +91,54 @@ class Archiver:
         except Exception as error:  # whatever one file did, the others still have their turn
             return explain(error)
 
-    def _compressed(self, job: Job, found: Found, source: Path, index: int, tell: Tell) -> Done:
+    def _compressed(self, job: Job, found: Found, source: Path, index: int, progress: OnProgress) -> Done:
         started, work = time.monotonic(), self._work
         with work.target.writing(job.target, found.mtime_ns) as place:
-            report = self._compressor(
-                source, place, check=work.check, progress=lambda done, whole: tell(index, done, whole)
+            report = self._compressor.run(
+                source, place, check=work.check, progress=lambda done, whole: progress(index, done, whole)
             )
-            size, sha256 = place.stat().st_size, hash_of(place)
-            source_sha256 = hash_of(source) if work.hashed else None
+            size, sha256 = place.stat().st_size, sha256_of(place).hex()
+            source_sha256 = sha256_of(source).hex() if work.hashed else None
             self._unchanged(job.path, found)
         settings = work.settings
         return Done(
-            job.path, job.target, found.size, found.mtime_ns, source_sha256, report.pcm_md5, report.num_samples,
-            report.sample_rate, report.channels, size, sha256, report.model, settings.model_id,
-            settings.lm_id if report.modes.get("lm") else None, settings.id, round(time.monotonic() - started, 3),
-            tuple(message.replace(str(source), job.path) for message in report.messages), now(),
+            job.path,
+            job.target,
+            found.size,
+            found.mtime_ns,
+            source_sha256,
+            report.pcm_md5,
+            report.num_samples,
+            report.sample_rate,
+            report.channels,
+            size,
+            sha256,
+            report.model,
+            settings.model_id,
+            settings.lm_id if report.modes.get("lm") else None,
+            settings.id,
+            round(time.monotonic() - started, 3),
+            tuple(message.replace(str(source), job.path) for message in report.messages),
+            now(),
         )
 
     def _copied(self, job: Job, found: Found, source: Path) -> Copied:
         with self._work.target.writing(job.target, found.mtime_ns) as place:
             shutil.copyfile(source, place)
-            size, sha256 = place.stat().st_size, hash_of(place)
+            size, sha256 = place.stat().st_size, sha256_of(place).hex()
             self._unchanged(job.path, found)
         return Copied(
             job.path, job.target, found.size, found.mtime_ns, sha256 if self._work.hashed else None, size, sha256, now()
         )
 
     def _kept(self, job: Job) -> Done | Copied | None:
-        """What is to be said of an output that is not as it was left, and yet holds the same: a sound file with other
-        tags, say. It gets its time of change back. None if it has to be made anew."""
+        """The journal's new entry for an output that was altered but holds the same sound (other tags, say), with its
+        time of change put back; None if the output has to be made anew."""
         before, target = job.before, self._work.target
         if before is None:
             return None
         with target.reading(job.target) as path:
-            now_is = {"bytes": path.stat().st_size, "sha256": hash_of(path), "time": now()}
+            now_is = {"bytes": path.stat().st_size, "sha256": sha256_of(path).hex(), "time": now()}
             if not _holds_the_same(path, now_is["sha256"], before):
                 return None
             with target.writing(job.target, before.source_mtime_ns) as place:
@@ -129,7 +149,8 @@ class Archiver:
         return replace(before, messages=(*before.messages, kept), **now_is)
 
     def _unchanged(self, path: str, before: Found | None) -> Found:
-        """The source file as it is now, which is as it was `before` if that is given."""
+        """The source file as it is now. Raises AudioError where it is gone, or differs from `before` if that is
+        given."""
         found = self._work.source.stat(path)
         if found is None:
             raise AudioError(f"{path}: no longer there")
@@ -139,7 +160,8 @@ class Archiver:
 
 
 def _holds_the_same(path: Path, sha256: str, before: Done | Copied) -> bool:
-    """Whether a file of the archive still holds what was put there: the bytes, or the sound, undamaged."""
+    """Whether a file of the archive still holds the bytes, or without damage the sound, that the entry `before`
+    records."""
     if sha256 == before.sha256:
         return True
     if isinstance(before, Copied):
@@ -153,15 +175,6 @@ def _holds_the_same(path: Path, sha256: str, before: Done | Copied) -> bool:
     return report.sound and shape == (before.samples, before.sample_rate, before.channels)
 
 
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def now() -> str:
-    """The time, UTC, ISO 8601."""
+    """The present time in UTC, as ISO 8601 to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,28 +23,29 @@ from pathlib import Path
 
 from nac_cli import __version__, failures
 from nac_cli.archive import journal
-from nac_cli.archive.archiving import hash_of
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.inventory import Inventory, Kept, take_inventory
 from nac_cli.archive.journal import JOURNAL, Failed, Ledger
 from nac_cli.archive.naming import fold_case
-from nac_cli.archive.place import Place
+from nac_cli.archive.places.folder import Folder
+from nac_cli.archive.places.place import Place
 from nac_cli.errors import AudioError, CorruptStream, OutputExists, UsageError
+from nac_cli.files import new_folder, sha256_of
 
 BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 MANIFEST = "manifest-sha256.txt"
 _AWKWARD = re.compile("[%\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|\\s\\Z")
-"""What tools read differently in a list of names: percent signs, ends of lines, no UTF-8, a space at the end."""
+"""Characters in names that tools read in different ways: percent signs, line breaks, bytes that are no UTF-8, a space
+at the end."""
 _LABEL = re.compile(r"[^\s:](?:[^:\r\n]*[^\s:])?")
 
 Progress = Callable[[int, int], None]
-"""Told of bytes done and bytes in all."""
+"""Called with the bytes done and the bytes in all."""
 
 
 @dataclass(frozen=True)
 class Bag:
-    """A bag that was made: `files` of `bytes` in all are its payload; `renamed` are (path in the archive, in the bag);
-    `linked` files take no room of their own."""
+    """A finished bag: its payload is `files` of `bytes` in all, `linked` of them hard links, which take no room of
+    their own; `renamed` are pairs (path in the archive, path in the bag)."""
 
     files: int
     bytes: int
@@ -54,7 +54,11 @@ class Bag:
 
 
 def export_bag(
-    archive: Place, target: Path, *, copy: bool = False, info: Mapping[str, str] | None = None,
+    archive: Place,
+    target: Path,
+    *,
+    copy: bool = False,
+    info: Mapping[str, str] | None = None,
     progress: Progress = lambda done, whole: None,
 ) -> Bag:
     """Make a bag of an archive at the folder `target`, which must not be there. Files are hard links to the archive's
@@ -83,13 +87,12 @@ def export_bag(
         _write_tags(folder, hashes, size, info or {})
         if archive.records(JOURNAL) != records:
             raise AudioError(f"{archive.name}: has changed meanwhile; run again when nothing works on it")
-        _flush()
     renamed = tuple((path, name) for path, name in sorted(names.items()) if path != name)
     return Bag(len(hashes), size, linked, renamed)
 
 
 def _names(inventory: Inventory) -> dict[str, str]:
-    """What each file of the archive is called in the bag. No two names differ in case or Unicode form alone."""
+    """The name of each file of the archive in the bag. No two names differ in case or Unicode form alone."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for path in sorted(inventory.found, key=lambda path: (bool(_AWKWARD.search(path)), path)):
@@ -113,7 +116,7 @@ def _require_all(inventory: Inventory) -> None:
 
 
 def _place(source: Path, place: Path, copy: bool) -> bool:
-    """Puts a file into the bag; whether it is a link."""
+    """Put a file into the bag. Returns whether it is a hard link."""
     place.parent.mkdir(parents=True, exist_ok=True)
     if not copy:
         try:
@@ -127,7 +130,7 @@ def _place(source: Path, place: Path, copy: bool) -> bool:
 
 
 def _checked_hash(file: Path, path: str, entry: Kept | None) -> str:
-    sha256 = hash_of(file)
+    sha256 = sha256_of(file).hex()
     if entry is not None and entry.sha256 != sha256:
         raise CorruptStream(
             f"{path}: has changed since it was archived (another SHA-256 than in the journal); nac archive verify "
@@ -137,7 +140,7 @@ def _checked_hash(file: Path, path: str, entry: Kept | None) -> str:
 
 
 def _write_journal(data: Path, records: bytes, ledger: Ledger, names: Mapping[str, str]) -> str:
-    """The archive's journal with the names that the bag has; its hash."""
+    """Write the archive's journal with the names of the bag. Returns its SHA-256 in hexadecimal."""
     file = data / JOURNAL
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(records)
@@ -150,7 +153,7 @@ def _write_journal(data: Path, records: bytes, ledger: Ledger, names: Mapping[st
             if isinstance(last, Failed):
                 renamed.append(replace(last, target=name))
     journal.append(Folder(data), renamed)
-    return hash_of(file)
+    return sha256_of(file).hex()
 
 
 def _write_tags(folder: Path, hashes: Mapping[str, str], size: int, info: Mapping[str, str]) -> None:
@@ -166,7 +169,7 @@ def _write_tags(folder: Path, hashes: Mapping[str, str], size: int, info: Mappin
     }
     for name, text in tags.items():
         (folder / name).write_bytes(text.encode("utf-8"))
-    lines = [f"{hash_of(folder / name)}  {name}\n" for name in tags]
+    lines = [f"{sha256_of(folder / name).hex()}  {name}\n" for name in tags]
     (folder / f"tag{MANIFEST}").write_bytes("".join(lines).encode("ascii"))
 
 
@@ -178,23 +181,13 @@ def _check_info(info: Mapping[str, str]) -> None:
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """A new folder that becomes `target` if all goes well, and is gone if not."""
+    """A new folder that becomes `target` when the block ends well, and is removed when not."""
     if os.path.lexists(target):
         raise OutputExists(f"{target}: already exists; a bag is made in a new folder")
     if not target.absolute().parent.is_dir():
         raise AudioError(f"{target}: its folder does not exist; make it first")
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
-        beside.mkdir()
-        yield beside
-        os.rename(beside, target)
+        with new_folder(target) as beside:
+            yield beside
     except OSError as error:
         raise AudioError(failures.explain(error).message) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _flush() -> None:
-    """What was written is on the disk before the bag has its name."""
-    if hasattr(os, "sync"):
-        os.sync()

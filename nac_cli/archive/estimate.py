@@ -1,4 +1,4 @@
-"""About how large an archive would get, from the headers of its sources."""
+"""An estimate of the size of an archive, from the headers of its sources."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from nac_cli.archive.place import Place
+from nac_cli.archive.places.place import Place
 from nac_cli.archive.plan import Job
 from nac_cli.archive.settings import Settings
 from nac_cli.audio import open_audio
 from nac_cli.errors import NacError
 from nac_cli.failures import Failure, explain
 from nac_cli.models import zoo
-from nac_cli.pipelines.fitting import DEFAULT_BITRATE
-from nac_cli.pipelines.framing import GROUPS
+from nac_cli.pipelines.chain.framing import GROUPS
+from nac_cli.pipelines.rate.target import DEFAULT_BITRATE
 from nac_cli.values import CodecSpec
 
 THREADS = 8
 OVERHEAD_BYTES = 130
-"""Of a file, whatever its length."""
+"""Bytes of a stream beside its codes, whatever its length."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """`seconds` of sound and `bytes` of the outputs, tags and pictures aside, as far as headers tell the lengths;
-    `unreadable` are files that are no sound at all."""
+    """An estimate: `seconds` of sound and `bytes` of the outputs without tags and pictures, as far as headers give the
+    lengths; `unreadable` are the files in which no sound was found, with the reason."""
 
     seconds: float
     bytes: int
@@ -33,7 +33,8 @@ class Estimate:
 
 
 def estimate(jobs: Sequence[Job], source: Place, settings: Settings, progress: Callable[[int], None]) -> Estimate:
-    """Reads the headers of all sources. Depths (`planes`) are taken for as large as packed codes would be."""
+    """Estimate the outputs of `jobs` by reading the headers of their sources. With `planes` instead of a bitrate, the
+    size is that of packed codes. `progress` gets the number of files read."""
     spec = zoo.find(settings.model).spec
     seconds, total, unreadable = 0.0, 0.0, []
 

@@ -1,4 +1,4 @@
-"""Who works on an archive, as its lock says."""
+"""The holder of an archive: the process that works on it, as its lock records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class Holder:
-    """Who has an archive: the content of a lock."""
+    """Functions on the content of a lock, which names the process that holds an archive."""
 
     @staticmethod
     def me() -> bytes:
@@ -23,7 +23,7 @@ class Holder:
 
     @staticmethod
     def has_ended(lock: bytes) -> bool:
-        """Whether it was a process of this machine that is no longer there."""
+        """Whether the lock is that of a process of this machine which no longer runs."""
         try:
             who = json.loads(lock)
             return who["machine"] == _machine() and not runs(int(who["pid"]))
@@ -40,12 +40,12 @@ class Holder:
 
 
 def _machine() -> str:
-    """The same for all processes of a machine, and of no other."""
+    """An identifier of this machine: the same in all its processes, different on other machines."""
     return f"{platform.node()} {uuid.getnode():012x}"
 
 
 def runs(process: int) -> bool:
-    """Whether there is such a process here; where nobody can tell, there is."""
+    """Whether a process with this id runs on this machine; True where the system does not tell."""
     if os.name != "posix":
         return True
     try:

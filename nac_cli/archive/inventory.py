@@ -1,4 +1,4 @@
-"""What an archive holds: its journal, and the files that are there."""
+"""The inventory of an archive: its journal, and the files that are there."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 from nac_cli.archive import journal
 from nac_cli.archive.journal import Copied, Done, Ledger
-from nac_cli.archive.place import Found, Place
-from nac_cli.archive.plan import Patterns
-from nac_cli.archive.pool import Moved, Pool
-from nac_cli.archive.schedule import Crash, Task, perform_all
+from nac_cli.archive.places.place import Found, Place
+from nac_cli.archive.plan import EVERYTHING, Patterns
+from nac_cli.archive.workers.pool import Pool, Progressed
+from nac_cli.archive.workers.schedule import Crash, Task, perform_all
 from nac_cli.errors import AudioError, NacError
 from nac_cli.failures import Failure, explain
 
@@ -22,24 +22,25 @@ Kept = Done | Copied
 
 @dataclass(frozen=True)
 class Inventory:
-    """`ledger`: the sum of the journal; `found`: the files that are there, by path."""
+    """An archive's `ledger`, read from its journal, and the files `found` in its place, by path."""
 
     ledger: Ledger
     found: Mapping[str, Found]
 
-    def kept(self, patterns: Patterns = Patterns()) -> list[Kept]:
-        """The files that should be there, in order of their paths in the library, which `patterns` are about."""
+    def kept(self, patterns: Patterns = EVERYTHING) -> list[Kept]:
+        """The entries of all files that should be there, sorted by path in the library, which `patterns` are matched
+        with."""
         files = self.ledger.files
         return [files[path] for path in sorted(files) if patterns.want(path)]
 
     @property
     def unknown(self) -> list[str]:
-        """Files that are there without the journal knowing them as finished."""
+        """Paths of files that are there and that the journal does not know as finished."""
         return sorted(self.found.keys() - {entry.target for entry in self.ledger.files.values()})
 
     @property
     def missing(self) -> list[Kept]:
-        """Files that should be there and are not, or have another size."""
+        """Entries of files that should be there and are not, or have another size."""
         return [entry for entry in self.kept() if self.size(entry.target) != entry.bytes]
 
     def size(self, target: str) -> int | None:
@@ -48,12 +49,13 @@ class Inventory:
 
 
 def take_inventory(archive: Place) -> Inventory:
-    """Raises UsageError where there is no archive, AudioError where it cannot be read, and as `journal.read`."""
+    """Read the journal and list the files. Raises UsageError where there is no archive, AudioError where it cannot be
+    read, and as `journal.read`."""
     return Inventory(journal.read_existing(archive), files_of(archive))
 
 
 def files_of(place: Place) -> dict[str, Found]:
-    """All files of a place, none if it is not there. Raises AudioError where it cannot be read."""
+    """The files of a place by path; none if the place does not exist. Raises AudioError where it cannot be read."""
     try:
         return {file.path: file for file in place.walk(lambda path, reason: None)}
     except FileNotFoundError:
@@ -63,8 +65,9 @@ def files_of(place: Place) -> dict[str, Found]:
 
 
 @contextmanager
-def at_hand(archive: Place, entries: Sequence[Kept]) -> Iterator[list[Path | Failure]]:
-    """A batch of files of the archive as local files, for as long as the context lasts."""
+def local_copies(archive: Place, entries: Sequence[Kept]) -> Iterator[list[Path | Failure]]:
+    """Local copies of a batch of files of the archive, for as long as the context lasts; a Failure in place of a file
+    that cannot be had."""
     with ExitStack() as stack:
 
         def fetch(entry: Kept) -> Path | Failure:
@@ -78,16 +81,17 @@ def at_hand(archive: Place, entries: Sequence[Kept]) -> Iterator[list[Path | Fai
         yield [fetch(entry) for entry in entries]
 
 
-def named(entry: Kept, file: Path, failure: Failure) -> Failure:
-    """A failure that calls the file, which is at hand, what the archive calls it."""
+def with_archive_name(entry: Kept, file: Path, failure: Failure) -> Failure:
+    """The failure with the name of the local copy replaced by that of the file in the archive."""
     text = failure.message.replace(str(file), entry.target)
     return Failure(text if text.startswith(entry.target) else f"{entry.target}: {text}", failure.exit_code)
 
 
 def results(tasks: Sequence[Task], pool: Pool) -> Iterator[tuple[int, Any]]:
-    """What came of each task, a `Failure` where workers die over it; and `Moved` now and then."""
+    """The number and the result of each task, a `Failure` where workers exit over it, with `Progressed` events in
+    between."""
     for event in perform_all(tasks, pool):
-        if isinstance(event, Moved):
+        if isinstance(event, Progressed):
             yield event.task, event
         elif not isinstance(event, Crash):
             yield event.task, event.value

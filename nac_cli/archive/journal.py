@@ -1,4 +1,4 @@
-"""What an archive knows of itself: an append-only file of JSON lines, and what they add up to.
+"""The journal of an archive: an append-only file of JSON lines, and the ledger that they add up to.
 
 A line is written when what it says is true on the disk. So after a crash at any moment everything in the journal is so,
 and at most the files that were being worked on are done without being in it: they are planned, so they are known to be
@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 
-from nac_cli.archive.place import PRIVATE, Found, Place, checked
+from nac_cli.archive.places.place import PRIVATE, Found, Place, checked
 from nac_cli.errors import AudioError, CorruptStream, UnsupportedStream, UsageError
 
 JOURNAL = f"{PRIVATE}/journal.jsonl"
@@ -21,7 +21,7 @@ FATAL_CRASHES = 2
 
 @dataclass(frozen=True)
 class Run:
-    """A run begins. `settings` is what `settings_id` stands for."""
+    """A run has begun. `settings` are those that `settings_id` identifies."""
 
     time: str
     nac: str
@@ -81,7 +81,7 @@ class Copied:
 
 @dataclass(frozen=True)
 class Failed:
-    """A file could not be done; `exit_code` is what the command line would give."""
+    """A file failed; `exit_code` is what the command line would give for it alone."""
 
     path: str
     target: str
@@ -114,16 +114,17 @@ _KINDS = {
     "str": ("str",), "str | None": ("str", "NoneType"), "int": ("int",), "float": ("float", "int"), "bool": ("bool",),
     "dict": ("dict",), "tuple[str, ...]": ("tuple",),
 }  # fmt: skip
-"""What values of an entry's fields are, by how the fields are declared."""
+"""Names of the types that JSON may give a field, by the field's annotation."""
 _LEAST = {"sample_rate": 1, "source_mtime_ns": -1 << 63}
-"""Of numbers that cannot be 0, or can be less."""
+"""Least values of the integers that cannot be 0, or can be less."""
 
 
 @dataclass
 class Ledger:
-    """The sum of a journal: what each path's target is, how it stands, which file of it lies in the archive (the last
-    that was finished, even if a later one failed), and how often processes ended over it as it is now. `unreadable`
-    counts lines that say nothing (one a crash, where it hit a line being written)."""
+    """The state of an archive after all entries of its journal. By path in the library: `targets` in the archive, the
+    `last` result, the `files` that lie in the archive (the last one finished, even if a later attempt failed), and the
+    `crashes` over a file as it is now. `unreadable` counts lines that could not be read (one for each time that a
+    process was killed while it wrote)."""
 
     targets: dict[str, str] = field(default_factory=dict)
     last: dict[str, Done | Copied | Failed] = field(default_factory=dict)
@@ -148,17 +149,17 @@ class Ledger:
                 self.crashes.pop(entry.path, None)
 
     def suspicion(self, found: Found) -> list[Crashed]:
-        """The crashes that happened over a file as it is now."""
+        """The crashes recorded for a file with its present size and time."""
         return [crash for crash in self.crashes.get(found.path, []) if is_source(crash, found)]
 
     def quarantined(self, found: Found) -> bool:
-        """Whether it ended the process twice, and once when nothing else could have."""
+        """Whether workers exited twice over a file, and at least once when it was their only task."""
         crashes = self.suspicion(found)
         return len(crashes) >= FATAL_CRASHES and any(crash.alone for crash in crashes)
 
 
 def is_source(entry: Outcome, found: Found) -> bool:
-    """Whether a file is, by size and time, what an entry speaks of."""
+    """Whether a file has the size and time of change that an entry records."""
     return (entry.source_bytes, entry.source_mtime_ns) == (found.size, found.mtime_ns)
 
 
@@ -170,8 +171,8 @@ def append(place: Place, entries: Iterable[Entry]) -> None:
 
 
 def read(place: Place) -> Ledger:
-    """What the journal of an archive adds up to; nothing if there is none. Raises UnsupportedStream for one that a
-    newer nac began, CorruptStream for paths that lead out of the archive."""
+    """The ledger of an archive's journal; empty if there is no journal. Raises UnsupportedStream for one that a newer
+    nac began, CorruptStream for paths that lead out of the archive."""
     ledger = Ledger()
     for entry in _entries(place.records(JOURNAL)):
         if entry is None:
@@ -182,7 +183,8 @@ def read(place: Place) -> Ledger:
 
 
 def read_existing(place: Place) -> Ledger:
-    """As `read`. Raises UsageError where there is no archive, AudioError where it cannot be read."""
+    """The ledger of an archive that must exist. Raises as `read`, UsageError where there is no archive, AudioError
+    where it cannot be read."""
     try:
         ledger = read(place)
     except OSError as error:
@@ -199,7 +201,7 @@ def _entries(data: bytes) -> Iterator[Entry | None]:
 
 
 def _entry(line: bytes) -> Entry | None:
-    """The entry of a line, None where it was not written to its end, or says what no nac writes."""
+    """The entry of a line; None for a line that was cut off, or that no nac writes."""
     try:
         values = json.loads(line)
         kind = EVENTS[values.pop("event")]
@@ -222,7 +224,7 @@ def _entry(line: bytes) -> Entry | None:
 
 
 def _makes_sense(entry: Entry) -> bool:
-    """Whether all values are of their kind, and numbers in reach of file systems."""
+    """Whether all values have the declared types, and integers are within the reach of file systems."""
     for name in fields(entry):
         value = getattr(entry, name.name)
         if type(value).__name__ not in _KINDS[name.type]:

@@ -1,4 +1,4 @@
-"""A library becomes an archive: survey, plan, work, journal."""
+"""Making an archive of a library: survey, plan, work, journal."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from dataclasses import asdict, dataclass, field
 from nac_cli import __version__
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import now
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.inventory import files_of
 from nac_cli.archive.journal import Crashed, Done, Failed, Ledger, Outcome, Planned, Run
 from nac_cli.archive.naming import fold_case
-from nac_cli.archive.place import Found, Place, checked
-from nac_cli.archive.plan import Job, Patterns, Plan, make_plan
-from nac_cli.archive.pool import Finished, Moved, Pool
-from nac_cli.archive.schedule import Crash, Task, perform_rounds
+from nac_cli.archive.places.folder import Folder
+from nac_cli.archive.places.place import Found, Place, checked
+from nac_cli.archive.plan import EVERYTHING, Job, Patterns, Plan, make_plan
 from nac_cli.archive.settings import Settings
+from nac_cli.archive.workers.pool import Finished, Pool, Progressed
+from nac_cli.archive.workers.schedule import Crash, Task, perform_rounds
 from nac_cli.errors import AudioError, CorruptStream, UsageError
 from nac_cli.failures import Failure
 
 GIVEN_UP = 1
-"""Exit code of a file over which workers die."""
+"""Exit code of a file over which workers exit."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What there is: the `plan`, the journal's sum before the run, `skipped` (path, reason), and how many files of the
-    archive have no source any more (they stay)."""
+    """The state before a run: its `plan`, the `ledger`, files that were `skipped` (path, reason), and the number of
+    files of the archive whose source is `gone` (they stay)."""
 
     plan: Plan
     ledger: Ledger
@@ -38,7 +38,8 @@ class Survey:
 
 @dataclass
 class Tally:
-    """What came of a run. Bytes are those of the sources and outputs of `done` and `copied` files, `seconds` of sound."""
+    """The sums of a run. `source_bytes` and `bytes` are those of `done` and `copied` files, `seconds` those of sound;
+    `crashes` counts workers that exited."""
 
     done: int = 0
     copied: int = 0
@@ -47,7 +48,6 @@ class Tally:
     seconds: float = 0.0
     failed: list[Failed] = field(default_factory=list)
     crashes: int = 0
-    """Workers that died."""
 
     def add(self, entry: Outcome) -> None:
         if isinstance(entry, Failed):
@@ -64,15 +64,23 @@ class Tally:
                 self.copied += 1
 
 
-Watch = Callable[[Job, Outcome | Moved], None]
-"""Told of each job how far it is and what came of it, when that is in the journal."""
+Watch = Callable[[Job, Outcome | Progressed], None]
+"""Called with each job and its events; results come when they are in the journal."""
 
 
 def survey(
-    source: Place, target: Place, settings: Settings, *, patterns: Patterns = Patterns(), paths: Iterable[str] | None = None,
-    follow_links: bool = False, copy_others: bool = False, force: bool = False, retry_quarantined: bool = False,
+    source: Place,
+    target: Place,
+    settings: Settings,
+    *,
+    patterns: Patterns = EVERYTHING,
+    paths: Iterable[str] | None = None,
+    follow_links: bool = False,
+    copy_others: bool = False,
+    force: bool = False,
+    retry_quarantined: bool = False,
 ) -> Survey:
-    """What is to be done to make an archive at `target` of the library at `source`, or of its files `paths`.
+    """Find what is to be done to make an archive at `target` of the library at `source`, or of its files `paths`.
 
     Raises OutputExists where a file that is not the archive's is in the way, UsageError for listed files that there are
     not, AudioError if a place cannot be read, and as `journal.read`.
@@ -91,8 +99,15 @@ def survey(
         raise AudioError(f"{where}: cannot be read ({error.strerror or error})") from error
     wanted = [file for file in found if patterns.want(file.path)]
     plan = make_plan(
-        wanted, ledger, outputs, settings.id, copy_others=copy_others, fold=fold, times=target.keeps_times,
-        force=force, retry_quarantined=retry_quarantined,
+        wanted,
+        ledger,
+        outputs,
+        settings.id,
+        copy_others=copy_others,
+        fold=fold,
+        times=target.keeps_times,
+        force=force,
+        retry_quarantined=retry_quarantined,
     )
     gone = len(ledger.last.keys() - {file.path for file in found}) if paths is None else 0
     return Survey(plan, ledger, tuple(skipped), gone)
@@ -101,8 +116,8 @@ def survey(
 def archive(
     source: Place, target: Place, settings: Settings, found: Survey, pool: Pool, watch: Watch = lambda job, event: None
 ) -> Tally:
-    """Do what a survey found is to be done, with the workers of `pool` (see `Archiving`), who stay for the caller to
-    close. The target must have been claimed.
+    """Do the jobs of a survey with the workers of `pool` (see `Archiving`), which stay for the caller to close. The
+    target must have been claimed.
 
     Everything that is told to `watch` is in the journal. A file that fails does not end the run. Raises `Refused`, and
     OSError if the journal cannot be written.
@@ -114,10 +129,12 @@ def archive(
     tasks = [Task(job, job.found.size, len(ledger.suspicion(job.found))) for job in jobs]
     for told in perform_rounds(tasks, pool):
         for event in told:
-            if isinstance(event, Moved):
+            if isinstance(event, Progressed):
                 watch(jobs[event.task], event)
         outcomes = [
-            (jobs[event.task], entry) for event in told if not isinstance(event, Moved)
+            (jobs[event.task], entry)
+            for event in told
+            if not isinstance(event, Progressed)
             for entry in _entries(jobs[event.task], event, settings)
         ]
         journal.append(target, [entry for _, entry in outcomes])
@@ -128,7 +145,7 @@ def archive(
 
 
 def _entries(job: Job, event: Finished | Crash, settings: Settings) -> list[Outcome]:
-    """What the journal is told of what happened to a job."""
+    """The entries that the journal gets for an event of a job."""
     if isinstance(event, Finished):
         return [_failed(job, event.value, settings) if isinstance(event.value, Failure) else event.value]
     crashed = Crashed(job.path, job.target, job.found.size, job.found.mtime_ns, event.alone, event.reason, now())
@@ -163,8 +180,8 @@ def _listed(paths: Iterable[str], source: Place) -> list[Found]:
 
 
 def check_places(source: Place, target: Place) -> None:
-    """Raises AudioError if there is no library, UsageError if one place lies inside the other: the archive would be
-    archived."""
+    """Check a pair of places. Raises AudioError if there is no library, UsageError if one place lies inside the other:
+    the archive would be archived."""
     if isinstance(source, Folder) and not source.root.is_dir():
         raise AudioError(f"{source.name}: no such folder; name the one that holds the library")
     both = isinstance(source, Folder) and isinstance(target, Folder)

@@ -1,4 +1,4 @@
-"""What there is to do: the files of a library against the journal of its archive, before any work begins."""
+"""The plan of a run: the files of a library compared with the journal of its archive, before any work begins."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Literal
 
 from nac_cli.archive.journal import Copied, Done, Failed, Ledger, is_source
 from nac_cli.archive.naming import give_names, suffix_of, usual
-from nac_cli.archive.place import Found
+from nac_cli.archive.places.place import Found
 from nac_cli.audio import SOUND_SUFFIXES
 from nac_cli.errors import OutputExists
 
 SUFFIX = ".nac"
 
 Reason = Literal["new", "changed", "settings", "lost", "altered", "failed", "crashed"]
-"""Why a file is to be done: it is new; it has another size or time; other settings are asked for; its output is gone, or
-is not as it was left; it failed before; a process ended while it worked on it."""
+"""The reason why a file is to be done: it is new; it has another size or time; other settings are asked for; its output
+is gone, or was altered; it failed before; a worker exited while it worked on it."""
 TIMES_NS = 2 * 10**9
-"""How far apart times of change may be that are the same: some file systems count in two seconds."""
+"""Nanoseconds by which equal times of change may differ: some file systems count in two seconds."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A file to be done: compressed if it has `sound`, else copied. `before` is what the journal says of an output that is
-    `altered`."""
+    """A file to be done: compressed if it has `sound`, else copied. `before` is the journal's entry of an output that
+    is `altered`."""
 
     found: Found
     target: str
@@ -40,8 +40,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """`jobs` in order of their paths; `done` files that are as they should be; those that are `quarantined`; `others`
-    that are neither sound nor copied; `renamed` are (path, target) where the usual name was taken."""
+    """The plan of a run: `jobs` sorted by path; the number of files that are `done` already; files that are
+    `quarantined`; `others` that are neither sound nor to be copied; `renamed` are (path, target) where the usual name
+    was taken."""
 
     jobs: tuple[Job, ...]
     done: int
@@ -51,13 +52,13 @@ class Plan:
 
     @property
     def bytes(self) -> int:
-        """Of the sources of all jobs."""
+        """Size of the sources of all jobs, in bytes."""
         return sum(job.found.size for job in self.jobs)
 
 
 @dataclass(frozen=True)
 class Patterns:
-    """Which files are wanted: those that match an `include` (all, if there is none) and no `exclude`.
+    """A choice of files: those that match an `include` (all, if there is none) and no `exclude`.
 
     A pattern (`*`, `?`, `[...]`, case counts) matches a file by its whole path, or by the name of the file or of any
     folder above it.
@@ -75,12 +76,24 @@ class Patterns:
         return (not self.include or match(self.include)) and not match(self.exclude)
 
 
+EVERYTHING = Patterns()
+
+
 def make_plan(
-    files: Iterable[Found], ledger: Ledger, outputs: Mapping[str, Found], settings_id: str, *, copy_others: bool = False,
-    fold: Callable[[str], str] = lambda name: name, times: bool = True, force: bool = False, retry_quarantined: bool = False,
+    files: Iterable[Found],
+    ledger: Ledger,
+    outputs: Mapping[str, Found],
+    settings_id: str,
+    *,
+    copy_others: bool = False,
+    fold: Callable[[str], str] = lambda name: name,
+    times: bool = True,
+    force: bool = False,
+    retry_quarantined: bool = False,
 ) -> Plan:
-    """`outputs` are the files that lie in the archive, by path; if `times`, with the times of change that they were given.
-    `fold` makes names equal that the archive's file system takes for the same.
+    """Plan the jobs for `files`. `outputs` are the files that lie in the archive, by path; with `times`, they keep the
+    times of change that they were given. `fold` maps names to equal keys that the archive's file system takes for the
+    same.
 
     Raises OutputExists if a file that the journal does not know is in the way, unless `force` lets it be replaced.
     """
@@ -102,20 +115,22 @@ def make_plan(
     if not force:
         _refuse_foreign(jobs, ledger, outputs)
     return Plan(
-        tuple(sorted(jobs, key=lambda job: job.path)), len(wanted) - len(jobs) - len(quarantined), tuple(quarantined),
+        tuple(sorted(jobs, key=lambda job: job.path)),
+        len(wanted) - len(jobs) - len(quarantined),
+        tuple(quarantined),
         () if copy_others else tuple(others),
-        tuple((found.path, targets[found.path]) for found in sounds if targets[found.path] != usual(found.path, SUFFIX)),
+        tuple(
+            (found.path, targets[found.path]) for found in sounds if targets[found.path] != usual(found.path, SUFFIX)
+        ),
     )
 
 
 def is_sound(path: str) -> bool:
-    """Whether a file is taken for sound, which its name says."""
+    """Whether a file is taken for sound, by the suffix of its name."""
     return suffix_of(path) in SOUND_SUFFIXES
 
 
-def _reason(
-    found: Found, ledger: Ledger, output: Found | None, settings_id: str | None, times: bool
-) -> Reason | None:
+def _reason(found: Found, ledger: Ledger, output: Found | None, settings_id: str | None, times: bool) -> Reason | None:
     last = ledger.last.get(found.path)
     if ledger.suspicion(found):
         return "crashed"
@@ -136,7 +151,7 @@ def _reason(
 
 
 def _targets(files: list[Found], ledger: Ledger, fold: Callable[[str], str]) -> dict[str, str]:
-    """Where each file goes. What the journal says stays."""
+    """The target of each file. Targets that the journal records stay."""
     suffixes = {found.path: _suffix(found.path) for found in files}
     return give_names(suffixes, ledger.targets, fold)
 
@@ -151,6 +166,6 @@ def _refuse_foreign(jobs: list[Job], ledger: Ledger, outputs: Mapping[str, Found
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise OutputExists(
-            f"{foreign[0]}{more}: already in the archive's folder, but its journal does not know of it; move it away, or "
-            "use --force to replace it"
+            f"{foreign[0]}{more}: already in the archive's folder, but its journal does not know of it; move it away, "
+            "or use --force to replace it"
         )

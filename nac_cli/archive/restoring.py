@@ -1,4 +1,4 @@
-"""An archive becomes a library of sound files again: names, tags, pictures, times of change."""
+"""Restoring the library of an archive: names, tags, pictures, times of change."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nac_cli.archive.archiving import hash_of
-from nac_cli.archive.inventory import Inventory, Kept, at_hand, files_of, named, results
+from nac_cli.archive.inventory import Inventory, Kept, files_of, local_copies, results, with_archive_name
 from nac_cli.archive.journal import JOURNAL, Copied, Done
 from nac_cli.archive.naming import fold_case, give_names, suffix_of, usual
-from nac_cli.archive.place import PRIVATE, Found, Place
-from nac_cli.archive.plan import TIMES_NS, Patterns
-from nac_cli.archive.pool import Labour, Moved, Pool, Tell
-from nac_cli.archive.schedule import Task
+from nac_cli.archive.places.place import PRIVATE, Found, Place
+from nac_cli.archive.plan import EVERYTHING, TIMES_NS, Patterns
 from nac_cli.archive.verifying import other_shape
+from nac_cli.archive.workers.pool import OnProgress, Pool, Progressed, Worker
+from nac_cli.archive.workers.schedule import Task
 from nac_cli.audio import EXTENSIONS, WRITES
 from nac_cli.errors import CorruptStream, FormatError, NacError, OutputExists, PartlyDecoded, TokenMismatch, UsageError
 from nac_cli.failures import Failure, explain
+from nac_cli.files import sha256_of
 
 DEFAULT_FORMAT = "flac"
-"""Loses nothing, holds all tags and pictures in the one way that all players know, and is half as large as WAV."""
+"""FLAC loses nothing, holds all tags and pictures in the one way that all players know, and is half as large as WAV."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A file of the archive, and the path that it is to have in the library."""
+    """A file of the archive, and the path `output` that it is to have in the library."""
 
     entry: Kept
     output: str
@@ -37,8 +37,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class RestorePlan:
-    """`pieces` are to be done; `present` are there already, with the right time and length; `in_the_way` are those in
-    whose place another file is; `renamed` those whose usual name is another's."""
+    """The plan of a restoration: `pieces` are to be done; `present` ones are there already, with the right time and
+    length; in place of those `in_the_way` there is another file; `renamed` are those whose usual name is taken."""
 
     pieces: tuple[Piece, ...]
     present: tuple[Piece, ...]
@@ -47,11 +47,15 @@ class RestorePlan:
 
 
 def plan_restore(
-    inventory: Inventory, target: Place, format: str = DEFAULT_FORMAT, *, patterns: Patterns = Patterns(),
+    inventory: Inventory,
+    target: Place,
+    format: str = DEFAULT_FORMAT,
+    *,
+    patterns: Patterns = EVERYTHING,
     force: bool = False,
 ) -> RestorePlan:
-    """What is to be done to have an archive's library at `target`, which must have been claimed. With `force`, files
-    that are in the way are replaced. Names do not depend on the patterns. Raises UsageError if the target is itself an
+    """Plan the restoration of an archive's library at `target`, which must have been claimed. With `force`, files that
+    are in the way are replaced. Names do not depend on the patterns. Raises UsageError if the target is itself an
     archive, AudioError if it cannot be read."""
     if target.records(JOURNAL):
         raise UsageError(f"{target.name}: is itself an archive; restore to another folder")
@@ -74,7 +78,9 @@ def plan_restore(
 
 
 def _names(kept: Sequence[Kept], format: str, fold: Callable[[str], str]) -> dict[str, str]:
-    """Sidecars, and sounds whose name fits the format, get their own names back."""
+    """The names of all files in the library: files without sound, and sounds whose name fits the format, get their own
+    names back."""
+
     def suffix(entry: Kept) -> str:
         fits = isinstance(entry, Copied) or EXTENSIONS.get(suffix_of(entry.path)) == format
         return "" if fits else f".{format}"
@@ -83,8 +89,8 @@ def _names(kept: Sequence[Kept], format: str, fold: Callable[[str], str]) -> dic
 
 
 def _is_restored(entry: Kept, found: Found, target: Place) -> bool:
-    """Whether a file is, by time (where that is kept) and length, what restoring makes of an entry. The length of sound
-    is what the header says: files take their place whole, so it is not worth decoding all of them."""
+    """Whether a file is the restored file of an entry, by time (where times are kept) and length. The length of sound
+    is the header's: files take their place whole, so it is not worth decoding all of them."""
     if target.keeps_times and abs(found.mtime_ns - entry.source_mtime_ns) > TIMES_NS:
         return False
     if isinstance(entry, Copied):
@@ -100,7 +106,7 @@ def _is_restored(entry: Kept, found: Found, target: Place) -> bool:
 
 @dataclass(frozen=True)
 class Restored:
-    """A file is in its place: its size in bytes, seconds of sound. `damage` is what was lost of it, and `exit_code`
+    """A restored file: its size in bytes, its seconds of sound. `damage` names what was lost of it, and `exit_code` is
     what decoding it alone would give."""
 
     bytes: int
@@ -112,8 +118,8 @@ class Restored:
 
 @dataclass(frozen=True)
 class Restoring:
-    """Work for a `Pool` whose tasks are `Piece`s: yields `Restored` or a `Failure`. `bits` as in `decompress`. Raises
-    UsageError for a format that there is not, or that is not written with so many bits."""
+    """`Work` whose tasks are `Piece`s; results are `Restored` or a `Failure`. `bits` as in `decompress`. Raises
+    UsageError for an unknown format, or one that is not written with so many bits."""
 
     archive: Place
     target: Place
@@ -131,40 +137,40 @@ class Restoring:
             widths = " or ".join(map(str, WRITES[self.format]))
             raise UsageError(f"{self.format.upper()} is written with {widths} bits, not {self.bits}")
 
-    def open(self) -> Labour:
-        """Raises UsageError for a device that is not there."""
-        from nac_cli.pipelines.runtime import choose_device
+    def open(self) -> Worker:
+        """Check the device. Raises UsageError for one that is not there."""
+        from nac_cli.pipelines.models.opening import choose_device
 
         choose_device(self.device, self.threads)
-        return self._batch
+        return self
 
-    def _batch(self, pieces: Sequence[Piece], tell: Tell) -> Iterator[tuple[int, Restored | Failure]]:
-        from nac_cli.pipelines.ahead import Ahead
+    def run(self, pieces: Sequence[Piece], progress: OnProgress) -> Iterator[tuple[int, Restored | Failure]]:
+        from nac_cli.pipelines.chain.prefetch import Prefetch
 
-        with at_hand(self.archive, [piece.entry for piece in pieces]) as files:
+        with local_copies(self.archive, [piece.entry for piece in pieces]) as files:
             sounds = [isinstance(piece.entry, Done) and isinstance(file, Path) for piece, file in zip(pieces, files)]
-            ahead = Ahead([file if sound else None for file, sound in zip(files, sounds)], self.threads)
+            prefetch = Prefetch([file if sound else None for file, sound in zip(files, sounds)], self.threads)
             for index, (piece, file) in enumerate(zip(pieces, files)):
                 if isinstance(file, Failure):
                     yield index, file
                     continue
-                ahead.before(index)
-                yield index, self._one(piece, file, index, tell)
+                prefetch.advance_to(index)
+                yield index, self._one(piece, file, index, progress)
 
-    def _one(self, piece: Piece, file: Path, index: int, tell: Tell) -> Restored | Failure:
-        """A file that is not sound gets the time of its making instead of its source's, so that nobody takes it for the
-        whole, this command least of all."""
+    def _one(self, piece: Piece, file: Path, index: int, progress: OnProgress) -> Restored | Failure:
+        """A damaged file gets the present time instead of its source's, so that nobody takes it for whole, this command
+        least of all."""
 
-        def progress(done: float, whole: float | None) -> None:
-            tell(index, done, whole)
+        def told(done: float, whole: float | None) -> None:
+            progress(index, done, whole)
 
         try:
             try:
-                return self._written(piece, file, piece.entry.source_mtime_ns, True, progress)
+                return self._written(piece, file, piece.entry.source_mtime_ns, True, told)
             except FormatError:
-                return self._written(piece, file, time.time_ns(), False, progress)
+                return self._written(piece, file, time.time_ns(), False, told)
         except Exception as error:  # whatever one file did, the others still have their turn
-            return named(piece.entry, file, explain(error))
+            return with_archive_name(piece.entry, file, explain(error))
 
     def _written(
         self, piece: Piece, file: Path, mtime_ns: int, strict: bool, progress: Callable[[float, float | None], None]
@@ -184,8 +190,15 @@ class Restoring:
         from nac_cli.pipelines.decompress import decompress
 
         report = decompress(
-            file, place, format=self.format, bits=self.bits, tags=self.tags, strict=strict, device=self.device,
-            threads=self.threads, progress=progress,
+            file,
+            place,
+            format=self.format,
+            bits=self.bits,
+            tags=self.tags,
+            strict=strict,
+            device=self.device,
+            threads=self.threads,
+            progress=progress,
         )
         damage = [*map(str, report.losses), *report.damage]
         mismatch = damage and not report.damage and all(isinstance(loss.error, TokenMismatch) for loss in report.losses)
@@ -200,15 +213,15 @@ class Restoring:
         self, entry: Copied, file: Path, place: Path, strict: bool, progress: Callable[[float, float | None], None]
     ) -> Restored:
         shutil.copyfile(file, place)
-        changed = hash_of(place) != entry.sha256
+        changed = sha256_of(place).hex() != entry.sha256
         damage = ("has changed since it was archived (another SHA-256 than in the journal)",) if changed else ()
         return Restored(place.stat().st_size, 0.0, (), damage, PartlyDecoded.exit_code if changed else 0)
 
 
 @dataclass
 class Restoration:
-    """What came of it: `whole` files of `bytes` in all, with `seconds` of sound; `damaged` ones that are there in part,
-    and `failed` ones that are not."""
+    """The sums of a restoration: `whole` files, `bytes` in all with `seconds` of sound; `damaged` files that are there
+    in part, and `failed` ones that are not."""
 
     whole: int = 0
     bytes: int = 0
@@ -217,13 +230,13 @@ class Restoration:
     failed: list[tuple[Piece, Failure]] = field(default_factory=list)
 
 
-Watch = Callable[[Piece, "Restored | Failure | Moved"], None]
-"""Told of each file how far it is, and what came of it."""
+Watch = Callable[[Piece, "Restored | Failure | Progressed"], None]
+"""Called with each file and its events."""
 
 
 def restore(plan: RestorePlan, pool: Pool, watch: Watch = lambda piece, event: None) -> Restoration:
-    """Do what is to be done with the workers of `pool` (see `Restoring`), who stay for the caller to close. A file that
-    fails does not end it. Raises `Refused`."""
+    """Restore the files of a plan with the workers of `pool` (see `Restoring`), which stay for the caller to close. A
+    file that fails does not end it. Raises `Refused`."""
     sums = Restoration()
     for number, value in results([Task(piece, piece.entry.bytes) for piece in plan.pieces], pool):
         piece = plan.pieces[number]
@@ -241,8 +254,9 @@ def restore(plan: RestorePlan, pool: Pool, watch: Watch = lambda piece, event: N
 
 
 def tidy(target: Place) -> None:
-    """Remove what claiming and writing left in a folder that is no archive. Only for who has claimed it."""
-    from nac_cli.archive.folder import LOCK, UNFINISHED, Folder
+    """Remove the files that claiming and writing left in a folder that is no archive. The target must have been
+    claimed."""
+    from nac_cli.archive.places.folder import LOCK, UNFINISHED, Folder
 
     if isinstance(target, Folder):
         with suppress(OSError):  # something else is in it, then it stays

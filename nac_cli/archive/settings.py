@@ -1,4 +1,4 @@
-"""What is asked of every file of an archive, and what that is called in its journal."""
+"""Settings of an archive: what is asked of every file, and the id of that in the journal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nac_cli.errors import ModelError, UsageError
+from nac_cli.errors import ModelError
 from nac_cli.models import zoo
-from nac_cli.pipelines.runtime import coders_to_pack
+from nac_cli.pipelines.models.opening import coders_to_pack
+from nac_cli.pipelines.rate.target import Target
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides what becomes of a file. `bitrate` in bit/s or `planes`, or neither, as in `compress`; `model` is
-    a name or the path of a weight file, `model_id` and `lm_id` what they stand for (hexadecimal)."""
+    """The settings that decide the bytes of each output. `bitrate` in bit/s or `planes`, or neither, as in
+    `compress`; `model` is a name or the path of a weight file, `model_id` and `lm_id` are the ids that it stands for
+    (hexadecimal)."""
 
     model: str
     model_id: str
@@ -28,27 +30,26 @@ class Settings:
 
     @classmethod
     def of(
-        cls, model: str = zoo.DEFAULT, bitrate: int | None = None, planes: int | None = None, entropy: str = "auto",
+        cls,
+        model: str = zoo.DEFAULT,
+        bitrate: int | None = None,
+        planes: int | None = None,
+        entropy: str = "auto",
         tags: bool = True,
     ) -> Settings:
-        """Raises ModelError for a model that is not here, UsageError for what it cannot do, TokenMismatch for a language
-        model that is not exact on this machine."""
+        """Look up the model. Raises ModelError for a model that is not here, UsageError for what it cannot do,
+        TokenMismatch for a language model that is not exact on this machine."""
         file = zoo.find(model)
-        if bitrate is not None and planes is not None:
-            raise UsageError("give a bitrate or a number of planes, not both")
-        if planes is not None and not 1 <= planes <= file.spec.num_codebooks:
-            raise UsageError(f"{file.spec.name} has 1 to {file.spec.num_codebooks} planes, not {planes}")
+        Target(bitrate, planes).require_possible(file.spec)
         if entropy != "auto":
             coders_to_pack(file, entropy)  # which says what is missing
         lm = zoo.lm_beside(file) if entropy in ("auto", "lm") else None
         name = file.path.absolute() if Path(model).suffix == zoo.SUFFIX else model
-        return cls(
-            str(name), file.spec.model_id.hex(), lm and lm.model_id.hex(), bitrate, planes, entropy, tags
-        )
+        return cls(str(name), file.spec.model_id.hex(), lm and lm.model_id.hex(), bitrate, planes, entropy, tags)
 
     @property
     def id(self) -> str:
-        """The same for all settings that make the same files; where the model lies does not matter."""
+        """Identifier that is equal for settings which make the same files; where the model lies does not matter."""
         values = asdict(self)
         del values["model"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode("ascii")).hexdigest()[:16]
@@ -59,6 +60,6 @@ class Settings:
         here = Settings.of(self.model, self.bitrate, self.planes, self.entropy, self.tags)
         if here.id != self.id:
             raise ModelError(
-                f"the model {self.model} of {platform.node()}, or the language model beside it, is not the one that this "
-                "run began with; put the same weight files on every machine"
+                f"the model {self.model} of {platform.node()}, or the language model beside it, is not the one that "
+                "this run began with; put the same weight files on every machine"
             )

@@ -1,4 +1,4 @@
-"""How an archive stands: what is in it, what failed and why. Reads the journal and lists the files, no more."""
+"""The status of an archive: what is in it, what failed and why, by reading the journal and listing the files."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from nac_cli.archive.inventory import take_inventory
 from nac_cli.archive.journal import Crashed, Done, Failed, Run
-from nac_cli.archive.place import Found, Place
+from nac_cli.archive.places.place import Found, Place
 
 
 @dataclass(frozen=True)
 class Status:
-    """`done` sound files and `copied` others lie in the archive. Paths in the library: of those that `failed`, that are
-    in quarantine, and that are `pending` (planned and never tried to the end). Paths in the archive: of those that are
-    `missing` or have another size than the journal says, and those that are `unknown` to it. `source_bytes` and `bytes`
-    are those of all files in it, `sound_bytes` and `seconds` of the sound in it; `unreadable` counts lines of the
-    journal."""
+    """The status of an archive: `done` sound files and `copied` others lie in it. Paths in the library: of files that
+    `failed`, that are `quarantined`, and that are `pending` (planned and never tried to the end). Paths in the archive:
+    of files that are `missing` or have another size than in the journal, and of those `unknown` to it. `source_bytes`
+    and `bytes` are those of all files in it, `sound_bytes` and `seconds` those of the sound in it; `unreadable` counts
+    lines of the journal."""
 
     runs: tuple[Run, ...]
     done: int
@@ -35,7 +35,7 @@ class Status:
 
     @property
     def bitrate(self) -> float | None:
-        """Of all sound in it, tags and pictures included, in bit/s."""
+        """Mean bitrate of all sound in it, tags and pictures included, in bit/s; None without sound."""
         return 8 * self.sound_bytes / self.seconds if self.seconds else None
 
     @property
@@ -46,7 +46,8 @@ class Status:
 
 
 def status(archive: Place) -> Status:
-    """Raises UsageError where there is no archive, AudioError where it cannot be read, and as `journal.read`."""
+    """Read the journal and list the files. Raises UsageError where there is no archive, AudioError where it cannot be
+    read, and as `journal.read`."""
     inventory = take_inventory(archive)
     ledger, kept = inventory.ledger, inventory.kept()
     sounds = [entry for entry in kept if isinstance(entry, Done)]
@@ -64,7 +65,7 @@ def status(archive: Place) -> Status:
 
 
 def gist(message: str, path: str) -> str:
-    """A message about a file without what is that file's alone: its name, and numbers."""
+    """A message about a file without the parts that are that file's alone: its name, and numbers."""
     at = message.find(path)
     if at >= 0:
         message = message[at + len(path) :].lstrip(": ")

@@ -1,4 +1,4 @@
-"""Are the files of an archive what its journal says? Sizes and hashes, structure, codes, a full decode."""
+"""Verification of an archive against its journal: sizes and hashes, structure, codes, a full decode."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nac_cli.archive.archiving import hash_of
-from nac_cli.archive.inventory import Inventory, Kept, at_hand, named, results
+from nac_cli.archive.inventory import Inventory, Kept, local_copies, results, with_archive_name
 from nac_cli.archive.journal import Done
-from nac_cli.archive.place import Place
-from nac_cli.archive.plan import Patterns
-from nac_cli.archive.pool import Labour, Moved, Pool, Tell
-from nac_cli.archive.schedule import Task
+from nac_cli.archive.places.place import Place
+from nac_cli.archive.plan import EVERYTHING, Patterns
+from nac_cli.archive.workers.pool import OnProgress, Pool, Progressed, Worker
+from nac_cli.archive.workers.schedule import Task
 from nac_cli.errors import CorruptStream, NacError
 from nac_cli.failures import Failure, explain
+from nac_cli.files import sha256_of
 
 LEVELS = ("files", "structure", "tokens", "full")
 
 
 @dataclass(frozen=True)
 class Verifying:
-    """Work for a `Pool` whose tasks are `Kept` files: yields the seconds of sound that were checked, or a `Failure`
-    with all that is wrong. Levels, each with what the ones before it check:
+    """`Work` whose tasks are `Kept` files; results are the seconds of sound that were checked, or a `Failure` that
+    names everything wrong. Levels, each with the checks of the ones before it:
 
     - "files": every file is there, with the size and the SHA-256 that the journal has for it;
     - "structure", "tokens", "full": as `nac_cli.verify`, and the length, rate and channels are the journal's.
@@ -33,46 +33,46 @@ class Verifying:
     device: str = "auto"
     threads: int | None = None
 
-    def open(self) -> Labour:
-        """Raises UsageError for a device that is not there."""
+    def open(self) -> Worker:
+        """Check the device. Raises UsageError for one that is not there."""
         if self.level == "full":
-            from nac_cli.pipelines.runtime import choose_device
+            from nac_cli.pipelines.models.opening import choose_device
 
             choose_device(self.device, self.threads)
-        return self._batch
+        return self
 
-    def _batch(self, entries: Sequence[Kept], tell: Tell) -> Iterator[tuple[int, float | Failure]]:
-        with at_hand(self.archive, entries) as files:
-            ahead = None
+    def run(self, entries: Sequence[Kept], progress: OnProgress) -> Iterator[tuple[int, float | Failure]]:
+        with local_copies(self.archive, entries) as files:
+            prefetch = None
             if self.level in ("tokens", "full"):
-                from nac_cli.pipelines.ahead import Ahead
+                from nac_cli.pipelines.chain.prefetch import Prefetch
 
                 sounds = [file if isinstance(entry, Done) else None for entry, file in zip(entries, files)]
-                ahead = Ahead([file if isinstance(file, Path) else None for file in sounds], self.threads)
+                prefetch = Prefetch([file if isinstance(file, Path) else None for file in sounds], self.threads)
             for index, (entry, file) in enumerate(zip(entries, files)):
                 if isinstance(file, Failure):
                     yield index, file
                     continue
-                if ahead is not None:
-                    ahead.before(index)
-                yield index, self._one(entry, file, index, tell)
+                if prefetch is not None:
+                    prefetch.advance_to(index)
+                yield index, self._one(entry, file, index, progress)
 
-    def _one(self, entry: Kept, file: Path, index: int, tell: Tell) -> float | Failure:
+    def _one(self, entry: Kept, file: Path, index: int, progress: OnProgress) -> float | Failure:
         try:
-            wrong = self._wrong(entry, file, lambda done, whole: tell(index, done, whole))
+            wrong = self._wrong(entry, file, lambda done, whole: progress(index, done, whole))
         except Exception as error:  # whatever one file did, the others still have their turn
-            return named(entry, file, explain(error))
+            return with_archive_name(entry, file, explain(error))
         if not wrong:
             return entry.samples / entry.sample_rate if isinstance(entry, Done) else 0.0
         reasons = "; ".join(str(error).removeprefix(f"{file}: ") for error in wrong)
-        return named(entry, file, Failure(reasons, wrong[0].exit_code))
+        return with_archive_name(entry, file, Failure(reasons, wrong[0].exit_code))
 
     def _wrong(self, entry: Kept, file: Path, progress: Callable[[float, float | None], None]) -> list[NacError]:
         wrong: list[NacError] = []
         size = file.stat().st_size
         if size != entry.bytes:
             wrong.append(CorruptStream(f"has {size} bytes, the journal says {entry.bytes}"))
-        elif hash_of(file) != entry.sha256:
+        elif sha256_of(file).hex() != entry.sha256:
             wrong.append(CorruptStream("has changed since it was archived (another SHA-256 than in the journal)"))
         if self.level == "files" or not isinstance(entry, Done):
             return wrong
@@ -90,7 +90,7 @@ class Verifying:
 
 
 def other_shape(entry: Done, samples: int | None, channels: int, sample_rate: int) -> str | None:
-    """What to say of a file whose sound has not the shape that the journal says, None if it has."""
+    """A message about sound that has not the shape that the journal records; None if it has."""
     if (samples, channels, sample_rate) == (entry.samples, entry.channels, entry.sample_rate):
         return None
     return (
@@ -101,30 +101,34 @@ def other_shape(entry: Done, samples: int | None, channels: int, sample_rate: in
 
 @dataclass
 class Verification:
-    """What came of it. `sound` files of `bytes` in all with `seconds` of sound are as they should be; `bad` ones are
-    (path in the archive, what is wrong)."""
+    """The result of a verification. `sound` files of `bytes` in all with `seconds` of sound are as they should be;
+    `bad` ones are (path in the archive, what is wrong); `unknown` are files that the journal does not know as
+    finished; `unreadable` counts lines of the journal."""
 
     sound: int = 0
     bytes: int = 0
     seconds: float = 0.0
     bad: list[tuple[str, Failure]] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    unreadable: int = 0
 
 
-Watch = Callable[[Kept, "float | Failure | Moved"], None]
-"""Told of each file how far it is, and what came of it."""
+Watch = Callable[[Kept, "float | Failure | Progressed"], None]
+"""Called with each file and its events."""
 
 
-def verify_archive(
-    inventory: Inventory, pool: Pool, patterns: Patterns = Patterns(), watch: Watch = lambda entry, event: None
+def verify_kept(
+    inventory: Inventory, pool: Pool, patterns: Patterns = EVERYTHING, watch: Watch = lambda entry, event: None
 ) -> Verification:
-    """Check all files that should be in an archive with the workers of `pool` (see `Verifying`), who stay for the
-    caller to close. Files that the journal does not know are `inventory.unknown`. Raises `Refused`."""
-    kept, sum_ = inventory.kept(patterns), Verification()
+    """Check all files that should be in an archive with the workers of `pool` (see `Verifying`), which stay for the
+    caller to close. Raises `Refused`."""
+    kept = inventory.kept(patterns)
+    sum_ = Verification(unknown=inventory.unknown, unreadable=inventory.ledger.unreadable)
     for number, value in results([Task(entry, entry.bytes) for entry in kept], pool):
         entry = kept[number]
         if isinstance(value, Failure):
             sum_.bad.append((entry.target, value))
-        elif not isinstance(value, Moved):
+        elif not isinstance(value, Progressed):
             sum_.sound += 1
             sum_.bytes += entry.bytes
             sum_.seconds += value

@@ -5,9 +5,6 @@ from __future__ import annotations
 from nac_cli.audio.digest import SampleDigest
 from nac_cli.audio.formats import (
     EXTENSIONS,
-    MAX_CHANNELS,
-    MAX_SAMPLE_RATE,
-    MIN_SAMPLE_RATE,
     READS,
     SOUND_SUFFIXES,
     WRITES,
@@ -18,15 +15,12 @@ from nac_cli.audio.resample import Resampler, resampled_length
 from nac_cli.audio.sanitize import Sanitizer
 from nac_cli.audio.source import open_source
 from nac_cli.audio.stereo import angle_ramp, principal_angle, rotate, unrotate
-from nac_cli.audio.tags import Picture, Tags, read_tags, write_tags
+from nac_cli.audio.tags.sound_files import Picture, Tags, read_tags, write_tags
 from nac_cli.audio.write import AudioWriter, create_audio
 
 __all__ = [
     "DECIBEL_OFFSET",
     "EXTENSIONS",
-    "MAX_CHANNELS",
-    "MAX_SAMPLE_RATE",
-    "MIN_SAMPLE_RATE",
     "READS",
     "SOUND_SUFFIXES",
     "WRITES",

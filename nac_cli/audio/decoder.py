@@ -1,4 +1,4 @@
-"""What a decoder gives the reader, whichever library does the work."""
+"""The contract of a decoder, whichever library does the work."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ class Decoder(Protocol):
     sample_rate: int
     channels: int
     num_samples: int | None
-    seconds: float | None
     source_bits: int
     format_name: str
+
+    @property
+    def seconds(self) -> float | None: ...
 
     def pieces(self) -> Iterator[np.ndarray]:
         """The sound, once, in float32 pieces `[C, T]` of any length T > 0."""

@@ -18,11 +18,13 @@ CONTAINERS = (
     "aac,ac3,adx,aea,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,dv,eac3,flac,flv,iff,loas,matroska,mlp,mov,"
     "mp3,mpc,mpc8,mpeg,mpegts,mxf,nut,ogg,oma,qcp,rm,shn,sox,tak,truehd,tta,voc,w64,wav,webm,wtv,wv,xwma"
 )
-"""What FFmpeg may take a file for. Playlists are not among them: they make it open other files."""
-STATES_LENGTH = set("aiff ape asf caf flac matroska mov mp3 tak tta w64 wav wv".split())
+"""Formats that FFmpeg may recognise. Playlists are not among them: they make it open other files."""
+STATES_LENGTH = frozenset(
+    ["aiff", "ape", "asf", "caf", "flac", "matroska", "mov", "mp3", "tak", "tta", "w64", "wav", "wv"]
+)
 """Containers with a length in their header; for others (and many MP3 files) FFmpeg estimates one."""
 ROUGH_LENGTH = {"asf", "matroska", "mov"}
-"""Those that count in milliseconds (MP4 does in its edit lists): good for a check, but not exact."""
+"""Formats that count in milliseconds (MP4 does in its edit lists): good for a check, but not exact."""
 OPTIONS = {"format_whitelist": CONTAINERS}
 MOST_LOST = Fraction(1)
 """Seconds: no lost packet counts for more, whatever it says of itself."""
@@ -45,7 +47,7 @@ class FFmpegDecoder:
         file.seek(0, os.SEEK_SET)
         options = OPTIONS | ({"ignore_length": "1"} if ignore_length else {})
         try:
-            self._container = av.open(file, options=options)
+            self._container = av.open(file, "r", options=options)
         except FAULTS as error:
             raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
         try:
@@ -60,12 +62,12 @@ class FFmpegDecoder:
     def _open_stream(self) -> None:
         """Find the stream and decode its first frame: only that makes rate and channels certain (HE-AAC)."""
         streams = self._container.streams.audio
-        self._stream = self._container.streams.best("audio")
-        codec = self._stream and self._stream.codec_context
-        if not codec:
+        stream = self._container.streams.best("audio")
+        if not isinstance(stream, av.AudioStream) or not stream.codec_context:
             raise AudioError(f"{self._name} has no audio stream that can be decoded: name a file with sound")
         if len(streams) > 1:
-            self._warn(f"{self._name} has {len(streams)} audio streams: stream {self._stream.index} is taken")
+            self._warn(f"{self._name} has {len(streams)} audio streams: stream {stream.index} is taken")
+        self._stream, codec = stream, stream.codec_context
         self._frames = self._decode()
         self._first = next(self._frames, None)
         if self._first is None and (self._bad_packets or not codec.sample_rate):
@@ -78,9 +80,10 @@ class FFmpegDecoder:
 
     def _read_length(self, container: str, stated: bool) -> None:
         """Take the container's word for the length, as far as it goes."""
-        self.num_samples = self.seconds = None
+        self.num_samples: int | None = None
+        self.seconds: float | None = None
         duration = Fraction(0)
-        if self._stream.duration is not None:
+        if self._stream.duration is not None and self._stream.time_base is not None:
             duration = self._stream.duration * self._stream.time_base
         elif self._container.duration is not None and len(self._container.streams) == 1:
             duration = Fraction(self._container.duration, av.time_base)
@@ -159,10 +162,11 @@ class _Converter:
 
     def __init__(self, layout: av.AudioLayout, sample_rate: int):
         self._layout, self._sample_rate = layout, sample_rate
-        self._resampler, self._format = self._new(), None
+        self._resampler = self._new()
+        self._format: tuple[str, str, int] | None = None
 
     def changes(self, frame: av.AudioFrame) -> bool:
-        """Whether `frame` has another rate or layout than the first one, for the first time."""
+        """Whether `frame` is the first one with another rate or layout than the frames before."""
         same = (frame.layout.name, frame.sample_rate) == (self._layout.name, self._sample_rate)
         return not same and self._format != _format(frame)
 
@@ -174,7 +178,7 @@ class _Converter:
         return self._array(rest + self._resampler.resample(frame))
 
     def finish(self) -> np.ndarray:
-        """What is left in the converter, `[C, T]` with T >= 0."""
+        """The samples left in the converter, `[C, T]` with T >= 0."""
         return self._array(self._resampler.resample(None))
 
     def _new(self) -> av.AudioResampler:

@@ -11,17 +11,17 @@ import numpy as np
 
 from nac_cli.audio.decoder import BrokenOff, Decoder, Unreadable, Warn
 from nac_cli.audio.ffmpeg import FFmpegDecoder
-from nac_cli.audio.formats import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from nac_cli.audio.mpeg import is_mpeg
 from nac_cli.audio.sndfile import SndfileDecoder
 from nac_cli.audio.source import Source, open_source
 from nac_cli.audio.source import reason as reason_of
-from nac_cli.audio.tags import Tags, read_open_tags
+from nac_cli.audio.tags.sound_files import Tags, read_open_tags
 from nac_cli.audio.wav import runs_on
 from nac_cli.errors import AudioError
+from nac_cli.values import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 SECONDS_TOLERANCE = 0.25
-"""How far the end of the sound may lie from a length that is only roughly known."""
+"""Seconds that the end of the sound may lie from a length that is only roughly known."""
 
 
 def open_audio(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warnings.warn) -> AudioReader:
@@ -58,7 +58,7 @@ class AudioReader:
         self._decoder, self._origin, self._warn = decoder, origin, warn
         self.name = origin.name
         self.sample_rate = decoder.sample_rate
-        """Hz."""
+        """Sample rate in Hz."""
         self.channels = decoder.channels
         self.num_samples = decoder.num_samples
         """T as the file states it, None where it states none to rely on. `blocks` tells if it was wrong."""
@@ -104,7 +104,8 @@ class AudioReader:
         self.close()
 
     def _pieces(self) -> Iterator[np.ndarray]:
-        """What libsndfile gives. Where it stops at damage FFmpeg goes on, with silence for what is lost."""
+        """The samples that libsndfile decodes. Where it stops at damage FFmpeg goes on, with silence for what is
+        lost."""
         done = 0
         try:
             for piece in self._decoder.pieces():
@@ -126,11 +127,10 @@ class AudioReader:
         if done == 0 and self.seconds:
             raise AudioError(f"{self.name} is damaged: no sound could be decoded from it")
         stated = self.seconds if self.num_samples is None else self.num_samples / self.sample_rate
+        if stated is None:
+            return
         there = done / self.sample_rate
-        if self.num_samples is not None:
-            differs = done != self.num_samples
-        else:
-            differs = stated is not None and there < stated - SECONDS_TOLERANCE
+        differs = done != self.num_samples if self.num_samples is not None else there < stated - SECONDS_TOLERANCE
         if differs:
             relation = "ends early" if there < stated else "is longer than it says"
             self._warn(f"{self.name} {relation}: {stated:.3f} s are announced, {there:.3f} s are there")
@@ -183,9 +183,7 @@ def _is_mp4(file: BinaryIO) -> bool:
 
 def _check_limits(reader: AudioReader) -> None:
     if not 1 <= reader.channels <= MAX_CHANNELS:
-        raise AudioError(
-            f"{reader.name} has {reader.channels} channels; nac takes 1 to {MAX_CHANNELS}: split it first"
-        )
+        raise AudioError(f"{reader.name} has {reader.channels} channels; nac takes 1 to {MAX_CHANNELS}: split it first")
     if not MIN_SAMPLE_RATE <= reader.sample_rate <= MAX_SAMPLE_RATE:
         raise AudioError(
             f"{reader.name} has a sample rate of {reader.sample_rate} Hz; nac takes {MIN_SAMPLE_RATE} to "

@@ -30,7 +30,7 @@ class Resampler:
         if self._stream is None or block.shape[1] == 0:
             return block
         self._taken += block.shape[1]
-        return self._give(self._run(block))
+        return self._give(_run(self._stream, block))
 
     def finish(self) -> np.ndarray:
         """The rest, `[C, T']`. Nothing can be pushed afterwards."""
@@ -38,12 +38,8 @@ class Resampler:
             return self._nothing()
         # soxr rounds the length to the nearest sample. With silence behind the end it rings out long enough.
         tail = np.zeros((self._channels, self._source_rate // self._target_rate + 2), dtype=np.float32)
-        rest = np.concatenate([self._run(tail), self._run(self._nothing(), last=True)], axis=1)
+        rest = np.concatenate([_run(self._stream, tail), _run(self._stream, self._nothing(), last=True)], axis=1)
         return self._give(rest)
-
-    def _run(self, block: np.ndarray, last: bool = False) -> np.ndarray:
-        interleaved = np.ascontiguousarray(block.T, dtype=np.float32)
-        return self._stream.resample_chunk(interleaved, last=last).T
 
     def _give(self, ready: np.ndarray) -> np.ndarray:
         """`ready`, but not beyond the exact length of what was taken so far."""
@@ -54,6 +50,11 @@ class Resampler:
 
     def _nothing(self) -> np.ndarray:
         return np.zeros((self._channels, 0), dtype=np.float32)
+
+
+def _run(stream: soxr.ResampleStream, block: np.ndarray, last: bool = False) -> np.ndarray:
+    interleaved = np.ascontiguousarray(block.T, dtype=np.float32)
+    return stream.resample_chunk(interleaved, last=last).T
 
 
 def resampled_length(num_samples: int, source_rate: int, target_rate: int) -> int:

@@ -1,4 +1,4 @@
-"""What a codec must not be fed: NaN and infinity; and what a user should know: clipping, silence."""
+"""Cleaning of sound before coding (NaN and infinity), and account of clipping and silence."""
 
 from __future__ import annotations
 

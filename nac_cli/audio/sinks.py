@@ -1,9 +1,11 @@
-"""Where encoded sound goes: WAV by nac itself (so it works on a pipe), FLAC and Ogg by libsndfile."""
+"""Encoders of sound files: WAV by nac itself (so that it works on a pipe), FLAC and Ogg by libsndfile."""
 
 from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO
 
 import numpy as np
@@ -23,9 +25,7 @@ class WavSink:
     On a path the header is corrected at the end if the length turns out to be another; on a pipe it stays.
     """
 
-    def __init__(
-        self, file: BinaryIO, sample_rate: int, channels: int, bits: int, num_samples: int | None, pipe: bool
-    ):
+    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, bits: int, num_samples: int | None, pipe: bool):
         self._file, self._pipe = file, pipe
         self._shape = sample_rate, channels, bits
         self._announced = num_samples
@@ -63,7 +63,7 @@ class WavSink:
         self._file.write(header)
 
     def abort(self) -> None:
-        """Nothing is to be given back."""
+        """WAV needs no encoder to be released."""
 
 
 class SndfileSink:
@@ -72,16 +72,12 @@ class SndfileSink:
     Raises `AudioError` if libsndfile refuses the rate or the number of channels, `OSError` if the file fails.
     """
 
-    def __init__(
-        self, file: BinaryIO, sample_rate: int, channels: int, format: str, bits: int, quality: float
-    ):
+    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, format: str, bits: int, quality: float):
         self._file = GuardedFile(file)
         subtype = "VORBIS" if format == "ogg" else f"PCM_{bits}"
         level = {"compression_level": 1 - quality} if format == "ogg" else {}
         if format == "flac" and sample_rate > 65535 and sample_rate % 10:
-            raise AudioError(
-                f"FLAC cannot say {sample_rate} Hz (beyond 65535 in steps of 10 only): choose WAV"
-            )
+            raise AudioError(f"FLAC cannot say {sample_rate} Hz (beyond 65535 in steps of 10 only): choose WAV")
         try:
             self._sound = ForwardFile(
                 self._file, "w", sample_rate, channels, format=format.upper(), subtype=subtype, **level
@@ -110,13 +106,11 @@ class SndfileSink:
         self._file.check()
 
     def abort(self) -> None:
-        """Let the encoder go."""
-        try:
+        """Release the encoder."""
+        with suppress(sf.LibsndfileError):  # the error that led here is the one to report
             self._sound.close()
-        except sf.LibsndfileError:
-            pass  # the error that led here is the one to report
 
-    def _call(self, action, *arguments) -> None:
+    def _call(self, action: Callable[..., object], *arguments: object) -> None:
         try:
             action(*arguments)
         except (sf.LibsndfileError, AssertionError) as error:

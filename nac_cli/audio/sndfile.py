@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile as sf
@@ -18,7 +18,7 @@ UNKNOWN_FRAMES = 1 << 62
 """libsndfile gives 2^63 - 1 frames where a header leaves the length open."""
 WRONG_SIZE = re.compile(r"^ *(?:data|SSND|Data Size|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.M)
 OGG_DAMAGE = re.compile(r"^Ogg ?: .*(?:hole|Corrupted)", re.M)
-"""What libsndfile's log says of damage."""
+"""Words in libsndfile's log that tell of damage."""
 MALFORMED_FILE = 3
 """libsndfile's SF_ERR_MALFORMED_FILE."""
 
@@ -30,7 +30,7 @@ SOURCE_BITS = {
 
 
 class ForwardFile(sf.SoundFile):
-    """Is only read or written onwards. soundfile would seek after every step: slow, and wrong in MP3."""
+    """A file that is only read or written forwards. soundfile would seek after every step: slow, and wrong in MP3."""
 
     def seekable(self) -> bool:
         return False
@@ -50,7 +50,8 @@ class GuardedFile:
             raise error
 
     def readinto(self, buffer: memoryview) -> int:
-        return self._guarded(self._file.readinto, buffer)
+        # every binary file has it, though typing.BinaryIO does not say so
+        return self._guarded(self._file.readinto, buffer)  # type: ignore[attr-defined]
 
     def read(self, size: int = -1) -> bytes:
         return self._guarded(self._file.read, size) or b""
@@ -72,7 +73,7 @@ class GuardedFile:
     def tell(self) -> int:
         return self._guarded(self._file.tell)
 
-    def _guarded(self, action, *arguments):
+    def _guarded(self, action: Callable[..., Any], *arguments: object) -> Any:
         try:
             return action(*arguments)
         except BaseException as error:
@@ -148,7 +149,7 @@ class SndfileDecoder:
 
 
 def _complaint(log: str) -> str | None:
-    """What libsndfile's log says of a wrong length or of holes in a stream; None if all is well."""
+    """The part of libsndfile's log about a wrong length or holes in a stream; None if all is well."""
     size = WRONG_SIZE.search(log)
     if size and not _left_open(int(size[1])):
         relation = "it was cut short" if int(size[1]) > int(size[2]) else "there is more behind its end"

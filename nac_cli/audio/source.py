@@ -1,4 +1,4 @@
-"""Where sound comes from: a path, an open file or a pipe becomes one seekable binary file."""
+"""Sources of sound: a path, an open file or a pipe becomes one seekable binary file."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _name(file: BinaryIO) -> str:
 def _spooled(pipe: BinaryIO, name: str) -> BinaryIO:
     """Copy a pipe to a temporary file that vanishes when it is closed."""
     try:
-        copy = tempfile.TemporaryFile(prefix="nac-")
+        copy = tempfile.TemporaryFile(prefix="nac-")  # noqa: SIM115 - the caller closes it
     except OSError as error:
         raise AudioError(f"no temporary file for {name}: {reason(error)}; set TMPDIR to a folder") from error
     try:
@@ -103,5 +103,5 @@ def _close(file: BinaryIO, owned: bool) -> None:
 
 
 def reason(error: Exception) -> str:
-    """The system's words for what went wrong."""
+    """The system's description of an error."""
     return (getattr(error, "strerror", None) or str(error)).lower()

@@ -1,4 +1,4 @@
-"""Where sound goes: a path or a pipe, with a temporary file in front of a pipe for formats that must seek."""
+"""Outputs of sound: a path or a pipe, with a temporary file in front of a pipe for formats that must seek."""
 
 from __future__ import annotations
 
@@ -24,15 +24,19 @@ class Target:
 
     def __init__(self, target: str | os.PathLike | BinaryIO, spool: bool):
         self.pipe = not isinstance(target, (str, os.PathLike))
-        if self.pipe:
+        if isinstance(target, (str, os.PathLike)):
+            self.name = str(Path(target))
+        else:
             name = getattr(target, "name", None)
             self.name = "standard output" if name in ("<stdout>", 1) else "the output stream"
-        else:
-            self.name = str(Path(target))
-        with self.faults():
-            self._end = target if self.pipe else Path(target).open("w+b")
+        with self.faults():  # `deliver` or `abandon` closes what is opened here
+            self._end: BinaryIO = (
+                Path(target).open("w+b") if isinstance(target, (str, os.PathLike)) else target  # noqa: SIM115
+            )
             self._spooled = self.pipe and spool
-            self.file: BinaryIO = tempfile.TemporaryFile(prefix="nac-") if self._spooled else self._end
+            self.file: BinaryIO = self._end
+            if self._spooled:
+                self.file = tempfile.TemporaryFile(prefix="nac-")  # noqa: SIM115
 
     @contextmanager
     def faults(self) -> Iterator[None]:
@@ -44,7 +48,7 @@ class Target:
             raise AudioError(f"{self.name} cannot be written: {reason(error)}{advice}") from error
 
     def deliver(self) -> None:
-        """Send everything on its way and close what is ours."""
+        """Write everything to the end and close the files that are ours."""
         with self.faults():
             if self._spooled:
                 self.file.seek(0)
@@ -55,7 +59,7 @@ class Target:
                 self._end.close()
 
     def discard(self) -> None:
-        """Close what is ours, whatever state it is in."""
+        """Close the files that are ours, whatever state they are in."""
         for file in (self.file, self._end):
             try:
                 if file is not self._end or not self.pipe:

@@ -1,4 +1,4 @@
-"""What nac must know of RIFF/WAVE itself: to write it on a pipe, and to see sound behind a header's end.
+"""The parts of RIFF/WAVE that nac handles itself: writing on a pipe, and finding sound behind a header's end.
 
 Layout: Microsoft's Multimedia Programming Interface 1.0 and WAVEFORMATEXTENSIBLE; EBU Tech 3306 for RF64.
 """
@@ -20,10 +20,8 @@ SPEAKERS = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63
 """Speaker masks in FLAC's channel order: mono, stereo, L R C, quadro, 5.0, 5.1, 6.1, 7.1."""
 
 
-def wav_header(
-    sample_rate: int, channels: int, bits: int, num_samples: int | None, reserve: bool = False
-) -> bytes:
-    """All of a WAV file in front of its samples.
+def wav_header(sample_rate: int, channels: int, bits: int, num_samples: int | None, reserve: bool = False) -> bytes:
+    """The header of a WAV file: all bytes in front of its samples.
 
     `bits` 16 and 24 are integers, 32 is float32. `num_samples` None (a pipe of unknown length) gives sizes of
     0xFFFFFFFF, more than 4 GiB an RF64 header. `reserve` keeps room for the latter (a JUNK chunk), so that a

@@ -9,12 +9,13 @@ from typing import BinaryIO
 import numpy as np
 
 from nac_cli.audio.decoder import Warn
-from nac_cli.audio.formats import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, WRITES
+from nac_cli.audio.formats import WRITES
 from nac_cli.audio.pcm import Quantizer
 from nac_cli.audio.sinks import SndfileSink, WavSink
-from nac_cli.audio.tags import Tags, write_tags
+from nac_cli.audio.tags.sound_files import Tags, write_tags
 from nac_cli.audio.target import Target
 from nac_cli.errors import AudioError, UsageError
+from nac_cli.values import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 VORBIS_QUALITY = 0.6
 """About 192 kbit/s for stereo at 44.1 kHz: the codec in front of it loses more."""
@@ -48,6 +49,7 @@ def create_audio(
     opened = Target(target, spool=format != "wav")
     try:
         with opened.faults():
+            sink: WavSink | SndfileSink
             if format == "wav":
                 sink = WavSink(opened.file, sample_rate, channels, bits, num_samples, opened.pipe)
             else:

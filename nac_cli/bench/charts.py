@@ -60,9 +60,7 @@ def charts(rows: Sequence[Row], metrics: Sequence[str]) -> list[Chart]:
 
 def legend(codecs: Sequence[str]) -> list[dict[str, str]]:
     """Label, colour and shape of each codec's points."""
-    return [
-        {"label": LABELS[codec], "colour": COLOURS[codec], "path": PATHS[_marker(codec)]} for codec in codecs
-    ]
+    return [{"label": LABELS[codec], "colour": COLOURS[codec], "path": PATHS[_marker(codec)]} for codec in codecs]
 
 
 def library() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import soundfile
 
 from nac_cli.errors import AudioError, UsageError
+from nac_cli.files import sha256_of
 from nac_cli.values import Waveform
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".aif", ".aiff", ".caf", ".w64", ".ogg", ".oga", ".opus", ".mp3"}
@@ -31,7 +31,7 @@ class Clip:
         """SHA-256 of the file, by which a result knows what it is of. Raises AudioError where it cannot be
         read."""
         try:
-            return hashlib.sha256(self.path.read_bytes()).hexdigest()
+            return sha256_of(self.path).hex()
         except OSError as error:
             raise AudioError(f"{self.path}: cannot read the clip: {error}") from error
 

@@ -68,9 +68,9 @@ def codes_of(
 ) -> Coded:
     """The codes that a model gives for clips at full depth. Raises ModelError for the model, AudioError for a
     clip."""
-    from nac_cli.pipelines.analysis import analyse
-    from nac_cli.pipelines.framing import stream_for
-    from nac_cli.pipelines.runtime import open_model
+    from nac_cli.pipelines.chain.analysis import analyse
+    from nac_cli.pipelines.chain.framing import stream_for
+    from nac_cli.pipelines.models.opening import open_model
 
     file = zoo.find(model)
     codec = open_model(file, device, threads)
@@ -78,9 +78,7 @@ def codes_of(
     for number, clip in enumerate(clips):
         sound = read_clip(clip.path)
         info = stream_for(codec, sound.sample_rate, sound.channels)
-        channels: list[list[list[np.ndarray]]] = [
-            [[] for _ in file.spec.strides] for _ in range(sound.channels)
-        ]
+        channels: list[list[list[np.ndarray]]] = [[[] for _ in file.spec.strides] for _ in range(sound.channels)]
         for chunk in analyse([sound.samples], info, codec):
             for channel, (own, available) in enumerate(zip(channels, chunk.available)):
                 heard = np.repeat(available > 0, info.framing.step_frames)[: chunk.num_frames]
@@ -193,11 +191,9 @@ def _with_below(
     return pairs
 
 
-def _by_model(
-    streams: Sequence[Sequence[np.ndarray]], model: str
-) -> tuple[list[float] | None, list[float] | None]:
+def _by_model(streams: Sequence[Sequence[np.ndarray]], model: str) -> tuple[list[float] | None, list[float] | None]:
     """Mean bits of a code in each plane by the model's tables and by its language model."""
-    from nac_cli.pipelines.runtime import open_tables
+    from nac_cli.pipelines.models.opening import open_tables
 
     file = zoo.find(model)
     tables = open_tables(file)
@@ -213,7 +209,7 @@ def _by_model(
 def _by_language_model(streams: Sequence[Sequence[np.ndarray]], file) -> list[float] | None:
     """Chunk by chunk, as it would code them."""
     from nac_cli.entropy import lm_streams
-    from nac_cli.pipelines.runtime import open_lm
+    from nac_cli.pipelines.models.opening import open_lm
     from nac_cli.values import ChunkCodes
 
     lm_file = zoo.lm_beside(file)
@@ -228,8 +224,7 @@ def _by_language_model(streams: Sequence[Sequence[np.ndarray]], file) -> list[fl
         for start in range(0, whole - whole % max(spec.strides), framing.chunk_frames):
             frames = min(framing.chunk_frames, whole - start)
             codes = tuple(
-                plane[start // s : -(-(start + frames) // s)].astype(np.int32)
-                for plane, s in zip(stream, spec.strides)
+                plane[start // s : -(-(start + frames) // s)].astype(np.int32) for plane, s in zip(stream, spec.strides)
             )
             depths = np.full((1, framing.steps(frames)), spec.num_codebooks)
             gains = np.zeros((1, framing.nodes(frames)), np.int64)

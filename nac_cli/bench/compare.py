@@ -34,7 +34,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure each clip with. `rates` in bit/s are those of nac, to whose files peers are matched;
+    """Settings of a comparison. `rates` in bit/s are those of nac, to whose files peers are matched;
     `peer_rates` are further ones of the peers alone. `mono` mixes channels down first. `memory` runs every
     codec once more in a process of its own, to measure what it takes."""
 
@@ -71,8 +71,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """What a task gave: rows in the order of the codecs, what was left out and why, and how many were there
-    before."""
+    """The result of a task: rows in the order of the codecs, codecs left out with the reason, and the number of rows
+    that were there before."""
 
     rows: list[Row]
     left_out: list[str]
@@ -177,8 +177,8 @@ def _measured(task: Task, codec: str, target: float, waveform: Waveform) -> tupl
 
 
 def _again(codec: str, waveform: Waveform, result: PeerResult, settings: Sequence[Setting]) -> tuple | None:
-    """What codes a clip as it was coded, for `peak_alone`; None for programs, which are processes of their
-    own."""
+    """The call that codes a clip once more as it was coded, for `peak_alone`; None for programs, which are processes of
+    their own."""
     if PEERS[codec].outside:
         return None
     setting = next(setting for setting in settings if str(setting) == result.setting)
@@ -187,9 +187,7 @@ def _again(codec: str, waveform: Waveform, result: PeerResult, settings: Sequenc
     return through, waveform.samples, waveform.sample_rate, bitrate, setting
 
 
-def _row(
-    task: Task, codec: str, waveform: Waveform, result: PeerResult, split: Split | None, met: bool
-) -> Row:
+def _row(task: Task, codec: str, waveform: Waveform, result: PeerResult, split: Split | None, met: bool) -> Row:
     return Row(
         clip=task.clip.name,
         codec=codec,
@@ -224,7 +222,7 @@ def _scores(task: Task, waveform: Waveform, result: PeerResult) -> dict[str, flo
 
 def _load(model: str, threads: int | None) -> None:
     """The model into memory, so that the first clip's time has no loading in it."""
-    from nac_cli.pipelines.runtime import open_model
+    from nac_cli.pipelines.models.opening import open_model
 
     open_model(zoo.find(model), threads=threads)
 

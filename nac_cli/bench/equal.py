@@ -38,23 +38,14 @@ class Equal:
     clips: int
 
 
-def equals(
-    rows: Sequence[Row], metrics: Sequence[str], peers: Sequence[str], codec: str = "nac"
-) -> list[Equal]:
+def equals(rows: Sequence[Row], metrics: Sequence[str], peers: Sequence[str], codec: str = "nac") -> list[Equal]:
     """For each metric, peer and rate of `codec`; those of which nothing can be said are left out."""
     targets = dict.fromkeys(row.target for row in rows if row.codec == codec)
-    found = (
-        _equal(rows, metric, codec, target, peer)
-        for metric in metrics
-        for peer in peers
-        for target in targets
-    )
+    found = (_equal(rows, metric, codec, target, peer) for metric in metrics for peer in peers for target in targets)
     return [equal for equal in found if equal]
 
 
-def crossing(
-    bitrates: Sequence[float], scores: Sequence[float], score: float, higher: bool
-) -> tuple[str, float]:
+def crossing(bitrates: Sequence[float], scores: Sequence[float], score: float, higher: bool) -> tuple[str, float]:
     """Where a curve first reaches `score`: relation and bitrate as in `Equal`. `bitrates` rise."""
     ahead = [(s - score if higher else score - s) for s in scores]
     if ahead[0] >= 0:
@@ -86,9 +77,7 @@ def _equal(rows: Sequence[Row], metric: str, codec: str, target: int, peer: str)
     if not clips or not points:
         return None
     least = METRICS[metric].least
-    scores = np.array(
-        [[max(found[clip].scores[metric], least) for clip in clips] for found in points.values()]
-    )
+    scores = np.array([[max(found[clip].scores[metric], least) for clip in clips] for found in points.values()])
     bitrates = np.array([[found[clip].bitrate for clip in clips] for found in points.values()])
     own = np.array([max(ours[clip].scores[metric], least) for clip in clips])
     higher = METRICS[metric].higher_is_better
@@ -104,6 +93,4 @@ def _equal(rows: Sequence[Row], metric: str, codec: str, target: int, peer: str)
     drawn = [over(rng.integers(len(clips), size=len(clips)))[1] for _ in range(RESAMPLES)]
     low, high = np.percentile(drawn, INTERVAL)
     mean_rate = float(np.mean([ours[clip].bitrate for clip in clips]))
-    return Equal(
-        metric, target, mean_rate, peer, relation, peer_bitrate, (float(low), float(high)), len(clips)
-    )
+    return Equal(metric, target, mean_rate, peer, relation, peer_bitrate, (float(low), float(high)), len(clips))

@@ -27,6 +27,7 @@ from nac_cli.bench.results import Row
 from nac_cli.bench.sounds import flac, text
 from nac_cli.bench.store import ORIGINAL
 from nac_cli.errors import UsageError
+from nac_cli.files import write_text
 from nac_cli.values import Waveform
 
 PAGE, FORMAT = "listen.html", "nac listening answers 1"
@@ -102,7 +103,7 @@ def write_test(
         "abx": "abx" in kinds,
     }
     path = folder / PAGE
-    page.write(path, page.render("listen.html", values))
+    write_text(path, page.render("listen.html", values))
     return path
 
 

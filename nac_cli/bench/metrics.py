@@ -30,7 +30,7 @@ LINES_WINDOW = 4096
 LINES_FROM_HZ = 5000
 LINES_NEIGHBOURS = 17
 LINES_FLOOR = 1e-6
-"""-120 dB of a full-scale sine: what lies below counts as silence, whose roughness nobody hears."""
+"""-120 dB of a full-scale sine: what lies below counts as silence, whose roughness is inaudible."""
 BLOCK_SAMPLES = 1 << 20
 """Samples of all frames that are transformed at once."""
 

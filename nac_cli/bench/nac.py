@@ -60,9 +60,7 @@ def through_nac(
         split = split_of(packed)
         file_bytes = packed.stat().st_size
     if decoded.samples.shape != waveform.samples.shape:
-        raise AudioError(
-            f"nac gave back {list(decoded.samples.shape)} samples for {list(waveform.samples.shape)}"
-        )
+        raise AudioError(f"nac gave back {list(decoded.samples.shape)} samples for {list(waveform.samples.shape)}")
     rate = file_bytes * 8 / waveform.duration
     name = "" if model == zoo.DEFAULT else f"--model {zoo.find(model).spec.name} "
     setting = f"{name}{target}" + ("" if entropy == "auto" else f" --entropy {entropy}")
@@ -72,7 +70,7 @@ def through_nac(
 def _compressed(
     source: Path, packed: Path, bitrate: int, nearest: bool, model: str, entropy: str, threads: int | None
 ) -> tuple[CompressReport, str]:
-    """What compressing said, and the option that told how much."""
+    """The report of compressing, and the option that set the rate."""
     import nac_cli
 
     how = {"model": model, "entropy": entropy, "threads": threads}
@@ -92,7 +90,7 @@ def split_of(path: Path) -> Split:
     """Where the bits of a `.nac` file went. Its model must be installed."""
     from nac_cli.container import MODES, ChunkRecord, ContainerReader
     from nac_cli.entropy import payload_bits
-    from nac_cli.pipelines.runtime import CodersToUnpack
+    from nac_cli.pipelines.models.opening import CodersToUnpack
 
     with open(path, "rb") as file:
         reader = ContainerReader(file)
@@ -102,16 +100,12 @@ def split_of(path: Path) -> Split:
         for record in reader.chunks():
             if not isinstance(record, ChunkRecord):
                 continue
-            bits = payload_bits(
-                record.payload, record.num_frames, info, record.mode, coders.for_mode(record.mode)
-            )
+            bits = payload_bits(record.payload, record.num_frames, info, record.mode, coders.for_mode(record.mode))
             side, coder, planes = side + bits.side, coder + bits.coder, planes + bits.planes
             modes[MODES[record.mode]] = modes.get(MODES[record.mode], 0) + 1
     seconds = reader.info.duration
     container = 8 * path.stat().st_size - side - coder - planes.sum()
-    return Split(
-        container / seconds, side / seconds, tuple((planes / seconds).tolist()), coder / seconds, modes
-    )
+    return Split(container / seconds, side / seconds, tuple((planes / seconds).tolist()), coder / seconds, modes)
 
 
 def model_of_family(family: str) -> str:

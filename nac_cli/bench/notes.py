@@ -1,4 +1,4 @@
-"""What is to be said beside the figures of a comparison: what it was of, floors, what is missing."""
+"""Notes beside the figures of a comparison: its clips and settings, floors of codecs, missing results."""
 
 from __future__ import annotations
 

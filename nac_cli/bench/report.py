@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from nac_cli.bench.summary import (
 )
 from nac_cli.bench.tables import LABELS, cost_table, figure, mean_table
 from nac_cli.errors import AudioError, UsageError
+from nac_cli.files import sha256_of, write_text
 
 RESULTS_FILE, PAGE = "results.json", "report.html"
 BUDGET = 48_000_000
@@ -58,7 +58,7 @@ def write_report(folder: Path, results: Results, budget: int = BUDGET) -> Path:
     if not results.rows:
         raise UsageError(f"{folder}: the results have no rows, there is nothing to show")
     path = folder / PAGE
-    page.write(path, page.render("report.html", _values(folder, results, budget)))
+    write_text(path, page.render("report.html", _values(folder, results, budget)))
     return path
 
 
@@ -137,11 +137,7 @@ class _Sounds:
         return [{"id": self.ids[path], "text": text} for path, text in texts if text is not None]
 
     def note(self) -> str:
-        left_out = (
-            f" {self.packed.left_out} of {len(self.paths)} sounds are left out."
-            if self.packed.left_out
-            else ""
-        )
+        left_out = f" {self.packed.left_out} of {len(self.paths)} sounds are left out." if self.packed.left_out else ""
         return f"The sounds in this page are {self.packed.form}.{left_out}"
 
     def _carried(self, path: str) -> bool:
@@ -209,14 +205,14 @@ class _Sounds:
 
 
 def _first_alike(folder: Path, paths: Sequence[str]) -> dict[str, str]:
-    """Of each sound the first that is the same, as those of a codec under its floor are."""
+    """The first sound with the same bytes for each sound: a codec under its floor gives the same for several rates."""
     first: dict[bytes, str] = {}
     return {path: first.setdefault(_digest(folder / path), path) for path in paths}
 
 
 def _digest(path: Path) -> bytes:
     try:
-        return hashlib.sha256(path.read_bytes()).digest()
+        return sha256_of(path)
     except OSError as error:
         raise AudioError(f"{path}: cannot read the sound ({error.strerror or error})") from error
 
@@ -256,21 +252,14 @@ def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     for target, own in groups.items():
         deepest = max(len(row.split["planes"]) for row in own)
         planes = np.mean([row.split["planes"] for row in own], axis=0)
-        planes = ", ".join(
-            figure(bits / 1000) for bits in planes[: max(np.flatnonzero(planes), default=deepest) + 1]
-        )
-        parts = [
-            figure(np.mean([row.split[name] for row in own]) / 1000, 3)
-            for name in ("container", "side", "coder")
-        ]
+        planes = ", ".join(figure(bits / 1000) for bits in planes[: max(np.flatnonzero(planes), default=deepest) + 1])
+        parts = [figure(np.mean([row.split[name] for row in own]) / 1000, 3) for name in ("container", "side", "coder")]
         modes: dict[str, int] = {}
         for row in own:
             for mode, count in row.split["modes"].items():
                 modes[mode] = modes.get(mode, 0) + count
         file = figure(np.mean([row.bitrate for row in own]) / 1000)
-        lines.append(
-            [f"{target / 1000:g}", file, *parts, ", ".join(f"{n} {m}" for m, n in modes.items()), planes]
-        )
+        lines.append([f"{target / 1000:g}", file, *parts, ", ".join(f"{n} {m}" for m, n in modes.items()), planes])
     return [
         "wanted",
         "file",

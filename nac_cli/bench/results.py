@@ -14,6 +14,8 @@ from typing import TextIO
 
 import numpy as np
 
+from nac_cli.files import write_text
+
 MEAN = "mean"
 EVERYTHING = "all"
 """Domain of the means over all clips."""
@@ -71,9 +73,7 @@ class Row:
         return self.seconds / self.decode_seconds if self.decode_seconds else math.nan
 
 
-PLAIN = [
-    field.name for field in fields(Row) if field.name not in ("clip", "codec", "scores", "split", "sound")
-]
+PLAIN = [field.name for field in fields(Row) if field.name not in ("clip", "codec", "scores", "split", "sound")]
 
 
 def means(rows: Sequence[Row], domain: str | None = None) -> list[Row]:
@@ -117,7 +117,7 @@ def write_json(rows: Sequence[Row], path: Path, about: dict | None = None) -> No
         "rows": [plain(row) for row in rows],
         "means": [plain(row) for row in means(rows)],
     }
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def plain(row: Row) -> dict:
@@ -158,7 +158,7 @@ def _mean_row(group: list[Row], domain: str) -> Row:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Of those that are finite, NaN if none is."""
+    """Mean of the finite values, NaN if there is none."""
     defined = [value for value in values if math.isfinite(value)]
     return float(np.mean(defined)) if defined else math.nan
 

@@ -1,5 +1,4 @@
-"""What the listeners said: means with their intervals, after listeners who did not hear the obvious are set
-aside."""
+"""Scores of a listening test: means with their intervals, without listeners who did not hear the obvious."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ LARGEST = 1 << 24
 
 @dataclass(frozen=True)
 class Answer:
-    """Of one listener: a `rating` (0 to 100) of a sound, or whether ABX was `correct`. `target` is in
+    """One answer of a listener: a `rating` (0 to 100) of a sound, or whether ABX was `correct`. `target` is in
     bit/s."""
 
     listener: str
@@ -85,9 +84,7 @@ def read_answers(path: Path) -> list[Answer]:
         rows = list(csv.DictReader(io.StringIO(content)))
         if not rows:
             raise ValueError("it has no rows")
-        return [
-            _answer(row["listener"], {name: value or None for name, value in row.items()}) for row in rows
-        ]
+        return [_answer(row["listener"], {name: value or None for name, value in row.items()}) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise UsageError(f"{path}: no answers of a listening test ({error!r})") from error
 
@@ -95,9 +92,7 @@ def read_answers(path: Path) -> list[Answer]:
 def score(answers: Sequence[Answer]) -> Score:
     """Ratings of the listeners who remain, all of ABX."""
     listeners = list(dict.fromkeys(answer.listener for answer in answers))
-    rejected = {
-        name: why for name in listeners if (why := _unfit([a for a in answers if a.listener == name]))
-    }
+    rejected = {name: why for name in listeners if (why := _unfit([a for a in answers if a.listener == name]))}
     kept = [answer for answer in answers if answer.listener not in rejected]
     return Score(
         ratings=[
@@ -152,9 +147,7 @@ def _discrimination(codec: str, target: int, hits: Sequence[bool]) -> Discrimina
 
     found = binomtest(sum(hits), len(hits), 0.5, alternative="greater")
     both = binomtest(sum(hits), len(hits), 0.5).proportion_ci(CONFIDENCE, "wilson")
-    return Discrimination(
-        codec, target, sum(hits), len(hits), (float(both.low), float(both.high)), float(found.pvalue)
-    )
+    return Discrimination(codec, target, sum(hits), len(hits), (float(both.low), float(both.high)), float(found.pvalue))
 
 
 def _answer(listener: object, row: dict) -> Answer:

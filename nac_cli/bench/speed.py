@@ -21,14 +21,14 @@ from nac_cli.bench.stages import Pass, stages
 from nac_cli.bench.stopwatch import timed
 from nac_cli.errors import NacError, UsageError
 from nac_cli.models import zoo
-from nac_cli.values import Waveform
+from nac_cli.values import MAX_CHANNELS, Mode, Waveform
 
 if TYPE_CHECKING:
     from nac_cli.models.codec import Codec
+    from nac_cli.models.weights import WeightFile
 
 PEAK_SIZE = 2048
 """Rows and columns of the matrices whose product measures a machine's peak."""
-ENTROPY_MODES = ("static", "lm")
 WATCH_SECONDS = 0.02
 """Between two looks at the memory of a process."""
 
@@ -83,18 +83,15 @@ def measure(
     """
     import torch
 
-    from nac_cli.pipelines.runtime import choose_device, open_model
+    from nac_cli.pipelines.models.opening import choose_device, open_model
 
     file, device = zoo.find(model), choose_device(device, threads)
     codec = open_model(file, device, threads)
-    lm = zoo.lm_beside(file) is not None
-    has = {"static": True, "lm": lm}
     passes: list[Pass] = []
     with TemporaryDirectory() as folder:
         source = Path(folder) / "sound.wav"
         soundfile.write(source, waveform.samples.T, waveform.sample_rate, subtype="PCM_16")
-        for entropy in (mode for mode in ENTROPY_MODES if has[mode]):
-            entropy = _possible(file, entropy)
+        for entropy in _modes(file):
             progress(f"stages, {entropy}")
             runs = [stages(source, codec, file, entropy, bitrate, threads) for _ in range(repeats + 1)][1:]
             passes += [_fastest(parts) for parts in zip(*runs)]
@@ -139,11 +136,14 @@ def _fastest(passes: Sequence[Pass]) -> Pass:
     return replace(passes[0], seconds=least)
 
 
-def _possible(file, entropy: str) -> str:
-    """`static`, or `packed` for a model without tables."""
-    from nac_cli.pipelines.runtime import open_tables
+def _modes(file: WeightFile) -> list[str]:
+    """The entropy modes to measure: by the model's tables, or `packed` where it has none; by its language model."""
+    from nac_cli.pipelines.models.opening import open_tables
 
-    return "packed" if entropy == "static" and open_tables(file) is None else entropy
+    modes = [Mode.PACKED if open_tables(file) is None else Mode.STATIC]
+    if zoo.lm_beside(file) is not None:
+        modes.append(Mode.LM)
+    return [mode.label for mode in modes]
 
 
 def _cold(
@@ -182,8 +182,8 @@ def _cold(
 
 
 def _ended(process: subprocess.Popen) -> tuple[str, int | None]:
-    """What a process said on stderr, and its peak memory in bytes where the system tells: asked again and
-    again, as nobody knows it any more once the process has ended."""
+    """The text of a process on stderr, and its peak memory in bytes where the system tells: asked again and again,
+    since the figure is gone once the process has ended."""
     memory = None
     while True:
         memory = peak_bytes(process.pid) or memory
@@ -215,9 +215,7 @@ def _batch(codec: Codec, size: int, device: str, repeats: int, peak: float) -> l
                 times.append(seconds())
             operations = count_operations(work)
             use = operations / min(times) / peak
-            found.append(
-                Batch(direction, size, seconds_of_sound / min(times), operations / seconds_of_sound, use)
-            )
+            found.append(Batch(direction, size, seconds_of_sound / min(times), operations / seconds_of_sound, use))
     return found
 
 
@@ -233,6 +231,6 @@ def _device_name(device: str) -> str:
 def sound_of(path: Path | None) -> Waveform:
     """The clip, or half a minute of noise. Raises AudioError, UsageError for too many channels."""
     waveform = noise() if path is None else read_clip(path)
-    if waveform.channels > 8:
-        raise UsageError(f"{path}: nac takes up to 8 channels")
+    if waveform.channels > MAX_CHANNELS:
+        raise UsageError(f"{path}: nac takes up to {MAX_CHANNELS} channels")
     return waveform

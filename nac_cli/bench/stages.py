@@ -1,19 +1,19 @@
-"""Compressing and decompressing with each stage done before the next begins, so that it can be timed."""
+"""Compressing and decompressing with each step done before the next begins, so that it can be timed."""
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from nac_cli.bench.stopwatch import Clock, inside, inside_call
 
 if TYPE_CHECKING:
     from nac_cli.models.codec import Codec
     from nac_cli.models.weights import WeightFile
+
+ORDER = ("read", "entropy", "dequantise", "decode", "finish", "write")
+"""Stages of decompressing."""
 
 
 @dataclass(frozen=True)
@@ -37,74 +37,65 @@ class Pass:
         return self.sound_seconds / max(self.total, 1e-9)
 
 
-def stages(
-    source: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: int, threads: int | None
-) -> list[Pass]:
-    """Compress and decompress with each stage's work done before the next begins."""
-    from nac_cli.audio import Resampler, create_audio, open_audio, open_source
-    from nac_cli.container import ContainerReader, ContainerWriter
-    from nac_cli.pipelines.analysis import analyse
-    from nac_cli.pipelines.compress import BLOCK_SAMPLES
-    from nac_cli.pipelines.decoding import decode_records
-    from nac_cli.pipelines.fitting import fit_default
-    from nac_cli.pipelines.framing import stream_for
-    from nac_cli.pipelines.packing import Packer, with_lm_id
-    from nac_cli.pipelines.runtime import CodersToUnpack, coders_to_pack
-    from nac_cli.pipelines.stages import device_of
-    from nac_cli.pipelines.synthesis import synthesise
-
-    device = device_of(codec).type
-    coders, modes = coders_to_pack(file, entropy, threads)
-    packed, restored = source.with_suffix(".nac"), source.with_suffix(".out.wav")
-    there, back = Clock(device), Clock(device)
-    with (
-        there("read"),
-        closing(open_source(source)) as origin,
-        open_audio(origin, lambda message: None) as reader,
-    ):
-        blocks = list(reader.blocks(BLOCK_SAMPLES))
-        rate, channels = reader.sample_rate, reader.channels
-    length = sum(block.shape[1] for block in blocks)
-    info = stream_for(codec, rate, channels, length, 16)
-    with (
-        inside(codec.encoder, device) as network,
-        inside_call(codec, "encode", device) as whole,
-        there("prepare"),
-    ):
-        chunks = list(analyse(blocks, info, codec))
-    there.move("prepare", "encode", network())
-    there.move("prepare", "quantise", whole() - network())
-    with there("entropy"):
-        packer = Packer(chunks, info, coders, modes)
-        records = fit_default(packer, bitrate * len(info.groups))
-    with there("write"), open(packed, "wb") as target:
-        writer = ContainerWriter(target, with_lm_id(info, records, coders))
-        for record in records:
-            writer.write_chunk(record)
-        writer.finish(length)
-    with back("read"), open(packed, "rb") as origin:
-        stream = ContainerReader(origin)
-        records = list(stream.chunks())
-    with back("entropy"):
-        unpack = CodersToUnpack(file, stream.info, threads)
-        codes = list(decode_records(records, stream.info, unpack, [], strict=True))
-    with (
-        inside(codec.decoder, device) as network,
-        inside_call(codec, "decode", device) as whole,
-        back("finish"),
-    ):
-        waves = list(synthesise(codes, stream.info, codec))
-    back.move("finish", "dequantise", whole() - network())
-    back.move("finish", "decode", network())
-    with back("write"):
-        resampler = Resampler(channels, file.spec.sample_rate, rate)
-        parts = [*(resampler.push(wave) for wave in waves), resampler.finish()]
-        samples = np.concatenate(parts, axis=1)[:, :length]
-        with create_audio(restored, rate, channels, "wav", 16, length) as audio:
-            audio.write(samples)
-    seconds = length / rate
-    order = ("read", "entropy", "dequantise", "decode", "finish", "write")
+def stages(source: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: int, threads: int | None) -> list[Pass]:
+    """Compress and decompress `source` by the steps of `Compressor` and `Decompressor`, each one's work done before the
+    next begins. `codec` is the network of `file` as `open_model` gives it, `bitrate` that of a channel group."""
+    packed = source.with_suffix(".nac")
+    there = _compressing(source, packed, codec, file, entropy, bitrate, threads)
+    back, seconds = _decompressing(packed, source.with_suffix(".out.wav"), codec, file, threads)
     return [
         Pass("compress", entropy, "warm", there.seconds, seconds),
-        Pass("decompress", entropy, "warm", {name: back.seconds[name] for name in order}, seconds),
+        Pass("decompress", entropy, "warm", {name: back.seconds[name] for name in ORDER}, seconds),
     ]
+
+
+def _compressing(
+    source: Path, packed: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: int, threads: int | None
+) -> Clock:
+    from nac_cli.pipelines.chain.voices import device_of
+    from nac_cli.pipelines.compress import Compressor
+    from nac_cli.pipelines.rate.target import Target
+
+    device = device_of(codec).type
+    target, clock = Target(group_bitrate=bitrate), Clock(device)
+    compressor = Compressor.open(file.path, target, entropy=entropy, device=device, threads=threads)
+    with clock("read"), compressor.read(source, lambda message: None) as sound:
+        sound = replace(sound, blocks=iter(list(sound.blocks)))
+    with inside(codec.encoder, device) as network, inside_call(codec, "encode", device) as whole, clock("prepare"):
+        analysed = compressor.analyse(sound)
+    clock.move("prepare", "encode", network())
+    clock.move("prepare", "quantise", whole() - network())
+    with clock("entropy"):
+        fitted = compressor.fit(analysed)
+    with clock("write"):
+        compressor.write(compressor.stream(fitted), packed, force=True)
+    return clock
+
+
+def _decompressing(
+    packed: Path, restored: Path, codec: Codec, weights: WeightFile, threads: int | None
+) -> tuple[Clock, float]:
+    """Seconds by stage, and seconds of sound."""
+    from nac_cli.container import ContainerReader
+    from nac_cli.pipelines.chain.span import Span
+    from nac_cli.pipelines.chain.voices import device_of
+    from nac_cli.pipelines.decompress import Decompressor
+
+    device = device_of(codec).type
+    clock = Clock(device)
+    with open(packed, "rb") as file:
+        with clock("read"):
+            reader = ContainerReader(file, strict=True)
+        decompressor, span = Decompressor.open(reader, device, threads, True, weights), Span.of(reader.info)
+        with clock("read"):
+            records = list(decompressor.read(span))
+        with clock("entropy"):
+            codes = list(decompressor.unpack(records, span))
+        with inside(codec.decoder, device) as network, inside_call(codec, "decode", device) as whole, clock("finish"):
+            waves = list(decompressor.synthesise(codes, span))
+        clock.move("finish", "dequantise", whole() - network())
+        clock.move("finish", "decode", network())
+        with clock("write"):
+            blocks = decompressor.cut(decompressor.resample(waves, span), span)
+            decompressor.write(blocks, span, restored, "wav", 16, force=True)
+    return clock, reader.info.duration

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import soundfile
 
 from nac_cli.bench.results import Row, from_plain, plain
 from nac_cli.errors import AudioError
+from nac_cli.files import atomic_path
 
 RESULTS, SOUNDS = "results", "sounds"
 ORIGINAL = "original"
@@ -42,18 +42,14 @@ class Store:
     def keep(self, clip: str, name: str, request: dict, row: Row) -> None:
         """Raises AudioError where it cannot be written."""
         text = json.dumps({"request": request, "row": plain(row)}, indent=1)
-        self._replace(
-            self._place(RESULTS, clip, name, "json"), lambda path: path.write_text(text, encoding="utf-8")
-        )
+        self._replace(self._place(RESULTS, clip, name, "json"), lambda path: path.write_text(text, encoding="utf-8"))
 
     def keep_sound(self, clip: str, name: str, samples: np.ndarray, sample_rate: int) -> str:
         """`samples` `[C, T]` as 24-bit FLAC, clipped at full scale as a player would; where it is in the
         folder."""
         place = self._place(SOUNDS, clip, name, "flac")
         clipped = np.clip(samples.T, -1, 1)
-        self._replace(
-            place, lambda path: soundfile.write(path, clipped, sample_rate, format="FLAC", subtype="PCM_24")
-        )
+        self._replace(place, lambda path: soundfile.write(path, clipped, sample_rate, format="FLAC", subtype="PCM_24"))
         return place.relative_to(self.folder).as_posix()
 
     def _place(self, kind: str, clip: str, name: str, suffix: str) -> Path:
@@ -61,11 +57,10 @@ class Store:
 
     def _replace(self, place: Path, write) -> None:
         """Never half a file, whoever writes at the same time."""
-        beside = place.with_suffix(f".{os.getpid()}")
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            write(beside)
-            beside.replace(place)
+            with atomic_path(place, force=True) as beside:
+                write(beside)
         except OSError as error:
             raise AudioError(f"{place}: cannot be written ({error.strerror or error})") from error
 
@@ -73,8 +68,4 @@ class Store:
 def folder_name(clip: str) -> str:
     """A clip's name as that of a folder, whatever characters are in it."""
     legible = "".join(c if c.isalnum() or c in "-_." else "_" for c in clip)[:60].strip(".") or "clip"
-    return (
-        legible
-        if legible == clip
-        else f"{legible}-{hashlib.sha256(clip.encode(errors='replace')).hexdigest()[:8]}"
-    )
+    return legible if legible == clip else f"{legible}-{hashlib.sha256(clip.encode(errors='replace')).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""What a comparison says, in words and in wins and losses."""
+"""Summary of a comparison: sentences, wins and losses."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def sentence(rows: Sequence[Row]) -> str:
         else ""
     )
     return (
-        f"{said} At the same file size it is better than {LABELS[peer]} on: {', '.join(wins)} clips."
-        if wins
-        else said
+        f"{said} At the same file size it is better than {LABELS[peer]} on: {', '.join(wins)} clips." if wins else said
     )
 
 

@@ -32,9 +32,7 @@ def figure(value: float | None, digits: int = 2) -> str:
 def mean_table(rows: Sequence[Row], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """Header and lines: what `means` are of quality; a star marks files that missed their size."""
     header = [*FIRST_COLUMNS, *(METRICS[name].label for name in metrics)]
-    lines = [
-        [*_first_cells(row), *(figure(row.scores.get(name, math.nan)) for name in metrics)] for row in rows
-    ]
+    lines = [[*_first_cells(row), *(figure(row.scores.get(name, math.nan)) for name in metrics)] for row in rows]
     return header, lines
 
 

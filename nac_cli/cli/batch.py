@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,15 +13,29 @@ from nac_cli.cli.output import Output
 from nac_cli.cli.text import counted
 from nac_cli.errors import BatchFailed, NacError
 
+if TYPE_CHECKING:
+    from nac_cli.cli.targets import Job
+    from nac_cli.pipelines.reports import Report
+
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command found out about an input, and the error that is left although there is a result."""
+    """The result for an input as a `record` for JSON, and the error that is left although there is a result."""
 
     record: dict
     error: NacError | None = None
+
+
+def reported(job: Job, report: Report, summary: str, output: Output, error: NacError | None = None) -> Outcome:
+    """Tells of a file that was made: messages and a line of `summary` on stderr. Its outcome."""
+    for message in report.messages:
+        output.warn(f"{job.name}: {message}")
+    output.say(f"{job.name} -> {job.target_name}: {summary}")
+    record = report.as_dict()
+    del record["source"]
+    return Outcome(record | {"target": job.target_name}, error)
 
 
 def run_each(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from nac_cli.cli import options
-from nac_cli.cli.batch import Outcome, run_each
+from nac_cli.cli.batch import Outcome, reported, run_each
 from nac_cli.cli.output import Output
 from nac_cli.cli.targets import Job, plan, refuse_json_on_pipe
-from nac_cli.cli.text import clock, kilobits, layout, size
+from nac_cli.cli.text import clock, kilobits, layout, size, times_real_time
 from nac_cli.cli.units import Bitrate
 
 if TYPE_CHECKING:
@@ -28,17 +28,11 @@ if TYPE_CHECKING:
     "[default: 6kbps; beyond stereo, that for each pair or single channel; all planes of models published at one "
     "rate: DAC, SNAC]",
 )
-@click.option(
-    "-q",
-    "--planes",
-    type=click.IntRange(1, 64),
-    metavar="N",
-    help="Constant depth instead of a bitrate: N codebooks a frame, 1 to what the model has.",
-)
+@options.planes_option("Constant depth instead of a bitrate: N codebooks a frame, 1 to what the model has.")
 @click.option(
     "--model",
     metavar="MODEL",
-    help="Name or id of a model (see nac models), or a weight file.  [default: nac-44k]",
+    help=f"Name or id of a model (see nac models), or a weight file.  [default: {options.DEFAULT_MODEL}]",
 )
 @options.entropy_option
 @options.device_option
@@ -60,8 +54,7 @@ def command(
     nac compress *.flac -o small/ -b 12k     makes small/*.nac
     arecord -f cd | nac compress - > a.nac
     """
-    if bitrate is not None and planes is not None:
-        raise click.UsageError("-b and -q exclude each other: give a bitrate or a depth.")
+    target = options.target(bitrate, planes)
     out = Output(as_json, quiet)
     jobs = plan(inputs, output, ".nac")
     refuse_json_on_pipe(jobs, as_json)
@@ -69,13 +62,9 @@ def command(
     from nac_cli.models import zoo
 
     weights = zoo.find(model or zoo.DEFAULT)  # once, before a long batch begins
-    if planes is not None and planes > weights.spec.num_codebooks:
-        raise click.UsageError(
-            f"{weights.spec.name} has 1 to {weights.spec.num_codebooks} planes, not {planes}."
-        )
-
+    options.require_possible(target, weights.spec)
     if entropy != "auto":
-        from nac_cli.pipelines.runtime import coders_to_pack
+        from nac_cli.pipelines.models.opening import coders_to_pack
 
         coders_to_pack(weights, entropy, threads)
 
@@ -87,8 +76,8 @@ def command(
             report = compress(
                 job.open_source(),
                 job.open_target(),
-                bitrate=bitrate,
-                planes=planes,
+                bitrate=target.bitrate,
+                planes=target.planes,
                 model=weights.path,
                 entropy=entropy,
                 device=device,
@@ -98,10 +87,7 @@ def command(
                 check=check,
                 progress=progress,
             )
-        for message in report.messages:
-            out.warn(f"{job.name}: {message}")
-        out.say(f"{job.name} -> {job.target_name}: {_summary(report)}")
-        return Outcome(_record(report, job))
+        return reported(job, report, _summary(report), out)
 
     run_each(jobs, lambda job: job.name, compress_one, out)
 
@@ -109,14 +95,7 @@ def command(
 def _summary(report: CompressReport) -> str:
     ratio = f" = 1/{report.source_bytes / report.file_bytes:.0f}" if report.source_bytes else ""
     tags = f" and {size(report.tag_bytes)} of tags" if report.tag_bytes else ""
-    speed = report.seconds / max(report.elapsed, 1e-3)
     return (
         f"{clock(report.seconds)} {layout(report.channels)}, {kilobits(report.bitrate)}{tags}, "
-        f"{size(report.file_bytes)}{ratio}, {speed:.1f}x real time"
+        f"{size(report.file_bytes)}{ratio}, {times_real_time(report.seconds, report.elapsed)}"
     )
-
-
-def _record(report: CompressReport, job: Job) -> dict:
-    record = report.as_dict()
-    del record["source"]
-    return record | {"target": job.target_name}

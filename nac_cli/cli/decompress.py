@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from nac_cli.cli import options
-from nac_cli.cli.batch import Outcome, run_each
+from nac_cli.cli.batch import Outcome, reported, run_each
 from nac_cli.cli.output import Output
 from nac_cli.cli.targets import Job, plan, refuse_json_on_pipe
-from nac_cli.cli.text import clock, kilohertz, layout, printable
+from nac_cli.cli.text import clock, kilohertz, layout, printable, times_real_time
 from nac_cli.cli.units import Timestamp
 from nac_cli.errors import NacError, PartlyDecoded, TokenMismatch
 
@@ -24,13 +24,9 @@ FORMATS = ("wav", "flac", "ogg")
 @click.command("decompress", short_help="Sound files back from .nac files.")
 @options.inputs_argument
 @options.output_option
-@click.option(
-    "--start", type=Timestamp(), help="Decode from here: 83.5 (seconds), 1:23.5 or 0:01:23.5.  [default: 0]"
-)
+@click.option("--start", type=Timestamp(), help="Decode from here: 83.5 (seconds), 1:23.5 or 0:01:23.5.  [default: 0]")
 @click.option("--end", type=Timestamp(), help="Decode up to here.  [default: the end]")
-@click.option(
-    "--format", type=click.Choice(FORMATS), help="Output format.  [default: by the name of OUT, else wav]"
-)
+@click.option("--format", type=click.Choice(FORMATS), help="Output format.  [default: by the name of OUT, else wav]")
 @click.option(
     "--bits",
     type=click.Choice(["16", "24", "32"]),
@@ -43,9 +39,7 @@ FORMATS = ("wav", "flac", "ogg")
 @options.force_option
 @options.json_option
 @options.quiet_option
-def command(
-    inputs, output, start, end, format, bits, strict, no_tags, device, threads, force, as_json, quiet
-) -> None:
+def command(inputs, output, start, end, format, bits, strict, no_tags, device, threads, force, as_json, quiet) -> None:
     """Decode .nac files into WAV, FLAC or Ogg Vorbis files.
 
     Damaged places become silence, are named on stderr, and the exit code is 4 (8 if the bytes are intact but
@@ -64,16 +58,16 @@ def command(
     for job in jobs:
         _refuse_other_suffix(job.target, format)
 
-    from nac_cli.pipelines.ahead import Ahead
+    from nac_cli.pipelines.chain.prefetch import Prefetch
 
-    ahead = Ahead([job.source for job in jobs], threads)
+    prefetch = Prefetch([job.source for job in jobs], threads)
 
     def decompress_one(index: int, job: Job) -> Outcome:
         job.refuse_existing(force)
         from nac_cli import decompress
 
         if start is None and end is None:
-            ahead.before(index)
+            prefetch.advance_to(index)
         with out.progress(job.name) as progress:
             report = decompress(
                 job.open_source(),
@@ -89,16 +83,14 @@ def command(
                 force=force,
                 progress=progress,
             )
-        for message in report.messages:
-            out.warn(f"{job.name}: {message}")
-        shape = f"{clock(report.seconds)} {layout(report.channels)} {kilohertz(report.sample_rate)}"
-        speed = report.seconds / max(report.elapsed, 1e-3)
-        out.say(f"{job.name} -> {job.target_name}: {shape}, {speed:.1f}x real time")
-        record = report.as_dict()
-        del record["source"]
-        return Outcome(record | {"target": job.target_name}, _what_is_lost(job, report))
+        return reported(job, report, _summary(report), out, _what_is_lost(job, report))
 
     run_each(list(enumerate(jobs)), lambda item: item[1].name, lambda item: decompress_one(*item), out)
+
+
+def _summary(report: DecompressReport) -> str:
+    shape = f"{clock(report.seconds)} {layout(report.channels)} {kilohertz(report.sample_rate)}"
+    return f"{shape}, {times_real_time(report.seconds, report.elapsed)}"
 
 
 def _what_is_lost(job: Job, report: DecompressReport) -> NacError | None:

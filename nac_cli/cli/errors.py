@@ -1,21 +1,4 @@
-"""Where an error becomes a message and an exit code.
-
-code  meaning
-0     done
-1     internal error, out of memory, a package is missing
-2     wrong usage
-3     a file cannot be read or written
-4     damaged, partly decoded
-5     not a nac file, or one for a newer nac
-6     corrupt: structure or checksum
-7     model missing or damaged
-8     tokens mismatch
-9     output exists
-10    limit exceeded
-11    a batch finished, some of its inputs failed
-130   interrupted
-141   the reader of a pipe went away; nothing is said
-"""
+"""Where an error becomes a message and an exit code, and the table of exit codes."""
 
 from __future__ import annotations
 
@@ -25,19 +8,15 @@ import traceback
 
 import click
 
-from nac_cli import failures
+from nac_cli import errors, failures
 from nac_cli.errors import UsageError
 from nac_cli.failures import Failure
 
 CLOSED_PIPE = 141
-"""What a shell reports for a program that SIGPIPE ended."""
+"""The code that a shell reports for a program that SIGPIPE ended."""
 
-MEANINGS = {
-    1: "internal error", 2: "a target that cannot be met", 3: "unreadable or unwritable", 4: "damaged, partly decoded",
-    5: "not a nac file, or a newer one", 6: "corrupt", 7: "its model is missing", 8: "tokens mismatch", 9: "output exists",
-    10: "beyond the limits",
-}
-"""Of the exit code that a single file would have given, in a summary of many."""
+EXIT_CODES = {0: "done", **errors.EXIT_CODES, CLOSED_PIPE: "the reader of a pipe went away; nothing is said"}
+"""Meanings of all exit codes: the help has this table, and so has README.md."""
 
 
 def explain(error: BaseException) -> Failure:

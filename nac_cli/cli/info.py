@@ -52,9 +52,7 @@ def command(files, as_json, quiet) -> None:
 
 def _rows(found: FileInfo) -> list[tuple[str, str]]:
     stream, codec = found.stream, found.stream.codec
-    length = (
-        "unknown" if stream.duration is None else f"{clock(stream.duration)} ({stream.num_samples} samples)"
-    )
+    length = "unknown" if stream.duration is None else f"{clock(stream.duration)} ({stream.num_samples} samples)"
     source = f", {stream.source_bits} bits" if stream.source_bits else ""
     missing = "" if found.installed else ", NOT INSTALLED"
     modes = ", ".join(f"{count} {mode}" for mode, count in found.modes.items())
@@ -79,8 +77,7 @@ def _rows(found: FileInfo) -> list[tuple[str, str]]:
         missing = "" if found.lm_installed else ", NOT INSTALLED"
         rows.append(("Language model", f"id {stream.lm_id.hex()}{missing}"))
     rows += [
-        (key, value if len(value) <= LONGEST_TAG else f"{value[:LONGEST_TAG]}…")
-        for key, value in found.tags.items
+        (key, value if len(value) <= LONGEST_TAG else f"{value[:LONGEST_TAG]}…") for key, value in found.tags.items
     ]
     rows += [("Picture", f"type {p.type}, {p.mime}, {size(len(p.data))}") for p in found.tags.pictures]
     if found.damage:

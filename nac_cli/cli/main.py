@@ -9,26 +9,26 @@ from importlib import import_module
 import click
 
 from nac_cli import __version__
-from nac_cli.cli.errors import explain
+from nac_cli.cli.errors import EXIT_CODES, explain
 from nac_cli.cli.interrupt import interruptible
 from nac_cli.cli.output import Output
 
-COMMANDS = (
-    "compress", "decompress", "recode", "tag", "info", "verify", "archive", "models", "train", "bench",
-    "completion",
-)  # fmt: skip
-"""Each is the function `command` of its module in this package."""
+COMMANDS = {
+    "compress": "compress",
+    "decompress": "decompress",
+    "recode": "recode",
+    "tag": "tag",
+    "info": "info",
+    "verify": "verify",
+    "archive": "archive.group",
+    "models": "models.group",
+    "train": "train.group",
+    "bench": "bench.group",
+    "completion": "completion",
+}
+"""The module of this package whose function `command` a command is."""
 
-EPILOG = """\b
-Exit codes:
-  0 done                     6 corrupt file
-  1 internal error           7 model missing
-  2 wrong usage              8 tokens mismatch
-  3 unreadable, unwritable   9 output exists
-  4 damaged, partly decoded  10 limit exceeded
-  5 not a nac file           11 some inputs of a batch failed
-  130 interrupted            141 closed pipe
-"""
+EPILOG = "\n".join(["\b", "Exit codes:", *(f"  {code:<3} {meaning}" for code, meaning in EXIT_CODES.items())])
 
 
 class Nac(click.Group):
@@ -38,7 +38,7 @@ class Nac(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return import_module(f"nac_cli.cli.{name}").command if name in COMMANDS else None
+        return import_module(f"nac_cli.cli.{COMMANDS[name]}").command if name in COMMANDS else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = args[: args.index("--")] if "--" in args else args
@@ -55,9 +55,7 @@ class Nac(click.Group):
             ctx.exit(_report(error, ctx.obj))
 
 
-@click.group(
-    cls=Nac, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(cls=Nac, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="nac", message="%(prog)s %(version)s")
 def main() -> None:
     """A neural audio codec for files: music and speech at 1.5 to 16 kbit/s.

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import click
+
+from nac_cli.errors import UsageError
+from nac_cli.models import zoo
+from nac_cli.values import ENTROPY, MAX_PLANES
+
+if TYPE_CHECKING:
+    from nac_cli.pipelines.rate.target import Target
+    from nac_cli.values import CodecSpec
 
 
 def _usable(ctx: click.Context, param: click.Parameter, device: str) -> str:
     """Refuses a GPU that is not there once, not for every input."""
     if device == "cuda" and not ctx.resilient_parsing:
-        from nac_cli.pipelines.runtime import choose_device
+        from nac_cli.pipelines.models.opening import choose_device
 
         choose_device(device)
     return device
 
 
+DEFAULT_MODEL = zoo.DEFAULT
 FILE = click.Path(allow_dash=True)
 
 inputs_argument = click.argument("inputs", nargs=-1, required=True, metavar="IN...", type=FILE)
@@ -43,20 +55,40 @@ threads_option = click.option(
 bitrate_help = "such as 6kbps, 1.5kbps or 6000 (bit/s; k is 1000)"
 entropy_option = click.option(
     "--entropy",
-    type=click.Choice(["auto", "packed", "static", "lm"]),
+    type=click.Choice(ENTROPY),
     default="auto",
     show_default=True,
     help="How codes are packed: plain bits; by the model's tables; by its language model, which makes smaller "
     "files and takes longer both ways. auto takes the smallest of what the model has.",
 )
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="JSON lines on stdout, an object for each input."
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout, an object for each input.")
 quiet_option = click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 
 
+def planes_option(help: str) -> Callable:
+    """`-q`, with a command's own help."""
+    return click.option("-q", "--planes", type=click.IntRange(1, MAX_PLANES), metavar="N", help=help)
+
+
+def target(bitrate: int | None, planes: int | None) -> Target:
+    """The target that `-b` and `-q` ask for. Raises click.UsageError where both are given."""
+    from nac_cli.pipelines.rate.target import Target
+
+    if bitrate is not None and planes is not None:
+        raise click.UsageError("-b and -q exclude each other: give a bitrate or a depth.")
+    return Target(bitrate, planes)
+
+
+def require_possible(target: Target, codec: CodecSpec) -> None:
+    """Raises click.UsageError for a depth that `codec` lacks: once, not for every input."""
+    try:
+        target.require_possible(codec)
+    except UsageError as error:
+        raise click.UsageError(f"{error}.") from error
+
+
 def chosen_device(device: str, threads: int | None) -> str:
-    """What `device_option` and `threads_option` come to; sets the number of CPU threads."""
-    from nac_cli.pipelines.runtime import choose_device
+    """The device that `device_option` and `threads_option` stand for; sets the number of CPU threads."""
+    from nac_cli.pipelines.models.opening import choose_device
 
     return choose_device(device, threads)

@@ -1,9 +1,9 @@
-"""What a command prints: data on stdout, talk on stderr.
+"""Output of commands: data on stdout, talk on stderr.
 
 With `--json` stdout holds JSON lines, one object for each input (or model, or run), in order, ASCII only:
 
 - `file`, the input as it was named, where there is one;
-- `exit_code`, 0 or what the table in `nac_cli.cli.errors` says;
+- `exit_code`, 0 or as the table in `nac_cli.cli.errors` says;
 - `error`, the message, where something went wrong;
 - the command's own results.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nac_cli.cli import options
-from nac_cli.cli.batch import Outcome, run_each
+from nac_cli.cli.batch import Outcome, reported, run_each
 from nac_cli.cli.output import Output
 from nac_cli.cli.targets import Job, plan, refuse_json_on_pipe
 from nac_cli.cli.text import counted, kilobits, size
@@ -28,18 +28,14 @@ if TYPE_CHECKING:
     help=f"Keep the planes that fit this bitrate of the whole file, tags aside, {options.bitrate_help}.  "
     "[default: keep all]",
 )
-@click.option(
-    "-q", "--planes", type=click.IntRange(1, 64), metavar="N", help="Keep at most the first N planes."
-)
+@options.planes_option("Keep at most the first N planes.")
 @options.device_option
 @options.threads_option
 @options.force_option
 @click.option("--verify", "check", is_flag=True, help="Decode the result before it takes its place.")
 @options.json_option
 @options.quiet_option
-def command(
-    inputs, output, entropy, bitrate, planes, device, threads, force, check, as_json, quiet
-) -> None:
+def command(inputs, output, entropy, bitrate, planes, device, threads, force, check, as_json, quiet) -> None:
     """Pack the codes of .nac files in another way, or keep fewer planes, without touching the sound.
 
     Codes that stay are the same, as are tags, pictures and lengths. Damaged files are refused. IN is a .nac
@@ -50,8 +46,7 @@ def command(
     nac recode song.nac -o preview.nac -b 3kbps
     nac recode *.nac -o plain/ --entropy packed      for decoders without the model's tables
     """
-    if bitrate is not None and planes is not None:
-        raise click.UsageError("-b and -q exclude each other: give a bitrate or a depth.")
+    target = options.target(bitrate, planes)
     out = Output(as_json, quiet)
     jobs = plan(inputs, output, ".nac")
     refuse_json_on_pipe(jobs, as_json)
@@ -65,24 +60,21 @@ def command(
                 job.open_source(),
                 job.open_target(),
                 entropy=entropy,
-                bitrate=bitrate,
-                planes=planes,
+                bitrate=target.bitrate,
+                planes=target.planes,
                 device=device,
                 threads=threads,
                 force=force,
                 check=check,
                 progress=progress,
             )
-        for message in report.messages:
-            out.warn(f"{job.name}: {message}")
-        out.say(f"{job.name} -> {job.target_name}: {_summary(report)}")
-        record = report.as_dict()
-        del record["source"]
-        return Outcome(record | {"target": job.target_name})
+        return reported(job, report, _summary(report), out)
 
     run_each(jobs, lambda job: job.name, recode_one, out)
 
 
 def _summary(report: RecodeReport) -> str:
     modes = ", ".join(f"{counted(count, 'chunk')} {mode}" for mode, count in report.modes.items())
-    return f"{size(report.source_bytes)} to {size(report.file_bytes)}, {kilobits(report.bitrate)}, {modes or 'no chunks'}"
+    return (
+        f"{size(report.source_bytes)} to {size(report.file_bytes)}, {kilobits(report.bitrate)}, {modes or 'no chunks'}"
+    )

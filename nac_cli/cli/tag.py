@@ -28,9 +28,7 @@ class Item(click.ParamType):
 
     name = "KEY=VALUE"
 
-    def convert(
-        self, value: str | tuple, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
+    def convert(self, value: str | tuple, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
         key, equals, text = value.partition("=")
@@ -44,13 +42,9 @@ FILE = click.Path(path_type=Path)
 
 @click.command("tag", short_help="Tags and cover art of .nac files.")
 @options.files_argument
-@click.option(
-    "--list", "listed", is_flag=True, help="Print tags, after any change.  [default if there is none]"
-)
+@click.option("--list", "listed", is_flag=True, help="Print tags, after any change.  [default if there is none]")
 @click.option("--clear", is_flag=True, help="Remove all tags.")
-@click.option(
-    "--remove", multiple=True, metavar="KEY[=VALUE]", help="Remove all values of KEY, or this one."
-)
+@click.option("--remove", multiple=True, metavar="KEY[=VALUE]", help="Remove all values of KEY, or this one.")
 @click.option("--set", "items", multiple=True, type=Item(), help="Replace all values of KEY.")
 @click.option("--add", multiple=True, type=Item(), help="Add a value to those of KEY.")
 @click.option(
@@ -122,13 +116,13 @@ def _changes(
     remove_pictures: bool,
     path: Path | None,
 ) -> TagChanges:
-    """What the options ask for, found out once for all files."""
+    """The changes that the options ask for, the same for all files."""
     from nac_cli import TagChanges
 
     picture: Picture | None = None
     if path is not None:
         # brings FFmpeg's libraries, which the rest does without
-        from nac_cli.audio.picture import read_picture
+        from nac_cli.audio.tags.picture import read_picture
 
         picture = read_picture(path)
     added = (*add, *read_lines(lines)) if lines is not None else add
@@ -148,7 +142,7 @@ def _refuse_clashes(files: tuple, changing: bool, listed: bool, saved: str | Non
 
 
 def _save(report: TagReport, path: str, force: bool, out: Output) -> None:
-    from nac_cli.pipelines.atomic import open_output
+    from nac_cli.files import open_output
     from nac_cli.pipelines.tag_changes import front_cover
 
     picture = front_cover(report.tags)

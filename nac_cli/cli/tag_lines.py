@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from nac_cli.cli.targets import PIPE, standard_input
 from nac_cli.cli.text import HARMFUL
 from nac_cli.errors import LimitExceeded, UsageError
-from nac_cli.pipelines.opening import open_stream
+from nac_cli.pipelines.endpoints import open_stream
 
 MAX_BYTES = 2**23
-"""Of a text file: some times what the tags of a file may take, for comments and escapes."""
+"""Most bytes of a text file: several times the tags that a file may have, for comments and escapes."""
 
 SHORT = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _LONG = {escape: char for char, escape in SHORT.items()}

@@ -13,11 +13,11 @@ from typing import BinaryIO
 import click
 
 from nac_cli.cli.text import printable
-from nac_cli.pipelines.atomic import check_output
+from nac_cli.files import check_output
 
 PIPE = "-"
 _SUFFIX = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}")
-"""What counts as a suffix: `.flac` and `.mp3`, but not the end of `Symphony No. 5` or `take 1.5`."""
+"""The pattern of a suffix: `.flac` and `.mp3`, but not the end of `Symphony No. 5` or `take 1.5`."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,9 @@ def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
     an output is an input, one file is to hold several results, or binary data would go to a terminal.
     """
     refuse_repeated_pipe(inputs)
-    folder = (
-        output is not None and output != PIPE and (output.endswith(("/", os.sep)) or os.path.isdir(output))
-    )
+    folder = output is not None and output != PIPE and (output.endswith(("/", os.sep)) or os.path.isdir(output))
     if len(inputs) > 1 and output is not None and not folder:
-        hint = (
-            "write each to a file"
-            if output == PIPE
-            else f"end the name with / if {output!r} is to be a folder"
-        )
+        hint = "write each to a file" if output == PIPE else f"end the name with / if {output!r} is to be a folder"
         raise click.UsageError(f"{len(inputs)} inputs do not go into one output; {hint}.")
     if len(inputs) > 1 and PIPE in inputs:
         raise click.UsageError("standard input (-) cannot be one of several inputs.")
@@ -88,7 +82,7 @@ def refuse_repeated_pipe(inputs: Sequence[str]) -> None:
 
 
 def refuse_binary_on_terminal(hint: str = "name a file, or use a pipe") -> None:
-    """Nobody reads it there, and it may drive the terminal."""
+    """Raises click.UsageError where stdout is a terminal, which binary data could drive."""
     if sys.stdout.isatty():
         raise click.UsageError(f"binary data does not belong on a terminal; {hint}.")
 
@@ -127,9 +121,7 @@ def _refuse_clashes(jobs: Sequence[Job]) -> None:
             raise click.UsageError(f"{name} is an input and would be replaced; name another output with -o.")
         if key in taken:
             both = f"{printable(taken[key].name)} and {printable(job.name)}"
-            raise click.UsageError(
-                f"{both} would both become {name}; put the outputs into different folders."
-            )
+            raise click.UsageError(f"{both} would both become {name}; put the outputs into different folders.")
         taken[key] = job
 
 

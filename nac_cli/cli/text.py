@@ -42,6 +42,11 @@ def size(count: int) -> str:
     return f"{value:.1f} {unit}"
 
 
+def times_real_time(seconds: float, elapsed: float) -> str:
+    """Seconds of sound for each second of work."""
+    return f"{seconds / max(elapsed, 1e-3):.1f}x real time"
+
+
 def layout(channels: int) -> str:
     return LAYOUTS.get(channels, f"{channels} channels")
 

@@ -1,4 +1,4 @@
-"""What people write on a command line for bitrates, places in time, lengths of time and sizes."""
+"""Units on the command line: bitrates, places in time, lengths of time and sizes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ _TIME = re.compile(r"(?:(?:([0-9]{1,9}):)?([0-9]{1,9}):)?([0-9]{1,9}(?:\.[0-9]{0
 _SPAN = re.compile(rf"(?=.)(?:({_NUMBER})h)?(?:({_NUMBER})m)?(?:({_NUMBER})s?)?")
 
 _BITS = ("bps", "bit/s", "bits/s", "b/s")
-_FACTORS = (
-    {"": 1, "k": 1000, "kbit": 1000} | {unit: 1 for unit in _BITS} | {f"k{unit}": 1000 for unit in _BITS}
-)
+_FACTORS = {"": 1, "k": 1000, "kbit": 1000} | {unit: 1 for unit in _BITS} | {f"k{unit}": 1000 for unit in _BITS}
 _AMBIGUOUS_BELOW = 100
 _SIZE = re.compile(rf"({_NUMBER})\s*(|[KMGT]i?)B?", re.IGNORECASE)
 
@@ -31,16 +29,12 @@ class Bitrate(click.ParamType):
         match = _RATE.fullmatch(value)
         factor = _FACTORS.get(match[2].lower()) if match and "B/" not in match[2] else None  # kB/s are bytes
         if factor is None:
-            self.fail(
-                f"{value!r} is not a bitrate; write it like 6kbps, 1.5kbps or 6000 (bit/s).", param, ctx
-            )
+            self.fail(f"{value!r} is not a bitrate; write it like 6kbps, 1.5kbps or 6000 (bit/s).", param, ctx)
         number = Decimal(match[1])
         if number <= 0:
             self.fail(f"{value!r}: a bitrate is more than 0.", param, ctx)
         if not match[2] and number < _AMBIGUOUS_BELOW:
-            self.fail(
-                f"{value!r} could be bit/s or kbit/s; write {value.strip()}kbps if that is meant.", param, ctx
-            )
+            self.fail(f"{value!r} could be bit/s or kbit/s; write {value.strip()}kbps if that is meant.", param, ctx)
         return max(round(number * factor), 1)
 
 

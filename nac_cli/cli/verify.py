@@ -13,20 +13,26 @@ from nac_cli.cli.errors import explain
 from nac_cli.cli.output import Output
 from nac_cli.cli.targets import PIPE, refuse_repeated_pipe, standard_input
 from nac_cli.cli.text import clock
-from nac_cli.errors import NacError
+from nac_cli.errors import (
+    AudioError,
+    CorruptStream,
+    LimitExceeded,
+    ModelError,
+    NacError,
+    TokenMismatch,
+    UnsupportedStream,
+)
 
 if TYPE_CHECKING:
     from nac_cli import VerifyReport
 
 VERDICTS = {
-    3: "unreadable",
-    5: "not a nac file, or a newer one",
-    6: "corrupt",
-    7: "not checked, its model is missing",
-    8: "tokens mismatch",
-    10: "beyond the limits",
+    kind.exit_code: kind.meaning for kind in (UnsupportedStream, CorruptStream, TokenMismatch, LimitExceeded)
+} | {
+    AudioError.exit_code: "unreadable",
+    ModelError.exit_code: f"not checked, {ModelError.meaning}",
 }
-"""What stdout says of a file, by exit code; stderr has the reasons."""
+"""Verdicts on stdout by exit code; stderr has the reasons."""
 
 
 @click.command("verify", short_help="Whether .nac files are sound.")
@@ -53,15 +59,15 @@ def command(files, level, device, threads, as_json, quiet) -> None:
     """
     refuse_repeated_pipe(files)
     out = Output(as_json, quiet)
-    from nac_cli.pipelines.ahead import Ahead
+    from nac_cli.pipelines.chain.prefetch import Prefetch
 
-    ahead = Ahead([None if name == PIPE else Path(name) for name in files], threads)
+    prefetch = Prefetch([None if name == PIPE else Path(name) for name in files], threads)
 
     def check(index: int, name: str) -> Outcome:
         from nac_cli import verify
 
         if level != "structure":
-            ahead.before(index)
+            prefetch.advance_to(index)
         try:
             with out.progress(name) as progress:
                 source = standard_input() if name == PIPE else name

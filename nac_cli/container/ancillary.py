@@ -1,4 +1,4 @@
-"""Gathers what a stream says beside its sound: tags, pictures, the digest of the source."""
+"""The parts of a stream beside its sound: tags, pictures, the digest of the source."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """The block: type, length, check of both, payload, check of all. And the signature before the first one.
 
-    type      4 bytes   ASCII letters and digits; the first is a letter, upper case critical, lower ancillary
-    length    u24       of the payload
-    check     u8        CRC-8 of type and length
-    payload   length
-    checksum  u32       CRC-32 of everything above
+type      4 bytes   ASCII letters and digits; the first is a letter, upper case critical, lower ancillary
+length    u24       of the payload
+check     u8        CRC-8 of type and length
+payload   length
+checksum  u32       CRC-32 of everything above
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Block:
 
     @property
     def size(self) -> int:
-        """Bytes in the stream, header and checksum included."""
+        """Size in the stream in bytes, header and checksum included."""
         return len(self.payload) + BLOCK_OVERHEAD
 
     @property
     def where(self) -> str:
-        """For messages."""
+        """The kind of the block and its place, for messages."""
         return f"{self.kind} block at byte {self.offset}"
 
 
@@ -123,7 +123,7 @@ def _wrong_signature(data: bytes) -> CorruptStream | UnsupportedStream:
 
 
 def pack_block(kind: str, payload: bytes) -> bytes:
-    """Raises `LimitExceeded` when the payload is too long for its kind."""
+    """The bytes of a block. Raises `LimitExceeded` when the payload is too long for its kind."""
     check_length(kind, len(payload), "this")
     header = kind.encode("ascii") + len(payload).to_bytes(3, "little")
     body = header + bytes([crc8(header)]) + payload
@@ -139,7 +139,7 @@ def unpack_header(data: bytes) -> tuple[str, int] | None:
 
 
 def check_length(kind: str, length: int, where: str) -> None:
-    """Raises `LimitExceeded` when a payload is longer than its kind allows."""
+    """Check the length of a payload. Raises `LimitExceeded` when it is longer than its kind allows."""
     limit = MAX_BLOCK.get(kind, MAX_PAYLOAD)
     if length > limit:
         raise LimitExceeded(f"{where} {kind} block has {length} bytes of payload, the limit is {limit}")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from nac_cli.container import limits
 from nac_cli.container.fields import FieldReader, pack_varint
 from nac_cli.errors import UnsupportedStream, UsageError
+from nac_cli.values import Mode
 
-MODES = {0: "packed", 1: "static", 2: "lm"}
-LM_MODE = 2
-"""The mode that needs the language model which the header names."""
+MODES = {mode.value: mode.label for mode in Mode}
+"""Names of the entropy modes by their number in a file."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def pack_chunk(record: ChunkRecord) -> bytes:
 
 
 def pack_chunk_fields(record: ChunkRecord) -> bytes:
-    """All of the payload but the packed codes."""
+    """The bytes of the payload in front of the packed codes."""
     checksum = record.token_checksum.to_bytes(4, "little")
     return pack_varint(record.index) + pack_varint(record.num_frames) + bytes([record.mode]) + checksum
 

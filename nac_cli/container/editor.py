@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from nac_cli.container.blocks import BLOCK_OVERHEAD, pack_block
 from nac_cli.container.limits import MAX_OTHER_BLOCKS, MAX_PAYLOAD
@@ -13,7 +13,7 @@ from nac_cli.errors import CorruptStream, LimitExceeded
 from nac_cli.values import Tags
 
 KEPT_PADDING = 2**14
-"""Padding that may come of tags that became shorter; room beyond it (of a cover that went) is given back."""
+"""Bytes of padding that may be left by shorter tags; room beyond it (of a cover that was removed) is given back."""
 
 _SAID = ("tags", "pict")
 _OTHERS = {"signature", "HEAD", "CHNK", "INDX", "trailer"}
@@ -33,7 +33,8 @@ class ContainerEditor:
 
     def __init__(self, file: BinaryIO, copy: BinaryIO | None = None) -> None:
         self._source = ByteSource(copy or file)
-        reader = ContainerReader(_Kept(file, copy) if copy else file, strict=True)
+        # of a pipe the reader asks for nothing but `read`
+        reader = ContainerReader(cast(BinaryIO, _Kept(file, copy)) if copy else file, strict=True)
         self._layout = reader.structure()
         self._blocks: list[bytes] | None = None
         self.tags = reader.tags
@@ -93,7 +94,7 @@ class ContainerEditor:
 
 
 class _Kept:
-    """A pipe whose bytes go to `copy` as they are read, so no further than a stream goes."""
+    """A pipe whose bytes are copied to `copy` as they are read, so no further than a stream goes."""
 
     def __init__(self, pipe: BinaryIO, copy: BinaryIO) -> None:
         self._read = getattr(pipe, "read1", pipe.read)

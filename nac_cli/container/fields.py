@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from nac_cli import varint
 from nac_cli.errors import CorruptStream, LimitExceeded
 
 MAX_VARINT_BYTES = 9
 
 
 def pack_varint(value: int) -> bytes:
-    """Unsigned LEB128, least significant seven bits first, in the fewest bytes; 0 <= value < 2^63."""
+    """`value` as unsigned LEB128 in the fewest bytes. Raises `LimitExceeded` unless 0 <= value < 2^63."""
     if not 0 <= value < 2**63:
         raise LimitExceeded(f"{value} does not fit a varint (0 to 2^63 - 1)")
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return varint.pack_varint(value)
 
 
 def pack_text(text: str) -> bytes:
@@ -60,15 +56,13 @@ class FieldReader:
         return int.from_bytes(self.raw(name, 4), "big")
 
     def varint(self, name: str) -> int:
-        value = 0
-        for position in range(MAX_VARINT_BYTES):
-            byte = self.u8(name)
-            value |= (byte & 0x7F) << 7 * position
-            if byte < 0x80:
-                if byte == 0 and position > 0:
-                    raise self.corrupt(f"{name} is a varint with a needless last byte")
-                return value
-        raise self.corrupt(f"{name} is a varint of more than {MAX_VARINT_BYTES} bytes")
+        try:
+            value, self._at = varint.read_varint(self._data, self._at, MAX_VARINT_BYTES)
+        except EOFError as error:
+            raise self.corrupt(f"{name} needs 1 bytes, the block has 0 left") from error
+        except ValueError as error:
+            raise self.corrupt(f"{name} is {error}") from error
+        return value
 
     def number(self, name: str, low: int, high: int) -> int:
         """A varint from `low` to `high`: below is corrupt, above raises `LimitExceeded`."""
@@ -95,6 +89,6 @@ class FieldReader:
         return self.raw("rest", self.remaining)
 
     def end(self) -> None:
-        """Nothing may follow the last field."""
+        """Check that nothing follows the last field."""
         if self.remaining:
             raise self.corrupt(f"{self.remaining} bytes follow the last field")

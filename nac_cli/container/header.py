@@ -57,9 +57,9 @@ def num_chunks(info: StreamInfo, num_samples: int) -> int:
     return count
 
 
-def chunk_frames(info: StreamInfo, index: int) -> int:
-    """Frames of chunk `index` in a stream of known length; 0 for an index behind its end."""
-    left = info.frames_for(info.num_samples) - index * info.framing.chunk_frames
+def chunk_frames(info: StreamInfo, num_samples: int, index: int) -> int:
+    """Frames of chunk `index` in a stream of `num_samples` source samples; 0 for an index behind its end."""
+    left = info.frames_for(num_samples) - index * info.framing.chunk_frames
     return min(max(left, 0), info.framing.chunk_frames)
 
 

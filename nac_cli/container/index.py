@@ -27,7 +27,7 @@ MAX_DISTANCE = 2**45
 
 @dataclass(frozen=True)
 class Index:
-    """What the end of a stream says of the whole.
+    """The index at the end of a stream.
 
     `spans[i]`: bytes from the start of chunk i's block to the start of chunk i + 1's; of the last to its end.
     `distance`: bytes from the start of the first chunk's block to the start of the `INDX` block.

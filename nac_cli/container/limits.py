@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nac_cli import values
+
 MAX_PAYLOAD = 2**24 - 1
 """Bytes in one block's payload: what its 24-bit length can say."""
 
@@ -20,13 +22,13 @@ MAX_BLOCK = {
 }
 """Payload bytes for each known block type; an unknown type may use all that its length can say."""
 
-MIN_RATE, MAX_RATE = 8_000, 192_000
-MAX_CHANNELS = 8
+MIN_RATE, MAX_RATE = values.MIN_SAMPLE_RATE, values.MAX_SAMPLE_RATE
+MAX_CHANNELS = values.MAX_CHANNELS
 MIN_SOURCE_BITS, MAX_SOURCE_BITS = 8, 32
 MAX_SAMPLES = 2**40
 MAX_NAME_BYTES = 32
 MAX_HOP = 2**16
-MAX_PLANES = 64
+MAX_PLANES = values.MAX_PLANES
 MIN_CARDINALITY, MAX_CARDINALITY = 2, 2**16
 MAX_STRIDE = 256
 MAX_CHUNK_FRAMES = 2**16

@@ -133,7 +133,7 @@ class ContainerReader:
         self.info = replace(self.info, num_samples=index.num_samples)
 
     def _read_to_first_chunk(self) -> Block | None:
-        """Takes what stands before the chunks; the first chunk or index, None at the end of the file."""
+        """Read everything before the chunks. Returns the first chunk or index, None at the end of the file."""
         for event in self._blocks:
             if isinstance(event, Block) and event.kind in ("CHNK", "INDX"):
                 return event
@@ -141,7 +141,7 @@ class ContainerReader:
         return None
 
     def _read_chunks(self) -> Iterator[ChunkRecord | DamagedChunk]:
-        event = self._first
+        event: Block | Damage | None = self._first
         while event is not None:
             if isinstance(event, Block) and event.kind == "CHNK":
                 if (record := self._accept_chunk(event)) is not None:
@@ -150,8 +150,8 @@ class ContainerReader:
                     self._hole = None
                     yield record
             elif isinstance(event, Block) and event.kind == "INDX":
-                if self._accept_index(event):
-                    yield from self._missing_before(self.index.num_chunks, event.offset)
+                if (index := self._accept_index(event)) is not None:
+                    yield from self._missing_before(index.num_chunks, event.offset)
                     self._read_trailer(event)
                     return
             else:
@@ -163,14 +163,16 @@ class ContainerReader:
         try:
             record = unpack_chunk(block.payload, block.where)
         except CorruptStream as error:
-            return self._report_block(block, str(error))
+            self._report_block(block, str(error))
+            return None
         if misfit := self._sequence.misfit(record, self.info):
-            return self._report_block(block, f"{block.where}: {misfit}")
+            self._report_block(block, f"{block.where}: {misfit}")
+            return None
         self._layout.append(Extent("CHNK", block.offset, block.size))
         return record
 
-    def _accept_index(self, block: Block) -> bool:
-        """Whether `block` is this stream's index; one that contradicts the stream is reported instead."""
+    def _accept_index(self, block: Block) -> Index | None:
+        """The index in `block`, if it is this stream's; one that contradicts the stream is reported instead."""
         try:
             index = unpack_index(block, self.info)
             if index.num_chunks < self._sequence.next_index:
@@ -178,14 +180,14 @@ class ContainerReader:
                 raise CorruptStream(f"{block.where}: {index.num_chunks} chunks, but {came} came")
         except CorruptStream as error:
             self._report_block(block, str(error))
-            return False
+            return None
         wrong = None if self.damage else self._sequence.disagreement(index, block.offset)
         if wrong:
             self._report_block(block, f"{block.where}: {wrong}")
         else:
             self._layout.append(Extent("INDX", block.offset, block.size))
         self._use_index(index, block.offset)
-        return True
+        return index
 
     def _read_trailer(self, index: Block) -> None:
         start = self._source.offset
@@ -209,10 +211,11 @@ class ContainerReader:
         first = self._sequence.next_index
         if first >= stop:
             return
-        if self._hole is None:
+        hole = self._hole
+        if hole is None:
             what = f"chunk {first} is" if stop == first + 1 else f"chunks {first} to {stop - 1} are"
-            self._report(Damage(offset, offset, f"{what} missing"))
-        yield self._sequence.missing(stop, self.info, self._hole)
+            hole = self._report(Damage(offset, offset, f"{what} missing"))
+        yield self._sequence.missing(stop, self.info, hole)
 
     def _take(self, event: Block | Damage) -> None:
         """Notes damage, or any block but a chunk or an index."""
@@ -228,10 +231,11 @@ class ContainerReader:
             self._layout.append(Extent(event.kind, event.offset, event.size))
 
     def _report_block(self, block: Block, reason: str) -> None:
-        """An intact block that says something impossible."""
+        """Report an intact block whose content is impossible."""
         self._report(Damage(block.offset, block.offset + block.size, reason), block.kind)
 
-    def _report(self, damage: Damage, kind: str = "damage") -> None:
+    def _report(self, damage: Damage, kind: str = "damage") -> Damage:
+        """Notes `damage`; all that was damaged since the last intact chunk, as one stretch."""
         if self._strict:
             raise CorruptStream(f"byte {damage.start}: {damage.reason}")
         self._count_other()
@@ -239,6 +243,7 @@ class ContainerReader:
         self._layout.append(Extent(kind, damage.start, damage.stop - damage.start, damage.reason))
         hole = self._hole or damage
         self._hole = Damage(hole.start, damage.stop, hole.reason)
+        return self._hole
 
     def _count_other(self) -> None:
         self._others += 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nac_cli.container.blocks import Block
-from nac_cli.container.chunk import LM_MODE, MODES, ChunkRecord
+from nac_cli.container.chunk import ChunkRecord
 from nac_cli.container.header import chunk_frames
 from nac_cli.container.index import Index
 from nac_cli.container.scan import Damage
-from nac_cli.values import StreamInfo
+from nac_cli.values import Mode, StreamInfo
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class ChunkSequence:
         self._end = 0
 
     def misfit(self, record: ChunkRecord, info: StreamInfo) -> str | None:
-        """Why `record` cannot come here, None when it can."""
+        """The reason why `record` cannot come here, None when it can."""
         if record.index < self.next_index:
             return f"chunk {record.index} comes too late or again, chunk {self.next_index} is next"
-        if record.mode == LM_MODE and info.lm_id is None:
-            return f"chunk {record.index} is in mode {MODES[LM_MODE]}, but the header names no language model"
+        if record.mode == Mode.LM and info.lm_id is None:
+            return f"chunk {record.index} is in mode {Mode.LM.label}, but the header names no language model"
         if info.num_samples is not None:
-            wanted = chunk_frames(info, record.index)
+            wanted = chunk_frames(info, info.num_samples, record.index)
             fits = record.num_frames == wanted
         else:
             wanted = info.framing.chunk_frames
@@ -60,13 +60,13 @@ class ChunkSequence:
         """The marker for the chunks from the next one to `stop` (exclusive), lost in `hole`."""
         num_frames = (stop - self.next_index) * info.framing.chunk_frames
         if info.num_samples is not None:
-            num_frames += chunk_frames(info, stop - 1) - info.framing.chunk_frames
+            num_frames += chunk_frames(info, info.num_samples, stop - 1) - info.framing.chunk_frames
         marker = DamagedChunk(self.next_index, stop, num_frames, hole.start, hole.stop, hole.reason)
         self.next_index = stop
         return marker
 
     def disagreement(self, index: Index, index_offset: int) -> str | None:
-        """How `index`, at `index_offset`, contradicts where chunks stood; None when it does not."""
+        """The contradiction between `index`, at `index_offset`, and the places of the chunks; None when they agree."""
         first = index_offset - index.distance
         for number, offset in self._offsets.items():
             indexed = first + index.starts[number]

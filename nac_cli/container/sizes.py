@@ -1,4 +1,4 @@
-"""What a stream costs in bytes beside its packed codes: counted while writing, or known beforehand."""
+"""The bytes of a stream beside its packed codes: counted while writing, or known beforehand."""
 
 from __future__ import annotations
 

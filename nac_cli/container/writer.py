@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from nac_cli.container.blocks import pack_block, pack_prefix
-from nac_cli.container.chunk import LM_MODE, MODES, ChunkRecord, pack_chunk
+from nac_cli.container.chunk import ChunkRecord, pack_chunk
 from nac_cli.container.header import pack_header
 from nac_cli.container.index import Index, pack_index, pack_trailer
 from nac_cli.container.limits import MAX_CHUNKS
 from nac_cli.container.sizes import ByteCounts, tag_blocks
 from nac_cli.container.tags import PcmDigest, pack_digest
 from nac_cli.errors import LimitExceeded, UsageError
-from nac_cli.values import StreamInfo, Tags
+from nac_cli.values import Mode, StreamInfo, Tags
 
 
 class ContainerWriter:
@@ -34,10 +34,6 @@ class ContainerWriter:
         header = pack_prefix() + pack_block("HEAD", pack_header(info))
         blocks = b"".join(pack_block(kind, payload) for kind, payload in tag_blocks(tags, padding))
         self._write(header + blocks, header=len(header), tags=len(blocks))
-
-    @property
-    def bytes_written(self) -> int:
-        return self.counts.total
 
     def write_chunk(self, record: ChunkRecord) -> None:
         """The next chunk. All but the last have `info.framing.chunk_frames` frames."""
@@ -72,8 +68,8 @@ class ContainerWriter:
             raise LimitExceeded(f"a stream holds at most {MAX_CHUNKS} chunks")
         if not 1 <= record.num_frames <= full:
             raise UsageError(f"chunk {record.index} has {record.num_frames} frames, possible are 1 to {full}")
-        if record.mode == LM_MODE and self.info.lm_id is None:
-            raise UsageError(f"chunk {record.index} is in mode {MODES[LM_MODE]}, but the header names no language model")
+        if record.mode == Mode.LM and self.info.lm_id is None:
+            raise UsageError(f"chunk {record.index} is in mode {Mode.LM.label}, but the header names no language model")
         if self._num_frames != record.index * full:
             raise UsageError(f"chunk {record.index} follows a shorter one, which has to be the last")
 

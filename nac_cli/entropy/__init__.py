@@ -4,7 +4,6 @@ from nac_cli.entropy.checksum import token_checksum
 from nac_cli.entropy.coders import Coders
 from nac_cli.entropy.frequencies import FrequencyTables, from_counts
 from nac_cli.entropy.payload import (
-    Mode,
     Packed,
     PayloadBits,
     code_counts,
@@ -17,6 +16,7 @@ from nac_cli.entropy.payload import (
     unpack_side,
 )
 from nac_cli.entropy.side import Side
+from nac_cli.values import Mode
 
 __all__ = [
     "Coders",

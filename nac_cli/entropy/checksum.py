@@ -1,4 +1,4 @@
-"""The checksum over what a chunk says, whatever mode packed it."""
+"""The checksum over a chunk's side information and codes, the same for every entropy mode."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import constriction
 import numpy as np
@@ -17,17 +18,17 @@ import numpy as np
 from nac_cli.entropy.frequencies import TOTAL, TOTAL_BITS
 from nac_cli.errors import CorruptStream
 
-Categorical = constriction.stream.model.Categorical
+Categorical: TypeAlias = constriction.stream.model.Categorical
 RangeDecoder = constriction.stream.queue.RangeDecoder
 RangeEncoder = constriction.stream.queue.RangeEncoder
 
 FAMILY = Categorical(perfect=False)
 """Takes a table for every symbol, with the same arithmetic."""
 POINT_BITS = np.uint64(24)
-"""Of the coder's probabilities."""
+"""Bits of the coder's probabilities."""
 SPARE_BITS = 24 - TOTAL_BITS
 PART = 1 << SPARE_BITS
-"""What one of the 65536 is in the coder's probabilities."""
+"""One part in 65536, in units of the coder's probabilities."""
 WORD = np.dtype("<u4")
 WORD_BITS = 32
 

@@ -1,4 +1,4 @@
-"""What comes with a codec model to code its codes with."""
+"""The entropy coders that come with a codec model."""
 
 from __future__ import annotations
 

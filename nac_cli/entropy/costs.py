@@ -1,8 +1,8 @@
-"""What codes would cost, before anything is packed: the rate allocator's price list.
+"""Costs of codes in bits, before anything is packed: the rate allocator's price list.
 
-Planes are nested, so the cost of every depth follows from one pass over the codes of all planes. What a chunk
-pays on top of `plane_costs` and `side_bits`: under 8 bits for each channel and plane in `packed` mode, under
-64 bits in `static` mode; in `lm` mode under 64 bits and a varint for each channel.
+Planes are nested, so the cost of every depth follows from one pass over the codes of all planes. A chunk pays on top
+of `plane_costs` and `side_bits`: under 8 bits for each channel and plane in `packed` mode, under 64 bits in `static`
+mode; in `lm` mode under 64 bits and a varint for each channel.
 """
 
 from __future__ import annotations

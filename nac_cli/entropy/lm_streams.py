@@ -17,6 +17,7 @@ import numpy as np
 from nac_cli.entropy.coder import WORD
 from nac_cli.errors import CorruptStream, ModelError
 from nac_cli.values import ABSENT, ChunkCodes, CodecSpec, Framing, StreamInfo
+from nac_cli.varint import pack_varint, read_varint
 
 if TYPE_CHECKING:
     from nac_cli.entropy.lm import Intervals, LanguageModel
@@ -57,7 +58,10 @@ def pack_streams(chunks: Sequence[ChunkCodes], info: StreamInfo, lm: LanguageMod
 
 
 def unpack_streams(
-    sections: Sequence[bytes], depths: Sequence[np.ndarray], frames: Sequence[int], info: StreamInfo,
+    sections: Sequence[bytes],
+    depths: Sequence[np.ndarray],
+    frames: Sequence[int],
+    info: StreamInfo,
     lm: LanguageModel | None,
 ) -> list[Planes | CorruptStream]:
     """Inverse of `pack_streams`, for chunks with `depths[i]` `[C, S]` and `frames[i]` frames.
@@ -94,9 +98,7 @@ def streams_ahead(
     return [(stream, one) for stream, one in zip(streams, of_frames, strict=True) if one.any()]
 
 
-def _decode(
-    streams: list[bytes], depths: list[np.ndarray], lm: LanguageModel
-) -> list[np.ndarray | CorruptStream]:
+def _decode(streams: list[bytes], depths: list[np.ndarray], lm: LanguageModel) -> list[np.ndarray | CorruptStream]:
     """`lm.decode`, which takes its time for frames without codes too, of those streams only that have codes."""
     results: list[np.ndarray | CorruptStream] = []
     for stream, one in zip(streams, depths, strict=True):
@@ -126,7 +128,7 @@ def depths_of_frames(depths: np.ndarray, num_frames: int, framing: Framing) -> n
 
 
 def join(streams: Sequence[bytes]) -> bytes:
-    lengths = [_pack_varint(len(stream) // WORD.itemsize) for stream in streams[:-1]]
+    lengths = [pack_varint(len(stream) // WORD.itemsize) for stream in streams[:-1]]
     return b"".join([*lengths, *streams])
 
 
@@ -134,7 +136,11 @@ def split(section: bytes, count: int) -> list[bytes]:
     """Inverse of `join`, for `count` streams. Raises `CorruptStream`."""
     position, lengths = 0, []
     for channel in range(count - 1):
-        words, position = _read_varint(section, position, channel)
+        try:
+            words, position = read_varint(section, position, VARINT_BYTES)
+        except (EOFError, ValueError) as error:
+            reason = f"the length of the stream of channel {channel} is no varint in its shortest form"
+            raise CorruptStream(reason) from error
         lengths.append(words * WORD.itemsize)
     left = len(section) - position - sum(lengths)
     if left < 0:
@@ -149,31 +155,9 @@ def split(section: bytes, count: int) -> list[bytes]:
 
 
 def _unalign(channels: list[np.ndarray | CorruptStream], info: StreamInfo) -> Planes | CorruptStream:
+    codes, strides = [], info.codec.strides
     for number, channel in enumerate(channels):
         if isinstance(channel, CorruptStream):
             return CorruptStream(f"channel {number}: {channel}")
-    strides = info.codec.strides
-    return tuple(
-        tuple(np.ascontiguousarray(plane[::stride]) for plane, stride in zip(channel, strides)) for channel in channels
-    )
-
-
-def _pack_varint(value: int) -> bytes:
-    """LEB128: seven bits a byte, lowest first, the top bit set in all but the last."""
-    octets = bytearray()
-    while value >= 0x80:
-        octets.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*octets, value])
-
-
-def _read_varint(data: bytes, position: int, channel: int) -> tuple[int, int]:
-    """The number at `position`, and where it ends."""
-    value = 0
-    for place, octet in enumerate(data[position : position + VARINT_BYTES]):
-        value |= (octet & 0x7F) << 7 * place
-        if octet < 0x80:
-            if octet == 0 and place:
-                break
-            return value, position + place + 1
-    raise CorruptStream(f"the length of the stream of channel {channel} is no varint in its shortest form")
+        codes.append(tuple(np.ascontiguousarray(plane[::stride]) for plane, stride in zip(channel, strides)))
+    return tuple(codes)

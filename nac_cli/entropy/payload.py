@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 
@@ -17,15 +16,7 @@ from nac_cli.entropy.coders import Coders
 from nac_cli.entropy.runs import gather, lengths, scatter
 from nac_cli.entropy.side import Side, pack_side, read_side
 from nac_cli.errors import CorruptStream, UnsupportedStream
-from nac_cli.values import ChunkCodes, StreamInfo
-
-
-class Mode(IntEnum):
-    """How a token section is coded, with the number that stands for it in a file."""
-
-    PACKED = 0
-    STATIC = 1
-    LM = 2
+from nac_cli.values import ChunkCodes, Mode, StreamInfo
 
 
 @dataclass(frozen=True)
@@ -71,9 +62,7 @@ def pack_smallest(
     return smallest
 
 
-def unpack(
-    payload: bytes, num_frames: int, info: StreamInfo, mode: int, coders: Coders = Coders()
-) -> ChunkCodes:
+def unpack(payload: bytes, num_frames: int, info: StreamInfo, mode: int, coders: Coders = Coders()) -> ChunkCodes:
     """Inverse of `pack` for a chunk of `num_frames`: whatever it returns packs to `payload` again.
 
     Raises `CorruptStream` for bytes that `pack` cannot have made, else as `pack`.
@@ -86,7 +75,7 @@ def unpack(
 
 def unpack_each(chunks: Sequence[Packed], info: StreamInfo, coders: Coders) -> list[ChunkCodes | CorruptStream]:
     """`unpack` of all `chunks`; a `CorruptStream` takes the place of one that `pack` cannot have made."""
-    results: list[ChunkCodes | CorruptStream | None] = [None] * len(chunks)
+    results: dict[int, ChunkCodes | CorruptStream] = {}
     sides: dict[int, Side] = {}
     sections: dict[int, bytes] = {}  # of those in mode lm, which are decoded together
     for position, chunk in enumerate(chunks):
@@ -104,9 +93,11 @@ def unpack_each(chunks: Sequence[Packed], info: StreamInfo, coders: Coders) -> l
         frames = [chunks[position].num_frames for position in sections]
         decoded = lm_streams.unpack_streams(list(sections.values()), depths, frames, info, coders.lm)
         for position, codes in zip(sections, decoded):
-            whole = not isinstance(codes, CorruptStream)
-            results[position] = _chunk(sides[position], chunks[position], codes) if whole else codes
-    return results
+            if not isinstance(codes, CorruptStream):
+                results[position] = _chunk(sides[position], chunks[position], codes)
+            else:
+                results[position] = codes
+    return [results[position] for position in range(len(chunks))]
 
 
 def unpack_side(payload: bytes, num_frames: int, info: StreamInfo) -> Side:
@@ -115,7 +106,7 @@ def unpack_side(payload: bytes, num_frames: int, info: StreamInfo) -> Side:
 
 
 def split_payload(payload: bytes, num_frames: int, info: StreamInfo) -> tuple[Side, bytes]:
-    """What the side section says, and the token section as it is. Raises `CorruptStream`."""
+    """The side section, read, and the token section as it is. Raises `CorruptStream`."""
     reader = BitReader(payload)
     return read_side(reader, num_frames, info), reader.rest()
 
@@ -136,13 +127,13 @@ def payload_bits(
     if mode == Mode.LM:
         for channel in next(lm_streams.measure([chunk], info, coders.lm)):
             planes += channel.bits().sum(axis=1)
-    else:
+    elif mode == Mode.PACKED:
         for index, run in enumerate(gather(chunk, info)):
-            plane = index % len(sizes)
-            if mode == Mode.PACKED:
-                planes[plane] += packed.run_bits(run.size, sizes[plane])
-            else:
-                planes[plane] += coders.tables.cost_bits(plane)[run].sum()
+            planes[index % len(sizes)] += packed.run_bits(run.size, sizes[index % len(sizes)])
+    else:
+        tables = static.require_fit(coders.tables, sizes)
+        for index, run in enumerate(gather(chunk, info)):
+            planes[index % len(sizes)] += tables.cost_bits(index % len(sizes))[run].sum()
     side = 8 * len(pack_side(chunk, info))
     return PayloadBits(side, tuple(planes.tolist()), float(8 * len(payload) - side - planes.sum()))
 
@@ -163,9 +154,7 @@ def _pack_sections(chunks: Sequence[ChunkCodes], info: StreamInfo, mode: int, co
     raise _unsupported(mode)
 
 
-def _unpack_runs(
-    data: bytes, counts: list[int], info: StreamInfo, mode: int, coders: Coders
-) -> list[np.ndarray]:
+def _unpack_runs(data: bytes, counts: list[int], info: StreamInfo, mode: int, coders: Coders) -> list[np.ndarray]:
     if mode == Mode.PACKED:
         return packed.unpack_runs(data, counts, info.codec.codebook_sizes)
     if mode == Mode.STATIC:

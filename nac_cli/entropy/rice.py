@@ -58,7 +58,7 @@ def read_series(reader: BitReader, count: int, width: int, highest: int, name: s
 
 
 def series_bits(values: np.ndarray, width: int) -> int:
-    """What `write_series` appends, in bits."""
+    """Size of what `write_series` appends, in bits."""
     folded = zigzag(np.diff(values.astype(np.int64)))
     return width + PARAMETER_BITS + min(_rice_bits(folded))
 

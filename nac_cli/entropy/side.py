@@ -23,7 +23,7 @@ DEPTH_BITS = 7
 
 @dataclass(frozen=True)
 class Side:
-    """What a chunk says beside its codes, int32: `angles` `[P, 2]`, `gains` `[C, J]`, `depths` `[C, S]`."""
+    """The side information of a chunk, int32: `angles` `[P, 2]`, `gains` `[C, J]`, `depths` `[C, S]`."""
 
     angles: np.ndarray
     gains: np.ndarray

@@ -27,9 +27,15 @@ def unpack_runs(
     return coder.decode(data, lengths, _models(len(lengths), sizes, tables))
 
 
-def _models(count: int, sizes: Sequence[int], tables: FrequencyTables | None) -> list[coder.Categorical]:
+def require_fit(tables: FrequencyTables | None, sizes: Sequence[int]) -> FrequencyTables:
+    """`tables`, if they are those of codebooks of `sizes`. Raises `ModelError`."""
     if tables is None:
         raise ModelError("the static mode needs the model's frequency tables, and this model has none")
     if tables.sizes != tuple(sizes):
         raise ModelError(f"the frequency tables have {tables.sizes} entries, the codebooks {tuple(sizes)}")
+    return tables
+
+
+def _models(count: int, sizes: Sequence[int], tables: FrequencyTables | None) -> list[coder.Categorical]:
+    tables = require_fit(tables, sizes)
     return list(islice(cycle([coder.categorical(table) for table in tables.tables]), count))

@@ -55,7 +55,7 @@ class Codec(nn.Module, ABC):
 
     @abstractmethod
     def code_vectors(self) -> tuple[torch.Tensor, ...]:
-        """What the codes of each plane add to the latent: float32 `[N_k, D]`."""
+        """The vectors that the codes of each plane add to the latent: float32 `[N_k, D]`."""
 
     def context(self, half: str) -> tuple[int | None, int]:
         """Frames before (None: all there are) and after a stretch that influence what the "encoder" or the

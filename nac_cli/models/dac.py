@@ -32,7 +32,7 @@ from torch.nn import functional
 
 from nac_cli.errors import ModelError
 from nac_cli.models.codec import Codec, Encoded
-from nac_cli.models.fields import integer, integers
+from nac_cli.models.fields import integer, integers, sample_rate
 from nac_cli.models.layers.receptive_field import decoder_context, encoder_context
 from nac_cli.models.layers.snake import Snake
 from nac_cli.models.layers.wave_blocks import DecoderBlock, EncoderBlock
@@ -58,8 +58,8 @@ class DacConfig:
     codebook_size: int = 1024
     codebook_dim: int = 8
 
-    def __post_init__(self):
-        integer("sample rate", self.sample_rate, 8_000, 192_000)
+    def __post_init__(self) -> None:
+        sample_rate(self.sample_rate)
         object.__setattr__(self, "strides", integers("strides", self.strides, 1, 64, 8))
         integer("hop length", self.hop_length, 1, 2**16)
         integer("encoder width", self.encoder_width, 1, MAX_WIDTH >> len(self.strides))
@@ -83,8 +83,13 @@ PRESETS = {
     "dac-24k": DacConfig(sample_rate=24_000, strides=(2, 4, 5, 8), num_codebooks=32),
     "dac-16k": DacConfig(sample_rate=16_000, strides=(2, 4, 5, 8), num_codebooks=12),
     "dac-tiny": DacConfig(
-        sample_rate=16_000, strides=(2, 4, 5, 8), encoder_width=8, latent_width=32, decoder_width=128,
-        num_codebooks=4, codebook_size=64,
+        sample_rate=16_000,
+        strides=(2, 4, 5, 8),
+        encoder_width=8,
+        latent_width=32,
+        decoder_width=128,
+        num_codebooks=4,
+        codebook_size=64,
     ),
 }
 """The four published models (the package's `conf/final`), and one for tests and training on a CPU."""
@@ -140,8 +145,13 @@ class DacCodec(Codec):
         super().__init__()
         self.config = config
         self.spec = CodecSpec(
-            name, "dac", model_id, config.sample_rate, config.hop_length,
-            (config.codebook_size,) * config.num_codebooks, (1,) * config.num_codebooks,
+            name,
+            "dac",
+            model_id,
+            config.sample_rate,
+            config.hop_length,
+            (config.codebook_size,) * config.num_codebooks,
+            (1,) * config.num_codebooks,
         )
         self.encoder = Encoder(config)
         self.quantizer = ResidualVectorQuantizer(

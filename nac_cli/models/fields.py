@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nac_cli.errors import ModelError
+from nac_cli.values import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 
 def integer(name: str, value: object, low: int, high: int) -> int:
@@ -13,6 +14,11 @@ def integer(name: str, value: object, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ModelError(f"the model's {name} is {repr(value)[:80]}, not an integer from {low} to {high}")
     return value
+
+
+def sample_rate(value: object) -> int:
+    """`value` if it is a sample rate in Hz that a file can have. Raises ModelError."""
+    return integer("sample rate", value, MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
 
 
 def integers(name: str, values: object, low: int, high: int, most: int) -> tuple[int, ...]:

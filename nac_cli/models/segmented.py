@@ -8,7 +8,7 @@ decodes each segment together with the first frames of the next.
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import abstractmethod
 
 import torch
 
@@ -18,10 +18,12 @@ FADE_FRAMES = 2
 """Frames over which one segment fades into the next (EnCodec's own: 1.5)."""
 
 
-class SegmentCoder(Protocol):
-    """What a codec has to have to be coded in segments."""
+class SegmentCoder(Codec):
+    """A codec that can be coded in segments."""
 
-    def encode_as_is(self, wav: torch.Tensor) -> Encoded: ...
+    @abstractmethod
+    def encode_as_is(self, wav: torch.Tensor) -> Encoded:
+        """`encode` without whatever it does to the level first."""
 
 
 class SegmentedCodec(Codec):
@@ -30,7 +32,7 @@ class SegmentedCodec(Codec):
 
     all_planes = False
 
-    def __init__(self, codec: Codec, segment_frames: int):
+    def __init__(self, codec: SegmentCoder, segment_frames: int):
         super().__init__()
         self.codec = codec
         self.spec, self.channels, self.unit_level = codec.spec, codec.channels, codec.unit_level
@@ -49,19 +51,21 @@ class SegmentedCodec(Codec):
     def decode(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
         hop, size = self.spec.hop_length, self.frame_multiple
         frames = codes[0].shape[1]
-        wav = None
-        for start in range(0, frames, size):
-            part = self.codec.decode(tuple(plane[:, start : start + size + FADE_FRAMES] for plane in codes))
-            if wav is None:
-                wav = part.new_zeros(*part.shape[:2], frames * hop)
-                wav[..., : part.shape[-1]] = part
-                continue
-            at = start * hop
+        part = self._decode_segment(codes, 0)
+        wav = part.new_zeros(*part.shape[:2], frames * hop)
+        wav[..., : part.shape[-1]] = part
+        for start in range(size, frames, size):
+            part, at = self._decode_segment(codes, start), start * hop
             faded = min(FADE_FRAMES * hop, part.shape[-1])
             rise = (torch.arange(faded, device=part.device, dtype=part.dtype) + 0.5) / (FADE_FRAMES * hop)
             part[..., :faded] = wav[..., at : at + faded] * (1 - rise) + part[..., :faded] * rise
             wav[..., at : at + part.shape[-1]] = part
         return wav
+
+    def _decode_segment(self, codes: tuple[torch.Tensor, ...], start: int) -> torch.Tensor:
+        """The one from frame `start` on, with what fades into the next."""
+        stop = start + self.frame_multiple + FADE_FRAMES
+        return self.codec.decode(tuple(plane[:, start:stop] for plane in codes))
 
     def code_vectors(self) -> tuple[torch.Tensor, ...]:
         return self.codec.code_vectors()

@@ -30,7 +30,7 @@ from torch.nn import functional
 
 from nac_cli.errors import ModelError
 from nac_cli.models.codec import Codec, Encoded
-from nac_cli.models.fields import integer, integers
+from nac_cli.models.fields import integer, integers, sample_rate
 from nac_cli.models.layers.local_attention import HEAD_WIDTH, LocalAttention
 from nac_cli.models.layers.noise import bell_noise
 from nac_cli.models.layers.receptive_field import decoder_context, encoder_context
@@ -60,8 +60,8 @@ class SnacConfig:
     noise: bool = True
     depthwise: bool = True
 
-    def __post_init__(self):
-        integer("sample rate", self.sample_rate, 8_000, 192_000)
+    def __post_init__(self) -> None:
+        sample_rate(self.sample_rate)
         object.__setattr__(self, "strides", integers("strides", self.strides, 1, 64, 8))
         object.__setattr__(self, "plane_strides", integers("plane strides", self.plane_strides, 1, 64, 64))
         integer("hop length", self.hop_length, 1, 2**16)
@@ -100,14 +100,23 @@ class SnacConfig:
 
 PRESETS = {
     "snac-24k": SnacConfig(
-        sample_rate=24_000, strides=(2, 4, 8, 8), encoder_width=48, decoder_width=1024, attention_window=0,
+        sample_rate=24_000,
+        strides=(2, 4, 8, 8),
+        encoder_width=48,
+        decoder_width=1024,
+        attention_window=0,
         plane_strides=(4, 2, 1),
     ),
     "snac-32k": SnacConfig(sample_rate=32_000),
     "snac-44k": SnacConfig(),
     "snac-tiny": SnacConfig(
-        sample_rate=16_000, strides=(2, 3, 8, 8), encoder_width=8, decoder_width=128, attention_window=8,
-        plane_strides=(4, 2, 1), codebook_size=64,
+        sample_rate=16_000,
+        strides=(2, 3, 8, 8),
+        encoder_width=8,
+        decoder_width=128,
+        attention_window=8,
+        plane_strides=(4, 2, 1),
+        codebook_size=64,
     ),
 }
 """The three published models (0.98 kbit/s for speech; 1.9 and 2.6 kbit/s for all sound), and one for tests
@@ -184,8 +193,13 @@ class SnacCodec(Codec):
         super().__init__()
         self.config = config
         self.spec = CodecSpec(
-            name, "snac", model_id, config.sample_rate, config.hop_length,
-            (config.codebook_size,) * len(config.plane_strides), config.plane_strides,
+            name,
+            "snac",
+            model_id,
+            config.sample_rate,
+            config.hop_length,
+            (config.codebook_size,) * len(config.plane_strides),
+            config.plane_strides,
         )
         self.frame_multiple = config.frame_multiple
         self.encoder = Encoder(config)

@@ -23,12 +23,13 @@ from nac_cli.models.layers.convnext import ConvNeXtBlock
 from nac_cli.models.layers.lapped import LappedAnalysis, LappedSynthesis
 from nac_cli.models.layers.noise import NoiseBlock, code_noise, random_noise
 from nac_cli.models.layers.spectrum import Spectrum, compress
+from nac_cli.models.layers.typed import LayerSequence
 from nac_cli.models.quantizers.rvq import ResidualQuantized, ResidualVectorQuantizer
-from nac_cli.values import CodecSpec
+from nac_cli.values import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, CodecSpec
 
-LIMITS = {"sample_rate": (8_000, 192_000), "num_codebooks": (1, 64), "codebook_size": (2, 1 << 16)}
+LIMITS = {"sample_rate": (MIN_SAMPLE_RATE, MAX_SAMPLE_RATE), "num_codebooks": (1, 64), "codebook_size": (2, 1 << 16)}
 MOST_BLOCKS, MOST = 256, 1 << 16
-"""Of blocks of a kind, and of anything else."""
+"""The most blocks of one kind, and the most of every other size, that a config may have."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,9 @@ class SpectralConfig:
         return self.frames_per_latent * self.decoder_fine_blocks * self.fine_width if self.noise else 0
 
 
-def _blocks(count: int, width: int, config: SpectralConfig) -> nn.Sequential:
+def _blocks(count: int, width: int, config: SpectralConfig) -> LayerSequence[ConvNeXtBlock]:
     scale = 1 / max(count, 1)
-    return nn.Sequential(*(ConvNeXtBlock(width, config.expansion, config.kernel_size, scale) for _ in range(count)))
+    return LayerSequence(*(ConvNeXtBlock(width, config.expansion, config.kernel_size, scale) for _ in range(count)))
 
 
 class Encoder(nn.Module):

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
 
-from nac_cli.errors import AudioError, ModelError
+from nac_cli.errors import ModelError
+from nac_cli.files import sha256_of, write_bytes
 from nac_cli.values import CodecSpec
 
 if TYPE_CHECKING:
@@ -32,12 +31,11 @@ FORMAT = "nac-codec-1"
 DTYPES = ("float16", "float32")
 TABLES = "entropy.frequencies"
 ID_BYTES = 8
-HASHED_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """What a weight file says of itself: where it is, its spec and the network's config as a plain dictionary."""
+    """The description of a weight file: where it is, its spec and the network's config as a plain dictionary."""
 
     path: Path
     spec: CodecSpec
@@ -47,17 +45,17 @@ class WeightFile:
 
 
 def file_id(data: bytes) -> bytes:
-    """What identifies a model file with these bytes in a stream: the start of their SHA-256."""
+    """The id by which a stream names a model file with these bytes: the first 8 bytes of their SHA-256."""
     return hashlib.sha256(data).digest()[:ID_BYTES]
 
 
 def describe(path: Path) -> WeightFile:
     """Read the description of a weight file. Raises ModelError when it is missing, damaged or of another kind."""
     try:
-        model_id = _hashed(path)
+        model_id = sha256_of(path)[:ID_BYTES]
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            shapes = {name: file.get_slice(name).get_shape() for name in file.keys() if name != TABLES}
+            shapes = {name: file.get_slice(name).get_shape() for name in _parameters(file)}
     except FileNotFoundError:
         raise ModelError(f"{path}: no such weight file") from None
     except (OSError, SafetensorError) as error:
@@ -75,13 +73,13 @@ def describe(path: Path) -> WeightFile:
 def load_tables(path: Path) -> np.ndarray | None:
     """The frequency tables, integers `[K, N]`, or None when the file has none."""
     with safe_open(path, framework="numpy") as file:
-        return file.get_tensor(TABLES).astype(np.int64) if TABLES in file.keys() else None
+        return file.get_tensor(TABLES).astype(np.int64) if TABLES in set(file.keys()) else None
 
 
 def load_state(path: Path) -> dict[str, torch.Tensor]:
     """The network's parameters in float32."""
     with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name).float() for name in file.keys() if name != TABLES}
+        return {name: file.get_tensor(name).float() for name in _parameters(file)}
 
 
 def save(
@@ -99,7 +97,9 @@ def save(
     tensors = {name: value.detach().to("cpu", kind).contiguous().numpy() for name, value in state.items()}
     for name, value in tensors.items():
         if not np.isfinite(value).all():
-            raise ModelError(f"{path}: not written, as {name} has no finite values in {dtype}; has the training diverged?")
+            raise ModelError(
+                f"{path}: not written, as {name} has no finite values in {dtype}; has the training diverged?"
+            )
     return _write(path, tensors, model.spec, config, tables, training)
 
 
@@ -108,51 +108,41 @@ def save_again(path: Path, file: WeightFile, tables: np.ndarray | None) -> Weigh
     these tables; the description of the result, which is another model as files have it. Raises AudioError if it
     cannot be written."""
     with safe_open(file.path, framework="numpy") as source:
-        tensors = {key: source.get_tensor(key) for key in source.keys() if key != TABLES}
+        tensors = {key: source.get_tensor(key) for key in _parameters(source)}
     return _write(path, tensors, file.spec, file.config, tables, file.training)
 
 
 def _write(
-    path: Path, tensors: dict[str, np.ndarray], spec: CodecSpec, config: dict, tables: np.ndarray | None,
+    path: Path,
+    tensors: dict[str, np.ndarray],
+    spec: CodecSpec,
+    config: dict,
+    tables: np.ndarray | None,
     training: dict,
 ) -> WeightFile:
     described = {
-        "name": spec.name, "family": spec.family, "sample_rate": spec.sample_rate,
-        "hop_length": spec.hop_length, "codebook_sizes": spec.codebook_sizes, "strides": spec.strides,
+        "name": spec.name,
+        "family": spec.family,
+        "sample_rate": spec.sample_rate,
+        "hop_length": spec.hop_length,
+        "codebook_sizes": spec.codebook_sizes,
+        "strides": spec.strides,
     }
     metadata = {
-        "format": FORMAT, "spec": json.dumps(described), "config": json.dumps(config), "training": json.dumps(training)
+        "format": FORMAT,
+        "spec": json.dumps(described),
+        "config": json.dumps(config),
+        "training": json.dumps(training),
     }
     if tables is not None:
         tensors = tensors | {TABLES: np.ascontiguousarray(tables, dtype=np.int32)}
-    with _beside(path) as beside:
-        save_file(tensors, beside, metadata)
-        data = _in_order(beside.read_bytes())
-        beside.unlink()  # it is its owner's alone; a new one is everybody's, as the user's umask has it
-        beside.write_bytes(data)
+    write_bytes(path, _in_order(to_bytes(tensors, metadata)))
     return describe(path)
 
 
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A file that takes the place of `path` once it is complete. Raises AudioError if it cannot be written."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        yield beside
-        beside.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise AudioError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _hashed(path: Path) -> bytes:
-    """`file_id` of a file that may be large."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while data := file.read(HASHED_AT_ONCE):
-            digest.update(data)
-    return digest.digest()[:ID_BYTES]
+def _parameters(file: safe_open) -> list[str]:
+    """The names of a weight file's tensors without the entropy coder's tables."""
+    return [name for name in list(file.keys()) if name != TABLES]  # type: ignore[no-untyped-call]
 
 
 def _in_order(data: bytes) -> bytes:
@@ -170,7 +160,11 @@ def _in_order(data: bytes) -> bytes:
 
 def _spec(spec: dict, model_id: bytes) -> CodecSpec:
     return CodecSpec(
-        name=spec["name"], family=spec["family"], model_id=model_id, sample_rate=int(spec["sample_rate"]),
-        hop_length=int(spec["hop_length"]), codebook_sizes=tuple(map(int, spec["codebook_sizes"])),
+        name=spec["name"],
+        family=spec["family"],
+        model_id=model_id,
+        sample_rate=int(spec["sample_rate"]),
+        hop_length=int(spec["hop_length"]),
+        codebook_sizes=tuple(map(int, spec["codebook_sizes"])),
         strides=tuple(map(int, spec["strides"])),
     )

@@ -7,6 +7,7 @@ A codec's language model, if it has one, lies beside its weight file with the sa
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -24,12 +25,14 @@ DEFAULT = "nac-44k"
 SHIPPED = Path(__file__).parent.parent / "weights"
 SUFFIX = ".safetensors"
 LM_SUFFIX = ".lm.safetensors"
+NAME_RULE = "up to 32 letters, digits and any of . _ + -, not ending in .lm"
+"""Names of models that a stream and every file system take, in words (see `is_name`)."""
 FAMILIES = {
     "spectral": ("nac_cli.models.spectral", "SpectralConfig", "SpectralCodec"),
-    "encodec": ("nac_cli.models.encodec", "EncodecConfig", "EncodecCodec"),
+    "encodec": ("nac_cli.models.encodec.network", "EncodecConfig", "EncodecCodec"),
     "dac": ("nac_cli.models.dac", "DacConfig", "DacCodec"),
     "snac": ("nac_cli.models.snac", "SnacConfig", "SnacCodec"),
-    "taae": ("nac_cli.models.taae", "TaaeConfig", "TaaeCodec"),
+    "taae": ("nac_cli.models.taae.network", "TaaeConfig", "TaaeCodec"),
 }
 """Where each family's config and network are; imported when a model of it is built."""
 
@@ -41,6 +44,11 @@ class LmFile:
     path: Path
     model_id: bytes
     size: int
+
+
+def is_name(name: str) -> bool:
+    """Whether a model can be called `name` (NAME_RULE)."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}", name) is not None and not name.endswith(".lm")
 
 
 def user_folder() -> Path:
@@ -138,7 +146,7 @@ def find_lm_id(lm_id: bytes, codec_name: str) -> LmFile:
 def load(file: WeightFile, device: str = "cpu") -> Codec:
     """Build the network of a weight file on `device`, ready for inference. Raises ModelError if the file does not
     make one."""
-    from nac_cli.models.importers.state import build
+    from nac_cli.models.build import build
 
     if file.spec.family not in FAMILIES:
         raise ModelError(f"{file.path}: family {file.spec.family!r} is unknown to this version of nac")

@@ -4,66 +4,45 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
-from nac_cli.audio import SampleDigest, Sanitizer, open_audio, open_source, read_tags
-from nac_cli.container import TAG_PADDING, ChunkRecord, ContainerWriter
-from nac_cli.entropy import Coders, Mode
-from nac_cli.errors import UsageError
+from nac_cli.audio import SampleDigest
+from nac_cli.container import TAG_PADDING, ByteCounts, ChunkRecord
+from nac_cli.entropy import Coders
+from nac_cli.files import check_output
 from nac_cli.models import zoo
 from nac_cli.models.codec import Codec
-from nac_cli.pipelines.analysis import analyse
-from nac_cli.pipelines.atomic import check_output, open_output
-from nac_cli.pipelines.fitting import DEFAULT_BITRATE, fit_bitrate, fit_default, fit_planes
-from nac_cli.pipelines.framing import stream_for
-from nac_cli.pipelines.opening import name_of
-from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_id
+from nac_cli.pipelines.chain.analysis import analyse
+from nac_cli.pipelines.chain.framing import stream_for
+from nac_cli.pipelines.chain.layered import Layered
+from nac_cli.pipelines.chain.packing import Packer, with_lm_id
+from nac_cli.pipelines.chain.source import Meter, Sound, open_sound
+from nac_cli.pipelines.endpoints import name_of
+from nac_cli.pipelines.models.opening import coders_to_pack, open_model
 from nac_cli.pipelines.progress import Progress
-from nac_cli.pipelines.runtime import coders_to_pack, open_model
-from nac_cli.pipelines.verify import verify
-from nac_cli.values import Tags, Waveform
+from nac_cli.pipelines.rate.fitting import fit
+from nac_cli.pipelines.rate.target import Target
+from nac_cli.pipelines.reports import StreamReport
+from nac_cli.pipelines.writing import Stream, write_stream
+from nac_cli.values import Mode, StreamInfo, Tags, Waveform
 
-BLOCK_SAMPLES = 1 << 16
 LEAST_SHARE = 0.95
-"""Of a bitrate that is asked for, what a file takes at least unless it has all planes."""
-
-SHORT_SECONDS = 20.0
-"""Up to this length the container may be too large for a bitrate."""
+"""Share of the bitrate asked for that a file takes at least, unless it has all planes."""
 
 
-@dataclass(frozen=True)
-class CompressReport:
-    """What became of an input. Sizes in bytes; `bitrate` in bit/s counts everything but tags, pictures and their padding,
-    `file_bitrate` everything; `depth` is the mean number of planes of a coded channel; `modes` counts the chunks by
-    entropy mode; `pcm_md5` is that of the source's samples (see `audio.SampleDigest`), where it was asked for."""
+@dataclass(frozen=True, kw_only=True)
+class CompressReport(StreamReport):
+    """The file that an input became. `overhead_bytes` are header, blocks and index; `pcm_md5` is that of the source's
+    samples (see `audio.SampleDigest`), where it was asked for."""
 
-    source: str
-    target: str
-    model: str
     sample_rate: int
-    channels: int
     num_samples: int
-    seconds: float
-    source_bytes: int | None
-    file_bytes: int
-    tag_bytes: int
     overhead_bytes: int
-    bitrate: float
-    file_bitrate: float
-    depth: float
-    modes: dict[str, int]
-    elapsed: float
-    messages: tuple[str, ...] = field(default=())
     pcm_md5: str | None = None
-
-    def as_dict(self) -> dict:
-        return asdict(self)
 
 
 def compress(
@@ -99,22 +78,46 @@ def compress(
     True
     """
     compressor = Compressor.open(
-        model, bitrate=bitrate, planes=planes, entropy=entropy, tags=tags, device=device, threads=threads
+        model, Target(bitrate, planes), entropy=entropy, tags=tags, device=device, threads=threads
     )
-    return compressor(source, target, force=force, check=check, progress=progress)
+    return compressor.run(source, target, force=force, check=check, progress=progress)
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """A sound as chunks of all planes. `info` has its length; `digest` is that of its samples, where asked for."""
+
+    info: StreamInfo
+    chunks: Sequence[Layered]
+    messages: tuple[str, ...] = ()
+    digest: SampleDigest | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Packed chunks that keep to the target, and the header that fits them."""
+
+    info: StreamInfo
+    records: Sequence[ChunkRecord]
 
 
 @dataclass(frozen=True)
 class Compressor:
-    """A codec with its coders, and what is asked of them: ready for one input after the other, or several at a time in
-    threads of their own if `codec` can be shared (see `pipelines.sharing`)."""
+    """A codec with its coders and a target: ready for one input after the other, or several at a time in threads of
+    their own if `codec` can be shared (see `pipelines.models.sharing`).
+
+    `run` does the steps in order:
+
+    1. `read`: an input becomes blocks of samples, with its tags.
+    2. `analyse`: blocks become chunks of codes, all planes.
+    3. `fit`: each step of each chunk gets its planes, and chunks are packed.
+    4. `write`: the packed chunks become a file.
+    """
 
     codec: Codec
     coders: Coders
     modes: tuple[Mode, ...]
-    bitrate: int | None
-    planes: int | None
-    exact: bool
+    target: Target
     tags: bool
     digest: bool
     device: str
@@ -122,121 +125,96 @@ class Compressor:
 
     @classmethod
     def open(
-        cls, model: str | os.PathLike = zoo.DEFAULT, *, bitrate: int | None = None, planes: int | None = None,
-        exact: bool = True, entropy: str = "auto", tags: bool = True, digest: bool = False, device: str = "auto",
+        cls,
+        model: str | os.PathLike = zoo.DEFAULT,
+        target: Target = Target(),
+        *,
+        entropy: str = "auto",
+        tags: bool = True,
+        digest: bool = False,
+        device: str = "auto",
         threads: int | None = None,
     ) -> Compressor:
-        """Arguments are those of `compress`. Unless `exact`, a sound that is too short for the bitrate takes what the
-        container needs on top, and one that all planes do not fill it is nothing to tell of: for files of all kinds, whose
-        bitrate is meant on the whole. `digest` has the MD5 of each source's samples found. Raises UsageError, ModelError,
-        TokenMismatch."""
-        if bitrate is not None and planes is not None:
-            raise UsageError("give a bitrate or a number of planes, not both")
+        """Arguments are those of `compress`; `digest` has the MD5 of each source's samples found.
+
+        Raises UsageError, ModelError, TokenMismatch.
+        """
         file = zoo.find(model)
         codec = open_model(file, device, threads)
-        coders = coders_to_pack(file, entropy, threads)
-        return cls(codec, *coders, bitrate, planes, exact, tags, digest, device, threads)
+        coders, modes = coders_to_pack(file, entropy, threads)
+        return cls(codec, coders, modes, target, tags, digest, device, threads)
 
-    def __call__(
-        self, source: str | os.PathLike | BinaryIO | Waveform, target: str | os.PathLike | BinaryIO, *, force: bool = False,
-        check: bool = False, progress: Progress = lambda done, whole: None,
+    def run(
+        self,
+        source: str | os.PathLike | BinaryIO | Waveform,
+        target: str | os.PathLike | BinaryIO,
+        *,
+        force: bool = False,
+        check: bool = False,
+        progress: Progress = lambda done, whole: None,
     ) -> CompressReport:
-        """As `compress`. Raises AudioError, UsageError, OutputExists."""
+        """Compress one input. Raises AudioError, UsageError, OutputExists."""
         started = time.monotonic()
         if isinstance(target, (str, os.PathLike)):
             check_output(Path(target), force)
         messages: list[str] = []
-        with _opened(source, messages.append, self.tags) as sound:
-            info = stream_for(self.codec, sound.sample_rate, sound.channels, source_bits=sound.source_bits)
-            meter = _Meter(sound, progress, self.digest)
-            chunks = list(analyse(meter.blocks(), info, self.codec))
-        messages += meter.sanitizer.messages()
-        info = replace(info, num_samples=meter.num_samples)
-        progress(info.duration, None)  # packing goes on for a while, nobody knows for how long
-        records = self._fit(Packer(chunks, info, self.coders, self.modes))
-        info = with_lm_id(info, records, self.coders)
-        padding = TAG_PADDING if sound.tags.items or sound.tags.pictures else 0
-        with open_output(target, force) as (file, written):
-            writer = ContainerWriter(file, info, sound.tags, padding)
-            for record in records:
-                writer.write_chunk(record)
-            counts = writer.finish(info.num_samples)
-            if check:
-                verify(written(), device=self.device, threads=self.threads).require_sound()
-        seconds = info.num_samples / info.sample_rate
-        per_second = 8 / seconds if seconds else 0.0
-        taken = round((counts.total - counts.tags) * per_second)
-        if self.bitrate is not None and self.exact and taken < LEAST_SHARE * self.bitrate:
-            messages.append(
-                f"no use for {self.bitrate} bit/s: with all planes of {info.codec.name} this sound takes {taken}"
-            )
+        with self.read(source, messages.append) as sound:
+            analysed = self.analyse(sound, progress)
+        progress(analysed.info.duration, None)  # packing goes on for a while, nobody knows for how long
+        fitted = self.fit(analysed)
+        stream = self.stream(fitted, sound.tags)
+        counts = self.write(stream, target, force, check)
+        figures = stream.figures(counts)
         return CompressReport(
-            source=name_of(source), target=name_of(target), model=info.codec.name, sample_rate=info.sample_rate,
-            channels=info.channels, num_samples=info.num_samples, seconds=seconds, source_bytes=_size(source),
-            file_bytes=counts.total, tag_bytes=counts.tags, overhead_bytes=counts.overhead - counts.tags,
-            bitrate=(counts.total - counts.tags) * per_second, file_bitrate=counts.total * per_second,
-            depth=mean_depth(records, info), modes=mode_counts(records), elapsed=time.monotonic() - started,
-            messages=tuple(messages), pcm_md5=meter.digest and meter.digest.hex(),
+            source=name_of(source),
+            target=name_of(target),
+            sample_rate=fitted.info.sample_rate,
+            num_samples=fitted.info.num_samples,
+            source_bytes=_size(source),
+            overhead_bytes=counts.overhead - counts.tags,
+            elapsed=time.monotonic() - started,
+            messages=(*messages, *analysed.messages, *self._shortfall(fitted.info, figures["bitrate"])),
+            pcm_md5=analysed.digest and analysed.digest.hex(),
+            **figures,
         )
 
-    def _fit(self, packer: Packer) -> list[ChunkRecord]:
-        if self.planes is not None:
-            return fit_planes(packer, self.planes)
-        if self.bitrate is not None:
-            exact = self.exact or packer.info.duration > SHORT_SECONDS
-            return (fit_bitrate if exact else fit_default)(packer, self.bitrate)
-        if self.codec.all_planes:
-            return fit_planes(packer, self.codec.spec.num_codebooks)
-        return fit_default(packer, DEFAULT_BITRATE * len(packer.info.groups))
+    def read(
+        self, source: str | os.PathLike | BinaryIO | Waveform, warn: Callable[[str], None]
+    ) -> AbstractContextManager[Sound]:
+        """Step 1: the open input, whose samples are read as they are asked for. Raises AudioError."""
+        return open_sound(source, warn, self.tags)
 
+    def analyse(self, sound: Sound, progress: Progress = lambda done, whole: None) -> Analysed:
+        """Step 2: codes of all planes for every chunk. Raises AudioError where reading on fails, UsageError for a
+        model whose chunks the format does not allow."""
+        info = stream_for(self.codec, sound.sample_rate, sound.channels, source_bits=sound.source_bits)
+        meter = Meter(sound, progress, self.digest)
+        chunks = list(analyse(meter.blocks(), info, self.codec))
+        info = replace(info, num_samples=meter.num_samples)
+        return Analysed(info, chunks, tuple(meter.sanitizer.messages()), meter.digest)
 
-@dataclass(frozen=True)
-class _Sound:
-    """An input, whatever it came as."""
+    def fit(self, analysed: Analysed) -> Fitted:
+        """Step 3: the planes that meet the target, packed. Raises UsageError for a target that cannot be met."""
+        packer = Packer(analysed.chunks, analysed.info, self.coders, self.modes)
+        records = fit(packer, self.target, self.codec.all_planes)
+        return Fitted(with_lm_id(analysed.info, records, self.coders), records)
 
-    sample_rate: int
-    channels: int
-    source_bits: int
-    seconds: float | None
-    blocks: Iterator[np.ndarray]
-    tags: Tags
+    def stream(self, fitted: Fitted, tags: Tags = Tags()) -> Stream:
+        """The file's contents, with room for its tags to grow."""
+        return Stream(fitted.info, fitted.records, tags, TAG_PADDING if tags else 0)
 
+    def write(
+        self, stream: Stream, target: str | os.PathLike | BinaryIO, force: bool = False, check: bool = False
+    ) -> ByteCounts:
+        """Step 4: the file, decoded once if `check` says so. Raises as `write_stream`."""
+        return write_stream(stream, target, force=force, check=check, device=self.device, threads=self.threads)
 
-@contextmanager
-def _opened(source: str | os.PathLike | BinaryIO | Waveform, warn: Callable[[str], None], tags: bool) -> Iterator[_Sound]:
-    if isinstance(source, Waveform):
-        yield _Sound(source.sample_rate, source.channels, 0, source.duration, _cut(source.samples), Tags())
-        return
-    origin = open_source(source)
-    try:
-        kept = read_tags(origin, warn) if tags else Tags()
-        with open_audio(origin, warn) as reader:
-            blocks = reader.blocks(BLOCK_SAMPLES)
-            yield _Sound(reader.sample_rate, reader.channels, reader.source_bits, reader.seconds, blocks, kept)
-    finally:
-        origin.close()
-
-
-def _cut(samples: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, samples.shape[1], BLOCK_SAMPLES):
-        yield samples[:, start : start + BLOCK_SAMPLES].astype(np.float32)
-
-
-class _Meter:
-    """Hands the blocks on, cleaned, and counts their samples."""
-
-    def __init__(self, sound: _Sound, progress: Progress, digest: bool):
-        self.sanitizer, self.num_samples = Sanitizer(), 0
-        self.digest = SampleDigest(sound.source_bits) if digest else None
-        self._sound, self._progress = sound, progress
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        for block in self._sound.blocks:
-            self.num_samples += block.shape[1]
-            if self.digest is not None:
-                self.digest.push(block)
-            yield self.sanitizer.push(block)
-            self._progress(self.num_samples / self._sound.sample_rate, self._sound.seconds)
+    def _shortfall(self, info: StreamInfo, taken: float) -> list[str]:
+        """A message where the bitrate asked for is more than the sound can use."""
+        wanted = self.target.bitrate
+        if wanted is None or not self.target.exact or round(taken) >= LEAST_SHARE * wanted:
+            return []
+        return [f"no use for {wanted} bit/s: with all planes of {info.codec.name} this sound takes {round(taken)}"]
 
 
 def _size(source: object) -> int | None:

@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from nac_cli.audio import EXTENSIONS, Resampler, create_audio
-from nac_cli.container import ChunkRecord, ContainerReader, DamagedChunk, chunk_frames
+from nac_cli.container import ContainerReader, DamagedChunk, Index, chunk_frames
 from nac_cli.errors import CorruptStream, LimitExceeded, UsageError
+from nac_cli.files import atomic_path, check_output
 from nac_cli.models import zoo
-from nac_cli.pipelines.atomic import atomic_path, check_output
-from nac_cli.pipelines.decoding import Loss, decode_records, each_chunk, number_of
-from nac_cli.pipelines.opening import name_of, open_stream
+from nac_cli.models.codec import Codec
+from nac_cli.models.weights import WeightFile
+from nac_cli.pipelines.chain.span import Span
+from nac_cli.pipelines.chain.synthesis import synthesise
+from nac_cli.pipelines.chain.unpacking import Loss, Missing, Record, decode_records, each_chunk, number_of
+from nac_cli.pipelines.endpoints import name_of, open_stream
+from nac_cli.pipelines.models.opening import CodersToUnpack, open_model
 from nac_cli.pipelines.progress import Progress
-from nac_cli.pipelines.runtime import CodersToUnpack, open_model
-from nac_cli.pipelines.synthesis import synthesise
-from nac_cli.values import StreamInfo, Tags, Waveform
+from nac_cli.pipelines.reports import Report
+from nac_cli.values import ChunkCodes, StreamInfo, Tags, Waveform
 
 MAX_SECONDS = 360_000.0
 """Longest sound that is decoded unless more is asked for (100 hours): a few bytes can claim years of silence."""
-PREROLL_SAMPLES = 1 << 14
-"""Samples at the codec's rate decoded before a range's start, so that the resampler has settled there."""
 
 
-@dataclass(frozen=True)
-class DecompressReport:
-    """What came out. `losses` names the time ranges that were damaged and are silent now; `clipped` counts samples
-    beyond full scale that an integer format had to clip; `damage` what else was wrong with the file."""
+@dataclass(frozen=True, kw_only=True)
+class DecompressReport(Report):
+    """The sound that came out. `losses` names the time ranges that were damaged and are silent now; `clipped` counts
+    samples beyond full scale that an integer format had to clip; `damage` says what else was wrong with the file."""
 
-    source: str
-    target: str
-    model: str
     sample_rate: int
-    channels: int
     num_samples: int
-    seconds: float
     losses: tuple[Loss, ...]
     clipped: int
     damage: tuple[str, ...]
-    messages: tuple[str, ...]
-    elapsed: float
 
     def as_dict(self) -> dict:
-        values = asdict(self)
-        values["losses"] = [{"start": x.start, "stop": x.stop, "reason": str(x.error)} for x in self.losses]
-        return values
+        losses = [{"start": x.start, "stop": x.stop, "reason": str(x.error)} for x in self.losses]
+        return super().as_dict() | {"losses": losses}
 
 
 def decompress(
@@ -92,53 +85,131 @@ def decompress(
         check_output(Path(target), force)
     with open_stream(source) as file:
         reader = ContainerReader(file, strict=strict or target is None)
-        _check_duration(reader.info, max_seconds)
-        decoder = _Decoder(reader, device, threads, strict or target is None, progress)
-        first, stop = _sample_range(reader.info, start, end)
+        info = reader.info
+        _check_duration(info, max_seconds)
+        decompressor = Decompressor.open(reader, device, threads, strict or target is None)
+        span = Span.of(info, start, end)
+        blocks = decompressor.run(span, progress)
         if target is None:
-            blocks = list(decoder.blocks(first, stop))
-            empty = np.zeros((reader.info.channels, 0), np.float32)
-            return Waveform(np.concatenate([empty, *blocks], axis=1), reader.info.sample_rate)
+            empty = np.zeros((info.channels, 0), np.float32)
+            return Waveform(np.concatenate([empty, *blocks], axis=1), info.sample_rate)
         messages: list[str] = []
-        chosen = _output_format(target, format, bits, reader.info)
+        form = _output_format(target, format, bits, info)
         kept = reader.tags if tags else Tags()
-        length = None if stop is None else stop - first
-        with _output(target, force) as place:
-            shape = reader.info.sample_rate, reader.info.channels
-            with create_audio(place, *shape, *chosen, length, tags=kept, warn=messages.append) as writer:
-                for block in decoder.blocks(first, stop):
-                    writer.write(block)
-        if writer.clipped:
-            messages.append(f"{writer.clipped} samples beyond full scale were clipped; 32-bit WAV keeps them")
-        damage = () if decoder.losses else tuple(f"byte {lost.start}: {lost.reason}" for lost in reader.damage)
+        num_samples, clipped = decompressor.write(blocks, span, target, *form, kept, force, messages.append)
+        if clipped:
+            messages.append(f"{clipped} samples beyond full scale were clipped; 32-bit WAV keeps them")
+        damage = () if decompressor.losses else tuple(f"byte {lost.start}: {lost.reason}" for lost in reader.damage)
     return DecompressReport(
-        source=name_of(source), target=name_of(target),
-        model=reader.info.codec.name, sample_rate=reader.info.sample_rate, channels=reader.info.channels,
-        num_samples=writer.num_samples, seconds=writer.num_samples / reader.info.sample_rate,
-        losses=tuple(loss for loss in decoder.losses if _overlaps(loss, first, stop, reader.info)),
-        clipped=writer.clipped, damage=damage, messages=tuple(messages), elapsed=time.monotonic() - started,
+        source=name_of(source),
+        target=name_of(target),
+        model=info.codec.name,
+        sample_rate=info.sample_rate,
+        channels=info.channels,
+        num_samples=num_samples,
+        seconds=num_samples / info.sample_rate,
+        losses=tuple(loss for loss in decompressor.losses if span.touches(loss)),
+        clipped=clipped,
+        damage=damage,
+        messages=tuple(messages),
+        elapsed=time.monotonic() - started,
     )
 
 
-class _Decoder:
-    """Samples of any range of a stream."""
+@dataclass(frozen=True)
+class Decompressor:
+    """Samples of any span of a stream.
 
-    def __init__(self, reader: ContainerReader, device: str, threads: int | None, strict: bool, progress: Progress):
-        weight_file = zoo.find_id(reader.info.codec.model_id, reader.info.codec.name)
-        self.reader, self.info, self.strict, self.progress = reader, reader.info, strict, progress
-        self.coders = CodersToUnpack(weight_file, reader.info, threads)
-        self.model = open_model(weight_file, device, threads)
-        self.losses: list[Loss] = []
+    `run` is the chain of the first five steps, each a generator over what the one before yields:
 
-    def blocks(self, first: int, stop: int | None) -> Iterator[np.ndarray]:
-        """Source samples [first, stop) in blocks `[C, T]`; to the end where `stop` is None (a length still unknown)."""
+    1. `read`: packed chunks out of the container.
+    2. `unpack`: packed chunks become codes.
+    3. `synthesise`: codes become samples at the codec's rate.
+    4. `resample`: those become samples at the source's rate.
+    5. `cut`: the span's samples of those.
+    6. `write`: samples become a sound file.
+
+    `losses` lists the stretches that could not be decoded so far. With `strict` the first one raises its error.
+    """
+
+    reader: ContainerReader
+    codec: Codec
+    coders: CodersToUnpack
+    strict: bool = False
+    losses: list[Loss] = field(default_factory=list)
+
+    @classmethod
+    def open(
+        cls,
+        reader: ContainerReader,
+        device: str = "auto",
+        threads: int | None = None,
+        strict: bool = False,
+        file: WeightFile | None = None,
+    ) -> Decompressor:
+        """For the stream of `reader`, whose model is `file`, by default the installed one with the stream's id.
+
+        Raises ModelError, UsageError.
+        """
+        info = reader.info
+        file = file or zoo.find_id(info.codec.model_id, info.codec.name)
+        coders = CodersToUnpack(file, info, threads)
+        return cls(reader, open_model(file, device, threads), coders, strict)
+
+    @property
+    def info(self) -> StreamInfo:
+        """The stream's header; what is None in it may become known while the stream is read."""
+        return self.reader.info
+
+    def run(self, span: Span, progress: Progress = lambda done, whole: None) -> Iterator[np.ndarray]:
+        """The span's samples at the source's rate, in blocks `[C, T]`."""
+        chunks = self.unpack(self.read(span), span)
+        return self.cut(self.resample(self.synthesise(chunks, span), span, progress), span)
+
+    def read(self, span: Span) -> Iterator[Record]:
+        """Step 1: packed chunks from the one before the span on, which is context only: from the index where there is
+        one, else past those before it."""
+        first = max(span.first_chunk - 1, 0)
+        if first and self.reader.index is not None:
+            return self._indexed(self.reader.index, first)
+        return (record for record in each_chunk(self.reader.chunks(), self.info) if number_of(record) >= first)
+
+    def unpack(self, records: Iterable[Record], span: Span) -> Iterator[ChunkCodes | Missing]:
+        """Step 2: the codes of each chunk, `Missing` where they are lost."""
+        return decode_records(records, self.info, self.coders, self.losses, self.strict, span.last_chunk)
+
+    def synthesise(self, chunks: Iterable[ChunkCodes | Missing], span: Span) -> Iterator[np.ndarray]:
+        """Step 3: samples at the codec's rate `[C, L]` from the start of the span's first chunk on, chunk by chunk."""
+        waves = synthesise(chunks, self.info, self.codec)
+        if span.first_chunk > 0:
+            next(waves, None)
+        yield from waves
+
+    def resample(
+        self, waves: Iterable[np.ndarray], span: Span, progress: Progress = lambda done, whole: None
+    ) -> Iterator[np.ndarray]:
+        """Step 4: samples at the source's rate `[C, T]` from the span's first frame on."""
         info, hop = self.info, self.info.codec.hop_length
-        first_frame = _aligned_frame(first, info)
-        first_chunk = first_frame // info.framing.chunk_frames
-        position = first_frame * hop * info.sample_rate // info.codec.sample_rate  # of the next sample, at the source's rate
+        resampler = Resampler(info.channels, info.codec.sample_rate, info.sample_rate)
+        position = span.first_chunk * info.framing.chunk_frames * hop
+        tail = np.zeros((info.channels, 0), np.float32)
+        for samples in waves:
+            skip = max(span.first_frame * hop - position, 0)
+            position += samples.shape[1]
+            yield tail
+            tail = resampler.push(samples[:, skip:])
+            progress(position / info.codec.sample_rate, info.duration)
+        yield np.concatenate((tail, resampler.finish()), axis=1)
+
+    def cut(self, blocks: Iterable[np.ndarray], span: Span) -> Iterator[np.ndarray]:
+        """Step 5: source samples [first, stop) of the span in blocks `[C, T]`. Where its end was not known, the stream
+        has told its length by the end."""
+        info, stop = self.info, span.stop
+        # of the next sample, at the source's rate
+        position = span.first_frame * info.codec.hop_length * info.sample_rate // info.codec.sample_rate
         held = np.zeros((info.channels, 0), np.float32)
-        for block in self._resampled(first_chunk, first_frame, None if stop is None else _last_chunk(stop, info)):
-            wanted = block[:, max(first - position, 0) :]
+        for block in blocks:
+            wanted = block[:, max(span.first - position, 0) :]
             position += block.shape[1]
             if stop is not None:
                 yield wanted[:, : max(wanted.shape[1] - max(position - stop, 0), 0)]
@@ -147,80 +218,37 @@ class _Decoder:
             else:
                 yield held
                 held = wanted
-        if stop is None and self.reader.info.num_samples is not None:
-            held = held[:, : held.shape[1] - (position - self.reader.info.num_samples)]
+        if stop is None and self.info.num_samples is not None:
+            held = held[:, : held.shape[1] - (position - self.info.num_samples)]
         yield held
 
-    def _resampled(self, first_chunk: int, first_frame: int, last_chunk: int | None) -> Iterator[np.ndarray]:
-        """Samples at the source's rate from `first_frame` on."""
-        info, hop = self.info, self.info.codec.hop_length
-        resampler = Resampler(info.channels, info.codec.sample_rate, info.sample_rate)
-        position = first_chunk * info.framing.chunk_frames * hop
-        tail = np.zeros((info.channels, 0), np.float32)
-        for samples in self._chunks(first_chunk, last_chunk):
-            skip = max(first_frame * hop - position, 0)
-            position += samples.shape[1]
-            yield tail
-            tail = resampler.push(samples[:, skip:])
-            self.progress(position / info.codec.sample_rate, info.duration)
-        yield np.concatenate((tail, resampler.finish()), axis=1)
+    def write(
+        self,
+        blocks: Iterable[np.ndarray],
+        span: Span,
+        target: str | os.PathLike | BinaryIO,
+        format: str,
+        bits: int,
+        tags: Tags = Tags(),
+        force: bool = False,
+        warn: Callable[[str], None] = lambda message: None,
+    ) -> tuple[int, int]:
+        """Step 6: a sound file of the span's samples. How many there were, and how many of them were clipped."""
+        shape = self.info.sample_rate, self.info.channels, format, bits, span.num_samples
+        with _output(target, force) as place, create_audio(place, *shape, tags=tags, warn=warn) as writer:
+            for block in blocks:
+                writer.write(block)
+        return writer.num_samples, writer.clipped
 
-    def _chunks(self, first_chunk: int, last_chunk: int | None) -> Iterator[np.ndarray]:
-        """Samples at the codec's rate from the start of `first_chunk` on; the one before is read for context only."""
-        records = self._records(max(first_chunk - 1, 0))
-        chunks = decode_records(records, self.info, self.coders, self.losses, self.strict, last_chunk)
-        waves = synthesise(chunks, self.info, self.model)
-        if first_chunk > 0:
-            next(waves, None)
-        return waves
-
-    def _records(self, first: int) -> Iterator[ChunkRecord | DamagedChunk]:
-        """Records from chunk `first` on: from the index where there is one, else past those before it."""
-        if first and self.reader.index is not None:
-            return self._indexed(first)
-        return (record for record in each_chunk(self.reader.chunks(), self.info) if number_of(record) >= first)
-
-    def _indexed(self, first: int) -> Iterator[ChunkRecord | DamagedChunk]:
-        for number in range(first, self.reader.index.num_chunks):
+    def _indexed(self, index: Index, first: int) -> Iterator[Record]:
+        for number in range(first, index.num_chunks):
             try:
                 yield self.reader.chunk(number)
             except CorruptStream as error:
                 if self.strict:
                     raise
-                yield DamagedChunk(number, number + 1, chunk_frames(self.info, number), 0, 0, str(error))
-
-
-def _aligned_frame(sample: int, info: StreamInfo) -> int:
-    """The last frame at least PREROLL_SAMPLES before source sample `sample` whose start falls on a source sample."""
-    codec = info.codec
-    preroll = -(-PREROLL_SAMPLES // codec.hop_length)
-    frame = sample * codec.sample_rate // info.sample_rate // codec.hop_length - preroll
-    period = codec.sample_rate // math.gcd(codec.sample_rate, info.sample_rate * codec.hop_length)
-    return max(frame, 0) // period * period
-
-
-def _last_chunk(stop: int, info: StreamInfo) -> int:
-    """The last chunk that is asked for to get source samples up to `stop`: two behind the one that holds them, since a
-    chunk is decoded with the next as context, and resampled with a delay that is a chunk at most."""
-    return info.frames_for(stop) // info.framing.chunk_frames + 2
-
-
-def _sample_range(info: StreamInfo, start: float | None, end: float | None) -> tuple[int, int | None]:
-    """Source samples [first, stop). Raises UsageError for a range outside the sound."""
-    first = round((start or 0.0) * info.sample_rate)
-    stop = info.num_samples if end is None else round(end * info.sample_rate)
-    if info.num_samples is not None:
-        stop = min(stop, info.num_samples)
-        if first > info.num_samples:
-            raise UsageError(f"start {start} s lies behind the end of the sound ({info.duration:.3f} s)")
-    if first < 0 or (stop is not None and stop < first):
-        raise UsageError(f"there is nothing from {start or 0} s to {end} s: give 0 <= start <= end")
-    return first, stop
-
-
-def _overlaps(loss: Loss, first: int, stop: int | None, info: StreamInfo) -> bool:
-    """Whether a loss touches samples [first, stop); chunks around them are decoded too, as context."""
-    return loss.stop * info.sample_rate > first and (stop is None or loss.start * info.sample_rate < stop)
+                frames = chunk_frames(self.info, index.num_samples, number)
+                yield DamagedChunk(number, number + 1, frames, 0, 0, str(error))
 
 
 def _check_duration(info: StreamInfo, max_seconds: float) -> None:

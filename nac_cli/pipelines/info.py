@@ -1,4 +1,4 @@
-"""What a `.nac` file holds, without decoding it (and without torch)."""
+"""Description of a `.nac` file: header, statistics, tags; without decoding it (and without torch)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nac_cli.container import MODES, ChunkRecord, ContainerReader
 from nac_cli.entropy import code_counts, split_payload
 from nac_cli.errors import CorruptStream, ModelError
 from nac_cli.models import zoo
-from nac_cli.pipelines.opening import name_of, open_stream
+from nac_cli.pipelines.endpoints import name_of, open_stream
 from nac_cli.values import StreamInfo, Tags
 
 
@@ -49,15 +49,30 @@ class FileInfo:
         """Plain values for JSON; pictures by type and size."""
         stream, codec = self.stream, self.stream.codec
         return {
-            "file": self.name, "version": ".".join(map(str, self.version)), "bytes": self.file_bytes,
-            "seconds": stream.duration, "samples": stream.num_samples, "sample_rate": stream.sample_rate,
-            "channels": stream.channels, "groups": list(stream.groups), "source_bits": stream.source_bits,
-            "bitrate": self.bitrate, "chunks": self.chunks, "modes": self.modes,
-            "code_bits": self.code_bits, "depths": list(self.depths), "plane_codes": list(self.plane_codes),
+            "file": self.name,
+            "version": ".".join(map(str, self.version)),
+            "bytes": self.file_bytes,
+            "seconds": stream.duration,
+            "samples": stream.num_samples,
+            "sample_rate": stream.sample_rate,
+            "channels": stream.channels,
+            "groups": list(stream.groups),
+            "source_bits": stream.source_bits,
+            "bitrate": self.bitrate,
+            "chunks": self.chunks,
+            "modes": self.modes,
+            "code_bits": self.code_bits,
+            "depths": list(self.depths),
+            "plane_codes": list(self.plane_codes),
             "bytes_by_kind": self.bytes_by_kind,
             "model": {
-                "name": codec.name, "family": codec.family, "id": codec.model_id.hex(), "installed": self.installed,
-                "sample_rate": codec.sample_rate, "hop_length": codec.hop_length, "codebooks": codec.num_codebooks,
+                "name": codec.name,
+                "family": codec.family,
+                "id": codec.model_id.hex(),
+                "installed": self.installed,
+                "sample_rate": codec.sample_rate,
+                "hop_length": codec.hop_length,
+                "codebooks": codec.num_codebooks,
             },
             "lm": stream.lm_id and {"id": stream.lm_id.hex(), "installed": self.lm_installed},
             "tags": [list(item) for item in self.tags.items],
@@ -108,12 +123,17 @@ def info(source: str | os.PathLike | BinaryIO) -> FileInfo:
     mean = np.concatenate(depths, axis=1).mean(axis=1) if depths else np.zeros(stream.channels)
     return FileInfo(
         name=name_of(source),
-        stream=stream, version=tuple(reader.version), file_bytes=total,
+        stream=stream,
+        version=tuple(reader.version),
+        file_bytes=total,
         bitrate=8 * total / stream.duration if stream.duration else None,
-        chunks=sum(modes.values()), modes=dict(modes),
+        chunks=sum(modes.values()),
+        modes=dict(modes),
         code_bits={mode: round(bits[mode] / count, 3) for mode, count in codes.items() if count},
-        depths=tuple(float(round(d, 3)) for d in mean), plane_codes=tuple(plane_codes.tolist()),
-        bytes_by_kind=dict(sizes), tags=reader.tags,
+        depths=tuple(float(round(d, 3)) for d in mean),
+        plane_codes=tuple(plane_codes.tolist()),
+        bytes_by_kind=dict(sizes),
+        tags=reader.tags,
         installed=_installed(zoo.find_id, stream.codec.model_id, stream.codec.name),
         lm_installed=_installed(zoo.find_lm_id, stream.lm_id, stream.codec.name) if stream.lm_id else None,
         damage=tuple(damage),

@@ -5,53 +5,36 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from nac_cli.container import ContainerReader, ContainerWriter
-from nac_cli.errors import CorruptStream, TokenMismatch, UsageError
+from nac_cli.container import ContainerReader
+from nac_cli.errors import CorruptStream, TokenMismatch
+from nac_cli.files import check_output
 from nac_cli.models import zoo
 from nac_cli.models.weights import WeightFile
-from nac_cli.pipelines.atomic import check_output, open_output
-from nac_cli.pipelines.decoding import decode_records
-from nac_cli.pipelines.fitting import fit_bitrate, fit_planes
-from nac_cli.pipelines.layered import Layered
-from nac_cli.pipelines.opening import name_of, open_stream
-from nac_cli.pipelines.packing import Packer, mean_depth, mode_counts, with_lm_id
+from nac_cli.pipelines.chain.layered import Layered
+from nac_cli.pipelines.chain.packing import Packer, with_lm_id
+from nac_cli.pipelines.chain.unpacking import decode_records
+from nac_cli.pipelines.endpoints import name_of, open_stream
+from nac_cli.pipelines.models.opening import CodersToUnpack, coders_to_pack
 from nac_cli.pipelines.progress import Progress
-from nac_cli.pipelines.runtime import CodersToUnpack, coders_to_pack
-from nac_cli.pipelines.verify import verify
+from nac_cli.pipelines.rate.fitting import fit
+from nac_cli.pipelines.rate.target import Target
+from nac_cli.pipelines.reports import StreamReport
+from nac_cli.pipelines.writing import Stream, write_stream
 from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
 
 KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "INDX", "tags", "pict", "padd", "pmd5", "trailer"}
-"""What a copy has too; of other blocks nobody knows whether they would still hold."""
+"""Blocks that a copy has too. Others are left out, since they may not hold for other codes."""
 
 
-@dataclass(frozen=True)
-class RecodeReport:
-    """What became of a file. Sizes in bytes; bitrates and depth as in `CompressReport`; `modes` counts the chunks by
-    entropy mode."""
-
-    source: str
-    target: str
-    model: str
-    channels: int
-    seconds: float
-    source_bytes: int
-    file_bytes: int
-    tag_bytes: int
-    bitrate: float
-    file_bitrate: float
-    depth: float
-    modes: dict[str, int]
-    elapsed: float
-    messages: tuple[str, ...] = field(default=())
-
-    def as_dict(self) -> dict:
-        return asdict(self)
+@dataclass(frozen=True, kw_only=True)
+class RecodeReport(StreamReport):
+    """The file that another one became."""
 
 
 def recode(
@@ -87,8 +70,7 @@ def recode(
     >>> report.depth, report.file_bytes < report.source_bytes
     (2.0, True)
     """
-    if bitrate is not None and planes is not None:
-        raise UsageError("give a bitrate or a number of planes, not both")
+    wanted = Target(bitrate, planes)
     started = time.monotonic()
     if isinstance(target, (str, os.PathLike)):
         check_output(Path(target), force)
@@ -97,29 +79,22 @@ def recode(
         structure = reader.structure()
     coders, modes = coders_to_pack(weight_file, entropy, threads)
     progress(reader.info.duration or 0.0, None)  # packing goes on for a while, nobody knows for how long
+    info = reader.info
     if bitrate is None:
-        packer = Packer([_layered(chunk, reader.info) for chunk in chunks], reader.info, coders, modes)
-        records = fit_planes(packer, reader.info.codec.num_codebooks if planes is None else planes)
+        layered = [_layered(chunk, info) for chunk in chunks]
     else:
-        packer = Packer(_with_distortion(chunks, reader.info, weight_file, device, threads), reader.info, coders, modes)
-        records = fit_bitrate(packer, bitrate)
-    info = with_lm_id(reader.info, records, coders)
-    with open_output(target, force) as (file, written):
-        writer = ContainerWriter(file, info, reader.tags, reader.padding)
-        for record in records:
-            writer.write_chunk(record)
-        counts = writer.finish(info.num_samples, reader.md5)
-        if check:
-            verify(written(), device=device, threads=threads).require_sound()
-    per_second = 8 / info.duration if info.duration else 0.0
+        layered = _with_distortion(chunks, info, weight_file, device, threads)
+    records = fit(Packer(layered, info, coders, modes), wanted, all_planes=True)
+    stream = Stream(with_lm_id(info, records, coders), records, reader.tags, reader.padding, reader.md5)
+    counts = write_stream(stream, target, force=force, check=check, device=device, threads=threads)
     unknown = sorted({extent.kind for extent in structure} - KNOWN_BLOCKS)
     return RecodeReport(
-        source=name_of(source), target=name_of(target), model=info.codec.name, channels=info.channels,
-        seconds=info.duration, source_bytes=sum(extent.size for extent in structure), file_bytes=counts.total,
-        tag_bytes=counts.tags, bitrate=(counts.total - counts.tags) * per_second,
-        file_bitrate=counts.total * per_second, depth=mean_depth(records, info),
-        modes=mode_counts(records), elapsed=time.monotonic() - started,
+        source=name_of(source),
+        target=name_of(target),
+        source_bytes=sum(extent.size for extent in structure),
+        elapsed=time.monotonic() - started,
         messages=tuple(f"blocks of the unknown type {kind!r} were left out" for kind in unknown),
+        **stream.figures(counts),
     )
 
 
@@ -151,12 +126,16 @@ def _with_distortion(
     chunks: list[ChunkCodes], info: StreamInfo, weight_file: WeightFile, device: str, threads: int | None
 ) -> list[Layered]:
     """The chunks with what is lost, by the model's codebooks, when a step keeps fewer planes."""
-    from nac_cli.pipelines.runtime import open_model  # brings torch, which a mere change of the mode does without
+    from nac_cli.pipelines.models.opening import (
+        open_model,  # brings torch, which a mere change of the mode does without
+    )
 
     vectors = [plane.detach().cpu().numpy() for plane in open_model(weight_file, device, threads).code_vectors()]
     layered = []
     for chunk in chunks:
-        lost = np.stack([_distortion(channel, vectors, info.codec.strides, chunk.num_frames) for channel in chunk.codes])
+        lost = np.stack(
+            [_distortion(channel, vectors, info.codec.strides, chunk.num_frames) for channel in chunk.codes]
+        )
         starts = np.arange(0, chunk.num_frames, info.framing.step_frames)
         layered.append(_layered(chunk, info, np.add.reduceat(lost, starts, axis=2)))
     return layered

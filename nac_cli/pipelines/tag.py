@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from nac_cli.container import ContainerEditor, ContainerReader
 from nac_cli.errors import CorruptStream, UsageError
-from nac_cli.pipelines.atomic import open_replacement
-from nac_cli.pipelines.opening import name_of, open_stream
+from nac_cli.files import open_replacement
+from nac_cli.pipelines.endpoints import name_of, open_stream
 from nac_cli.pipelines.tag_changes import TagChanges
 from nac_cli.values import Tags
 
@@ -33,13 +33,21 @@ class TagReport:
     def as_dict(self) -> dict:
         """Plain values for JSON; pictures without their data."""
         return {
-            "file": self.name, "changed": self.changed,
-            "source_bytes": self.source_bytes, "file_bytes": self.file_bytes,
+            "file": self.name,
+            "changed": self.changed,
+            "source_bytes": self.source_bytes,
+            "file_bytes": self.file_bytes,
             "tags": [list(item) for item in self.tags.items],
             "pictures": [
                 {
-                    "type": p.type, "mime": p.mime, "description": p.description, "width": p.width, "height": p.height,
-                    "depth": p.depth, "colours": p.colours, "bytes": len(p.data),
+                    "type": p.type,
+                    "mime": p.mime,
+                    "description": p.description,
+                    "width": p.width,
+                    "height": p.height,
+                    "depth": p.depth,
+                    "colours": p.colours,
+                    "bytes": len(p.data),
                 }
                 for p in self.tags.pictures
             ],

@@ -1,4 +1,4 @@
-"""What shall become of the tags and pictures of a file."""
+"""Changes to the tags and pictures of a file."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ import numpy as np
 from nac_cli.container import ContainerReader
 from nac_cli.errors import CorruptStream, NacError, TokenMismatch
 from nac_cli.models import zoo
-from nac_cli.pipelines.decoding import Loss, decode_records
-from nac_cli.pipelines.opening import name_of, open_stream
-from nac_cli.pipelines.runtime import CodersToUnpack, open_model
+from nac_cli.pipelines.chain.unpacking import Loss, decode_records
+from nac_cli.pipelines.endpoints import name_of, open_stream
+from nac_cli.pipelines.models.opening import CodersToUnpack, open_model
 from nac_cli.values import StreamInfo
 
 LEVELS = ("structure", "tokens", "full")
@@ -74,7 +74,9 @@ def verify(
             coders = CodersToUnpack(weight_file, reader.info, threads)
             chunks = decode_records(reader.chunks(), reader.info, coders, losses)
             if level == "full":
-                from nac_cli.pipelines.synthesis import synthesise  # brings torch, which the other levels do without
+                from nac_cli.pipelines.chain.synthesis import (
+                    synthesise,  # brings torch, which the other levels do without
+                )
 
                 chunks = synthesise(chunks, reader.info, open_model(weight_file, device, threads))
             frames = 0

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import torch
 
-from nac_cli.errors import ModelError
-from nac_cli.pipelines.atomic import atomic_path
+from nac_cli.errors import ModelError, OutputExists
+from nac_cli.files import write_bytes
 
 
 def save(path: Path, state: dict, part_size: int | None = None) -> None:
@@ -29,7 +29,7 @@ def save(path: Path, state: dict, part_size: int | None = None) -> None:
     data = io.BytesIO()
     torch.save(state, data)
     if part_size is None:
-        _write(path, data.getbuffer())
+        write_bytes(path, data.getbuffer())
         _remove_parts(path, keep=())
         _index(path).unlink(missing_ok=True)
         return
@@ -37,14 +37,14 @@ def save(path: Path, state: dict, part_size: int | None = None) -> None:
     for start in range(0, len(view), part_size):
         part = view[start : start + part_size]
         parts.append(hashlib.sha256(part).hexdigest())
-        _write(_part(path, parts[-1]), part)
-    _write(_index(path), json.dumps({"parts": parts}, indent=1).encode())
+        write_bytes(_part(path, parts[-1]), part)
+    write_bytes(_index(path), json.dumps({"parts": parts}, indent=1).encode())
     _remove_parts(path, keep=[_part(path, digest) for digest in parts])
     path.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict:
-    """What `save` wrote. Raises ModelError when it is missing, incomplete or damaged."""
+    """The state that `save` wrote. Raises ModelError when it is missing, incomplete or damaged."""
     source = path if path.exists() or not _index(path).exists() else io.BytesIO(_join(path))
     try:
         return torch.load(source, map_location="cpu", weights_only=True)
@@ -57,6 +57,14 @@ def load(path: Path) -> dict:
 def exists(path: Path) -> bool:
     """Whether there is a checkpoint at `path`, whole or in parts."""
     return path.exists() or _index(path).exists()
+
+
+def refuse(path: Path) -> None:
+    """Raise OutputExists where there is a checkpoint already: no run replaces another."""
+    if exists(path):
+        raise OutputExists(
+            f"{path.parent}: a run is there already; go on with it by --resume, or choose another folder"
+        )
 
 
 def _join(path: Path) -> bytes:
@@ -87,8 +95,3 @@ def _remove_parts(path: Path, keep: Iterable[Path]) -> None:
     for part in path.parent.glob(path.name + "." + 12 * "[0-9a-f]"):
         if part not in keep:
             part.unlink()
-
-
-def _write(path: Path, data: bytes | memoryview) -> None:
-    with atomic_path(path, force=True) as beside:
-        beside.write_bytes(data)

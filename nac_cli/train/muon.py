@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 COEFFICIENTS = ((8.0172, -22.941, 16.6113), (3.6416, -2.7255, 0.537), (2.6686, -1.9831, 0.4533))
-"""Of the odd polynomials of degree 5 that bring singular values near to 1, one after another: each has the least largest
-error over the interval that the one before leaves (Amsel et al. 2025, "The Polar Express", section 3). They start from
-0.01 to 1.01 and end within 0.73 and 1.28, as five steps of the usual one do; what is below 0.01 stays smaller."""
+"""Odd polynomials of degree 5 that bring singular values near to 1, one after another: each has the least largest error
+over the interval that the one before leaves (Amsel et al. 2025, "The Polar Express", section 3). They start from 0.01
+to 1.01 and end within 0.73 and 1.28, as five steps of the usual one do; what is below 0.01 stays smaller."""
 LIKE_ADAM = 0.2
 """Root mean square of an update at rate 1, as AdamW's are (Liu et al. 2025, "Muon is scalable", section 2.2)."""
 

@@ -12,7 +12,7 @@ from nac_cli.train.muon import Muon
 
 
 class Schedule(Protocol):
-    """What a training config says of learning rates."""
+    """The values of a training config that learning rates depend on."""
 
     steps: int
     muon_rate: float
@@ -23,7 +23,7 @@ class Schedule(Protocol):
 
 
 class CodecSchedule(Schedule, Protocol):
-    """What a codec's training config says besides."""
+    """The same of a codec's training config, which has two more."""
 
     betas: tuple[float, float]
     rate_decay: float

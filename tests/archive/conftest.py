@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.library import Tally, archive, survey
+from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.settings import Settings
-from tests.archive.mixed import make_archive, make_library
-from tests.archive.pools import LocalPool
-from tests.cli.sounds import write_sound
-from tests.models import TINY, write_tiny_model
+from tests.helpers.codecs import TINY, write_tiny_model
+from tests.helpers.libraries import make_archive, make_library
+from tests.helpers.pools import LocalPool
+from tests.helpers.sounds import write_sound
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,9 @@ def settings(models) -> Settings:
 def library(tmp_path) -> Path:
     """Sounds at several depths of a tree, one under a name that is hard on everything, and files without sound."""
     root = tmp_path / "library"
-    for number, path in enumerate(("a.wav", "album/b.wav", "album/disc 2/\u00e9t\u00e9 \U0001f3b5.wav", "album/-c\n;.wav")):
+    for number, path in enumerate(
+        ("a.wav", "album/b.wav", "album/disc 2/\u00e9t\u00e9 \U0001f3b5.wav", "album/-c\n;.wav")
+    ):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         write_sound(root / path, seconds=0.2 + 0.1 * number, channels=1 + number % 2)
     (root / "album" / "cover.jpg").write_bytes(b"\xff\xd8 not really")

@@ -13,15 +13,15 @@ import pytest
 from nac_cli.archive import bag as bag_module
 from nac_cli.archive import journal
 from nac_cli.archive.bag import export_bag
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.inventory import take_inventory
 from nac_cli.archive.journal import JOURNAL, Failed
+from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.status import status
-from nac_cli.archive.verifying import Verifying, verify_archive
+from nac_cli.archive.verifying import Verifying, verify_kept
 from nac_cli.errors import AudioError, CorruptStream, OutputExists, UsageError
-from tests.archive.mixed import BAD_UTF8, BROKEN, SIDECARS, SOUNDS
-from tests.archive.pools import LocalPool
 from tests.archive.test_restoring import FLAC, paths, restored
+from tests.helpers.libraries import BAD_UTF8, BROKEN, SIDECARS, SOUNDS
+from tests.helpers.pools import LocalPool
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_names_that_tools_read_differently_are_others_in_the_bag(place, target, 
     assert paths(inside) == (paths(place) - awkward.keys()) | set(awkward.values())
     _, done = restored(inside, back)
     assert not done.failed and paths(back) == {*FLAC.values(), *SIDECARS}
-    assert verify_archive(take_inventory(inside), LocalPool(Verifying(inside))).bad == []
+    assert verify_kept(take_inventory(inside), LocalPool(Verifying(inside))).bad == []
     assert status(inside).done == status(place).done
     assert [entry.path for entry in status(inside).failed] == [BROKEN, "b/50% ü.wav"]
 

@@ -9,12 +9,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nac_cli.archive import journal
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.journal import JOURNAL, Copied, Crashed, Done, Failed, Planned, Run
-from nac_cli.archive.place import PRIVATE, Found
+from nac_cli.archive.places.folder import Folder
+from nac_cli.archive.places.place import PRIVATE, Found
 from nac_cli.errors import CorruptStream, UnsupportedStream
 
-DONE = Done("a/\u00e9.wav", "a/\u00e9.nac", 10, 20, None, "00", 441, 44_100, 2, 99, "ff", "nac-44k", "aa", None, "s1", 0.5, ("m",), "t")
+DONE = Done(
+    "a/\u00e9.wav",
+    "a/\u00e9.nac",
+    10,
+    20,
+    None,
+    "00",
+    441,
+    44_100,
+    2,
+    99,
+    "ff",
+    "nac-44k",
+    "aa",
+    None,
+    "s1",
+    0.5,
+    ("m",),
+    "t",
+)
 FAILED = Failed("a/\u00e9.wav", "a/\u00e9.nac", 10, 20, "s1", "unreadable", 3, "t")
 
 
@@ -66,7 +85,7 @@ def test_a_journal_cut_anywhere_loses_its_last_line_at_most(tmp_path_factory, cu
     ledger = journal.read(place)
     read = list(ledger.targets)
     # a line that lacks nothing but its end may count
-    assert read[: whole] == [entry.path for entry in entries[:whole]] and read[-1] == DONE.path
+    assert read[:whole] == [entry.path for entry in entries[:whole]] and read[-1] == DONE.path
     assert len(read) - 1 + ledger.unreadable in (whole, whole + 1)
 
 
@@ -95,7 +114,8 @@ def test_success_and_another_version_of_the_file_end_the_quarantine():
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{", "[]", "3", '{"event": "done"}', '{"event": "what", "path": "x"}', '{"path": "x"}', "\udc80", "null"]
+    "line",
+    ["", "{", "[]", "3", '{"event": "done"}', '{"event": "what", "path": "x"}', '{"path": "x"}', "\udc80", "null"],
 )
 def test_lines_that_say_nothing_are_counted(place, line):
     journal.append(place, [DONE])

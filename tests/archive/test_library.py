@@ -14,14 +14,16 @@ import soundfile as sf
 import nac_cli
 from nac_cli.archive import journal
 from nac_cli.archive.archiving import Archiving
-from nac_cli.archive.folder import UNFINISHED, Folder
 from nac_cli.archive.journal import JOURNAL, Copied, Done, Failed
 from nac_cli.archive.library import check_places, survey
+from nac_cli.archive.places.folder import UNFINISHED, Folder
 from nac_cli.archive.plan import Patterns
 from nac_cli.errors import AudioError, UsageError
-from tests.cli.sounds import write_sound
+from tests.helpers.sounds import write_sound
 
-SOUNDS = {"a.wav": "a.nac", "album/b.wav": "album/b.nac", "album/disc 2/\u00e9t\u00e9 \U0001f3b5.wav": "album/disc 2/\u00e9t\u00e9 \U0001f3b5.nac",
+SOUNDS = {
+    "a.wav": "a.nac", "album/b.wav": "album/b.nac",
+    "album/disc 2/\u00e9t\u00e9 \U0001f3b5.wav": "album/disc 2/\u00e9t\u00e9 \U0001f3b5.nac",
           "album/-c\n;.wav": "album/-c\n;.nac"}  # fmt: skip
 
 
@@ -90,7 +92,11 @@ def test_what_came_changed_or_got_lost_is_done_and_nothing_else(run, library, ar
     write_sound(library / "new.wav", seconds=0.2, channels=1)
     (archive / "album" / "b.nac").unlink()
     found = survey(Folder(library), Folder(archive), settings)
-    assert {job.path: job.reason for job in found.plan.jobs} == {"a.wav": "changed", "new.wav": "new", "album/b.wav": "lost"}
+    assert {job.path: job.reason for job in found.plan.jobs} == {
+        "a.wav": "changed",
+        "new.wav": "new",
+        "album/b.wav": "lost",
+    }
     assert run().done == 3
     after = contents(archive)
     assert after["album/b.nac"] == before["album/b.nac"] and after["a.nac"] != before["a.nac"]
@@ -132,7 +138,10 @@ def test_a_bad_file_fails_alone_and_is_tried_again(run, library, archive):
     (library / "album" / "bad.flac").write_bytes(b"fLaC but no more")
     (library / "empty.wav").write_bytes(b"")
     tally = run()
-    assert tally.done == 4 and {failed.path: failed.exit_code for failed in tally.failed} == {"album/bad.flac": 3, "empty.wav": 3}
+    assert tally.done == 4 and {failed.path: failed.exit_code for failed in tally.failed} == {
+        "album/bad.flac": 3,
+        "empty.wav": 3,
+    }
     assert journal.read(Folder(archive)).last["empty.wav"].error.startswith("empty.wav is empty")
     assert not (archive / "empty.nac").exists()
     write_sound(library / "empty.wav", seconds=0.3, channels=1)
@@ -162,14 +171,16 @@ def test_a_file_that_changes_while_it_is_read_fails(run, library, archive, monke
 
 
 def test_hashes_of_sources_on_request(library, archive, settings, run):
-    from tests.archive.pools import LocalPool
+    from tests.helpers.pools import LocalPool
 
     source, place = Folder(library), Folder(archive)
     from nac_cli.archive.library import archive as archive_library
 
     with place.claim():
         found = survey(source, place, settings)
-        archive_library(source, place, settings, found, LocalPool(Archiving(source, place, settings, hashed=True, check=True)))
+        archive_library(
+            source, place, settings, found, LocalPool(Archiving(source, place, settings, hashed=True, check=True))
+        )
     entry = journal.read(place).last["a.wav"]
     assert entry.source_sha256 == hashlib.sha256((library / "a.wav").read_bytes()).hexdigest()
 

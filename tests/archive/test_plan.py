@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nac_cli.archive.journal import Copied, Crashed, Done, Failed, Ledger, Planned
 from nac_cli.archive.naming import fold_case
-from nac_cli.archive.place import Found
+from nac_cli.archive.places.place import Found
 from nac_cli.archive.plan import Patterns, Plan, make_plan
 from nac_cli.errors import OutputExists
 
@@ -31,10 +31,15 @@ def ledger_of(*entries) -> Ledger:
 
 
 def outputs(ledger: Ledger) -> dict[str, Found]:
-    return {entry.target: Found(entry.target, entry.bytes, 7) for entry in ledger.last.values() if hasattr(entry, "bytes")}
+    return {
+        entry.target: Found(entry.target, entry.bytes, 7) for entry in ledger.last.values() if hasattr(entry, "bytes")
+    }
 
 
-def plan(found: list[Found], ledger: Ledger = Ledger(), there: dict[str, Found] | None = None, **options) -> Plan:
+EMPTY = Ledger()
+
+
+def plan(found: list[Found], ledger: Ledger = EMPTY, there: dict[str, Found] | None = None, **options) -> Plan:
     return make_plan(found, ledger, outputs(ledger) if there is None else there, SETTINGS, **options)
 
 
@@ -49,7 +54,8 @@ def reasons(made: Plan) -> dict[str, str]:
 def test_usual_names():
     made = plan(files("b/Song No. 5.FLAC", "a.wav", "b/.wav", "x.tar.mp3", "new\nline.ogg"))
     assert names(made) == {
-        "a.wav": "a.nac", "b/Song No. 5.FLAC": "b/Song No. 5.nac", "new\nline.ogg": "new\nline.nac", "x.tar.mp3": "x.tar.nac",
+        "a.wav": "a.nac", "b/Song No. 5.FLAC": "b/Song No. 5.nac", "new\nline.ogg": "new\nline.nac",
+        "x.tar.mp3": "x.tar.nac",
     }  # fmt: skip
     assert [found.path for found in made.others] == ["b/.wav"]
     assert list(names(made)) == sorted(names(made))
@@ -86,7 +92,12 @@ def test_names_that_differ_in_case_alone_get_apart_where_they_must():
 
 
 NAMES = st.lists(
-    st.builds("".join, st.tuples(st.sampled_from(["a", "A", "a.wav", "b/a", "b"]), st.sampled_from([".wav", ".flac", ".nac", "", ".WAV"]))),
+    st.builds(
+        "".join,
+        st.tuples(
+            st.sampled_from(["a", "A", "a.wav", "b/a", "b"]), st.sampled_from([".wav", ".flac", ".nac", "", ".WAV"])
+        ),
+    ),
     unique=True,
 )  # fmt: skip
 
@@ -126,11 +137,13 @@ def test_what_is_not_as_it_should_be_is_done_again(entry, found, reason):
 @pytest.mark.parametrize(
     ("there", "times", "reason"),
     [
-        ({}, True, "lost"), ({"a.nac": Found("a.nac", 49, 7)}, True, "altered"),
-        ({"a.nac": Found("a.nac", 50, 7 + 10**10)}, True, "altered"), ({"a.nac": Found("a.nac", 50, 7 + 10**10)}, False, None),
+        ({}, True, "lost"),
+        ({"a.nac": Found("a.nac", 49, 7)}, True, "altered"),
+        ({"a.nac": Found("a.nac", 50, 7 + 10**10)}, True, "altered"),
+        ({"a.nac": Found("a.nac", 50, 7 + 10**10)}, False, None),
         ({"a.nac": Found("a.nac", 50, 7 + 10**9)}, True, None),
     ],
-)  # fmt: skip
+)
 def test_an_output_that_is_gone_or_altered_is_looked_at(there, times, reason):
     before = done("a.wav", "a.nac")
     made = plan(files("a.wav"), ledger_of(before), there, times=times)
@@ -150,7 +163,9 @@ def test_foreign_files_in_the_way_are_refused():
     with pytest.raises(OutputExists, match="a.nac"):
         plan(files("a.wav"), there=there)
     assert plan(files("a.wav"), there=there, force=True).jobs
-    assert plan(files("a.wav"), ledger_of(Planned("a.wav", "a.nac")), there).jobs, "what was planned is the archive's own"
+    assert plan(files("a.wav"), ledger_of(Planned("a.wav", "a.nac")), there).jobs, (
+        "what was planned is the archive's own"
+    )
 
 
 def test_files_without_sound_are_left_out_or_copied():

@@ -11,20 +11,26 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from nac_cli.archive.folder import Folder
 from nac_cli.archive.inventory import take_inventory
 from nac_cli.archive.journal import JOURNAL
+from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.plan import Patterns
 from nac_cli.archive.restoring import (
-    Restoration, Restored, RestorePlan, Restoring, plan_restore, restore, tidy,
+    Restoration,
+    Restored,
+    RestorePlan,
+    Restoring,
+    plan_restore,
+    restore,
+    tidy,
 )  # fmt: skip
 from nac_cli.archive.verifying import Verifying
 from nac_cli.audio import read_tags
 from nac_cli.errors import CorruptStream, UsageError
-from tests.archive.mixed import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS, make_archive
-from tests.archive.pools import LocalPool
-from tests.cli.sounds import damage_middle
-from tests.models import TINY, write_tiny_lm
+from tests.helpers.codecs import TINY, write_tiny_lm
+from tests.helpers.libraries import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS, make_archive
+from tests.helpers.pools import LocalPool
+from tests.helpers.streams import damage_middle
 
 FLAC = {
     "song.flac": "song.flac", "song.wav": "song.wav.flac", "SONG2.WAV": "SONG2.flac", "a/take 1.mp3": "a/take 1.flac",
@@ -267,8 +273,8 @@ def test_short_files_decode_their_codes_together(mixed, models, tmp_path, monkey
 
     monkeypatch.setattr(LanguageModel, "decode_ahead", count)
     kept, pieces = take_inventory(place).kept(), plan_of(place, back).pieces
-    checked = dict(Verifying(place, "tokens", threads=1).open()(kept, lambda index, done, whole: None))
+    checked = dict(Verifying(place, "tokens", threads=1).open().run(kept, lambda index, done, whole: None))
     assert all(isinstance(value, float) for value in checked.values())
-    done = dict(Restoring(place, back, device="cpu", threads=1).open()(pieces, lambda index, done, whole: None))
+    done = dict(Restoring(place, back, device="cpu", threads=1).open().run(pieces, lambda index, done, whole: None))
     assert all(isinstance(value, Restored) and not value.damage for value in done.values())
     assert asked == 2 * [sum(channels for _, channels in SOUNDS.values())]

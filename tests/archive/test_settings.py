@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nac_cli.archive.folder import Folder
+from nac_cli.archive.places.folder import Folder
 from nac_cli.archive.settings import Settings
 from nac_cli.errors import ModelError
-from tests.models import TINY, write_tiny_model
+from tests.helpers.codecs import TINY, write_tiny_model
 
 
 def test_another_model_of_that_name_is_refused(settings, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 from nac_cli.archive import journal
 from nac_cli.archive.journal import Crashed, Failed, Planned
 from nac_cli.archive.status import gist, status
-from tests.archive.mixed import BROKEN, RATE, SIDECARS, SOUNDS
+from tests.helpers.libraries import BROKEN, RATE, SIDECARS, SOUNDS
 
 
 def test_a_new_archive(place, mixed):
@@ -50,7 +50,7 @@ def test_failures_are_grouped_by_what_is_not_the_files_own(place):
 
 def test_it_is_light(place):
     code = (
-        "import sys; from nac_cli.archive.place import open_place; from nac_cli.archive.status import status\n"
+        "import sys; from nac_cli.archive.places.opening import open_place; from nac_cli.archive.status import status\n"
         "print(status(open_place(sys.argv[1])).done, 'torch' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code, place.root], capture_output=True, text=True, check=True).stdout

@@ -8,16 +8,16 @@ import sys
 import pytest
 
 from nac_cli.archive.inventory import take_inventory
-from nac_cli.archive.plan import Patterns
-from nac_cli.archive.verifying import LEVELS, Verification, Verifying, verify_archive
+from nac_cli.archive.plan import EVERYTHING, Patterns
+from nac_cli.archive.verifying import LEVELS, Verification, Verifying, verify_kept
 from nac_cli.errors import UsageError
-from tests.archive.mixed import RATE, SIDECARS, SOUNDS
-from tests.archive.pools import DeadlyPool, LocalPool
-from tests.cli.sounds import damage_middle
+from tests.helpers.libraries import RATE, SIDECARS, SOUNDS
+from tests.helpers.pools import DeadlyPool, LocalPool
+from tests.helpers.streams import damage_middle
 
 
-def verified(place, level="full", patterns=Patterns(), pool=LocalPool) -> Verification:
-    return verify_archive(take_inventory(place), pool(Verifying(place, level, "cpu", 1)), patterns)
+def verified(place, level="full", patterns=EVERYTHING, pool=LocalPool) -> Verification:
+    return verify_kept(take_inventory(place), pool(Verifying(place, level, "cpu", 1)), patterns)
 
 
 def damage(file) -> None:
@@ -95,12 +95,12 @@ def test_a_file_that_ends_workers_is_bad_and_the_others_are_checked(place):
 def test_progress_of_each_file_is_told(place):
     told = []
     work = Verifying(place, "full", "cpu", 1)
-    verify_archive(take_inventory(place), LocalPool(work), watch=lambda entry, event: told.append(entry.path))
+    verify_kept(take_inventory(place), LocalPool(work), watch=lambda entry, event: told.append(entry.path))
     assert set(told) == SOUNDS.keys() | SIDECARS.keys()
 
 
 def test_a_folder_that_is_no_archive_is_refused(tmp_path):
-    from nac_cli.archive.folder import Folder
+    from nac_cli.archive.places.folder import Folder
 
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(UsageError, match="is no archive"):
@@ -109,9 +109,9 @@ def test_a_folder_that_is_no_archive_is_refused(tmp_path):
 
 def test_checking_structure_needs_no_torch(place):
     code = (
-        "import sys; from nac_cli.archive.place import open_place; from nac_cli.archive.verifying import *\n"
-        "from nac_cli.archive.inventory import take_inventory; from tests.archive.pools import LocalPool\n"
-        "place = open_place(sys.argv[1]); found = verify_archive(take_inventory(place), LocalPool(Verifying(place)))\n"
+        "import sys; from nac_cli.archive.places.opening import open_place; from nac_cli.archive.verifying import *\n"
+        "from nac_cli.archive.inventory import take_inventory; from tests.helpers.pools import LocalPool\n"
+        "place = open_place(sys.argv[1]); found = verify_kept(take_inventory(place), LocalPool(Verifying(place)))\n"
         "print(found.sound, 'torch' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code, place.root], capture_output=True, text=True, check=True).stdout

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nac_cli.audio import LevelMeter, gain_curve, level_nodes
-
-from .sounds import tones
+from tests.helpers.sounds import tones
 
 node_lists = st.lists(st.integers(0, 255), min_size=1, max_size=8)
 

@@ -15,8 +15,7 @@ import soundfile as sf
 
 from nac_cli.audio import Tags, create_audio, open_audio, read_tags
 from nac_cli.errors import AudioError
-
-from .sounds import ffmpeg_file, sound_file, tones
+from tests.helpers.sounds import ffmpeg_file, sound_file, tones
 
 RATE, SAMPLES = 44100, 50_000
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from nac_cli.audio import open_audio, open_source, read_tags
 from nac_cli.errors import AudioError
-
-from .sounds import ffmpeg_file, sound_file, tones
+from tests.helpers.sounds import ffmpeg_file, sound_file, tones
 
 RATE, SAMPLES = 44100, 30011
 

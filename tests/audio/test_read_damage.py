@@ -10,8 +10,7 @@ import pytest
 
 from nac_cli.audio import open_audio
 from nac_cli.errors import AudioError
-
-from .sounds import ffmpeg_file, sound_file, tones
+from tests.helpers.sounds import ffmpeg_file, sound_file, tones
 
 RATE, SAMPLES = 44100, 120_000
 
@@ -39,7 +38,7 @@ def files() -> dict[str, bytes]:
     return made
 
 
-NAMES = "WAV RF64 W64 AIFF AU CAF FLAC OGG OPUS MP3 LAME M4A MKV WMA AAC".split()
+NAMES = ["WAV", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "OGG", "OPUS", "MP3", "LAME", "M4A", "MKV", "WMA", "AAC"]
 
 
 @pytest.mark.parametrize("name", NAMES)

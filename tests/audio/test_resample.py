@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nac_cli.audio import Resampler, resampled_length
-
-from .sounds import tones
+from tests.helpers.sounds import tones
 
 RATES = [8000, 11025, 16000, 22050, 24000, 32000, 37800, 44056, 44100, 48000, 88200, 96000, 191999, 192000]
 

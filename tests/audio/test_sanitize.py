@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from nac_cli.audio import Sanitizer
-
-from .sounds import tones
+from tests.helpers.sounds import tones
 
 
 def test_clean_sound_passes_untouched_and_says_nothing():

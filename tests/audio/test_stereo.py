@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nac_cli.audio import angle_ramp, principal_angle, rotate, unrotate
-
-from .sounds import tones
+from tests.helpers.sounds import tones
 
 nodes = st.integers(0, 63)
 UNIT = 2 * math.pi / 64

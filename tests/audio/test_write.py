@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from nac_cli.audio import Tags, create_audio, open_audio
 from nac_cli.audio.wav import wav_header
 from nac_cli.errors import AudioError, UsageError
-
-from .sounds import tones
+from tests.helpers.sounds import tones
 
 RATE = 44100
 STEP = {16: 2.0**-15, 24: 2.0**-23, 32: 0.0}

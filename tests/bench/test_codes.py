@@ -20,7 +20,7 @@ from nac_cli.bench.codes import (
 )
 from nac_cli.errors import UsageError
 from nac_cli.values import CodecSpec
-from tests.models import write_tiny_lm, write_tiny_model
+from tests.helpers.codecs import write_tiny_lm, write_tiny_model
 
 RNG = np.random.default_rng(0)
 

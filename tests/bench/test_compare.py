@@ -23,7 +23,7 @@ from nac_cli.bench.peers.opus import OPUS_SETTINGS
 from nac_cli.bench.results import Row, from_plain, means, plain, write_csv, write_json
 from nac_cli.bench.store import Store, folder_name
 from nac_cli.errors import AudioError, UsageError
-from tests.models import write_family_model, write_tiny_model
+from tests.helpers.codecs import write_family_model, write_tiny_model
 
 FAST = dict(columns=("mel", "si_sdr"), judges=("mel",))
 RATE = 44_100

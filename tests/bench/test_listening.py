@@ -14,7 +14,7 @@ from nac_cli.bench.listen import ANCHOR, FORMAT, REFERENCE, low_anchor, write_te
 from nac_cli.bench.loudness import loudness, match
 from nac_cli.bench.score import Answer, read_answers, score
 from nac_cli.errors import UsageError
-from tests.bench.reports import RATE, sound, write_results
+from tests.helpers.reports import RATE, sound, write_results
 
 
 def tone(hertz: float, level: float, seconds: float = 2.0) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import sys
 
@@ -36,8 +35,11 @@ def white(seed: int = 0, seconds: float = 1.0, rate: int = RATE, level: float = 
 def melody(rate: int, seconds: float = 1.5) -> np.ndarray:
     """Three notes with overtones, decaying, over a little noise: enough for the perceptual metrics."""
     t = np.arange(int(seconds * rate)) / rate
-    notes = [np.where(t >= start, np.exp(-3 * (t - start)), 0) * np.sin(2 * np.pi * f * k * t) / k
-             for start, f in ((0, 220), (0.4, 330), (0.8, 440)) for k in range(1, 9)]
+    notes = [
+        np.where(t >= start, np.exp(-3 * (t - start)), 0) * np.sin(2 * np.pi * f * k * t) / k
+        for start, f in ((0, 220), (0.4, 330), (0.8, 440))
+        for k in range(1, 9)
+    ]
     return 0.15 * sum(notes) + 0.002 * white(7, seconds, rate, 1.0)
 
 
@@ -138,13 +140,6 @@ def test_long_signals_are_measured_in_blocks_without_a_seam(monkeypatch):
     whole = mel_distance(reference, degraded, RATE), lines(reference, degraded, RATE)
     monkeypatch.setattr("nac_cli.bench.metrics.BLOCK_SAMPLES", 1 << 13)
     assert (mel_distance(reference, degraded, RATE), lines(reference, degraded, RATE)) == pytest.approx(whole)
-
-
-def test_the_bench_extra_is_complete():
-    """Not a failure, as the extra is optional, but the summary of the run says what was not tested."""
-    missing = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)} (pip install 'nac-cli[bench]')")
 
 
 @pytest.mark.parametrize("name, module", MODULES.items())

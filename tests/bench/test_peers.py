@@ -106,8 +106,10 @@ def test_mean_rank_weighs_the_judges_alike():
     """The second is best by one judge, and the first by none, but the third is second best by both."""
     samples = np.random.default_rng(0).standard_normal((1, 8000))
     noise = np.random.default_rng(1).standard_normal((1, 8000))
-    candidates = [PeerResult(decoded, 0, 0.0, "") for decoded in
-                  (samples + 0.5 * noise, 100 * samples, samples + 0.01 * noise, samples + 0.1 * noise)]
+    candidates = [
+        PeerResult(decoded, 0, 0.0, "")
+        for decoded in (samples + 0.5 * noise, 100 * samples, samples + 0.01 * noise, samples + 0.1 * noise)
+    ]
     assert best_by_rank(samples, 44_100, candidates, ["si_sdr"]) == 1
     assert best_by_rank(samples, 44_100, candidates, ["mel"]) == 2
     assert best_by_rank(samples, 44_100, candidates, ["mel", "si_sdr"]) == 2

@@ -69,12 +69,15 @@ def test_an_ffmpeg_with_the_encoder_serves_as_well_and_one_without_does_not(prog
     assert "libfdk_aac" in PEERS["fdkaac"].missing()
     fdk._has_encoder.cache_clear()
     programs.folder.joinpath("made").write_bytes(bare_aac())
-    programs("ffmpeg", """
+    programs(
+        "ffmpeg",
+        """
 if "-encoders" in sys.argv:
     print(" A....D libfdk_aac  Fraunhofer FDK AAC (codec aac)")
 else:
     shutil.copy(here / "made", sys.argv[-1])
-""")
+""",
+    )
     assert PEERS["fdkaac"].missing() is None
     setting = next(s for s in PEERS["fdkaac"].settings(24_000, 1) if s.profile is HE)
     assert setting.encode(sound, 24_000) == bare_aac()
@@ -98,21 +101,27 @@ def test_what_a_program_leaves_at_the_start_is_taken_off(late, programs, sound, 
 @pytest.fixture
 def lyra(programs):
     """A Lyra whose packets are 16-bit samples of 3.2 kbit/s in number."""
-    programs("encoder_main", """
+    programs(
+        "encoder_main",
+        """
 given = dict(argument[2:].split("=", 1) for argument in sys.argv[1:])
 source = pathlib.Path(given["input_path"])
 assert pathlib.Path(given["model_path"], "lyragan.tflite").exists()
 samples = source.read_bytes()[44:]
 size = int(given["bitrate"]) * len(samples) // 2 // 16000 // 8
 pathlib.Path(given["output_dir"], source.stem + ".lyra").write_bytes(samples[:size])
-""")
-    programs("decoder_main", """
+""",
+    )
+    programs(
+        "decoder_main",
+        """
 import soundfile, numpy
 given = dict(argument[2:].split("=", 1) for argument in sys.argv[1:])
 source = pathlib.Path(given["encoded_path"])
 samples = numpy.resize(numpy.frombuffer(source.read_bytes(), numpy.int16), 16000)
 soundfile.write(pathlib.Path(given["output_dir"], source.stem + "_decoded.wav"), samples, 16000)
-""")
+""",
+    )
     assert "no folder model_coeffs" in PEERS["lyra"].missing()
     (programs.folder / "model_coeffs").mkdir()
     (programs.folder / "model_coeffs" / "lyragan.tflite").touch()

@@ -15,7 +15,7 @@ from nac_cli.bench.report import PAGE, read_results, write_report
 from nac_cli.bench.results import Row, write_json
 from nac_cli.bench.sounds import pack
 from nac_cli.errors import AudioError, UsageError
-from tests.bench.reports import RATE, sound, write_results
+from tests.helpers.reports import RATE, sound, write_results
 
 pytest.importorskip("bokeh", reason="bokeh is not installed (pip install 'nac-cli[bench]')")
 pytest.importorskip("jinja2", reason="jinja2 is not installed (pip install 'nac-cli[bench]')")

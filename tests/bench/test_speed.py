@@ -10,7 +10,7 @@ import pytest
 from nac_cli.bench.memory import peak_bytes
 from nac_cli.bench.speed import _ended, count_operations, measure, noise, peak_operations, sound_of
 from nac_cli.errors import ModelError
-from tests.models import write_tiny_lm, write_tiny_model
+from tests.helpers.codecs import write_tiny_lm, write_tiny_model
 
 STAGES = {
     "compress": ["read", "prepare", "encode", "quantise", "entropy", "write"],

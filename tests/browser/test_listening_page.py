@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from nac_cli.bench.score import read_answers, score
 from nac_cli.cli.main import main
-from tests.bench.reports import write_results
 from tests.browser.patience import until
+from tests.helpers.reports import write_results
 
 KEY = "JSON.parse(atob(test.key))"
 OPINIONS = {"reference": 100, "anchor": 20, "nac": 75, "opus": 60}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.reports import write_results
 from tests.browser.patience import until
+from tests.helpers.reports import write_results
 
 POSITION = "players[0].player.position"
 PLAYING = "players[0].player.playing"

@@ -15,9 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nac_cli.cli.main import main
-from tests.archive.mixed import make_archive, make_library
-from tests.cli.sounds import damage_middle, write_sound
-from tests.models import TINY, write_tiny_lm, write_tiny_model
+from tests.helpers.codecs import TINY, write_tiny_lm, write_tiny_model
+from tests.helpers.libraries import make_archive, make_library
+from tests.helpers.sounds import write_sound
+from tests.helpers.streams import damage_middle
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300

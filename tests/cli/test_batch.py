@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 
 from tests.cli.conftest import lines
-from tests.cli.sounds import write_sound
+from tests.helpers.sounds import write_sound
 
 
 def test_a_bad_file_does_not_stop_the_others(compress, tmp_path):
@@ -12,9 +12,7 @@ def test_a_bad_file_does_not_stop_the_others(compress, tmp_path):
     bad.write_bytes(b"no sound in here")
     result = compress(first, bad, last, "-q", 1)
     assert result.exit_code == 11
-    assert (
-        (tmp_path / "a.nac").exists() and (tmp_path / "c.nac").exists() and not (tmp_path / "b.nac").exists()
-    )
+    assert (tmp_path / "a.nac").exists() and (tmp_path / "c.nac").exists() and not (tmp_path / "b.nac").exists()
     assert str(bad) in result.stderr and "1 of 3 inputs failed" in result.stderr
 
 
@@ -67,8 +65,5 @@ def test_collisions_are_found_before_any_work(compress, tmp_path):
 
 def test_many_are_decoded_into_a_folder(nac, nac_file, tmp_path):
     shutil.copy(nac_file, tmp_path / "other.nac")
-    assert (
-        nac("decompress", nac_file, tmp_path / "other.nac", "--end", 1, "-o", f"{tmp_path}/out/").exit_code
-        == 0
-    )
+    assert nac("decompress", nac_file, tmp_path / "other.nac", "--end", 1, "-o", f"{tmp_path}/out/").exit_code == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["long.wav", "other.wav"]

@@ -5,8 +5,8 @@ import soundfile
 
 import nac_cli
 from tests.cli.conftest import lines
-from tests.cli.sounds import write_sound
-from tests.models import TINY
+from tests.helpers.codecs import TINY
+from tests.helpers.sounds import write_sound
 
 
 def test_the_file_appears_beside_the_sound_and_keeps_to_the_bitrate(compress, tmp_path):
@@ -94,9 +94,7 @@ def test_the_model_can_be_named_by_id_and_path(nac, models, wav, tmp_path):
     path = models / f"{TINY}.safetensors"
     model_id = next(line["id"] for line in lines(nac("models", "--json")) if line["name"] == TINY)
     for number, model in enumerate((model_id, path)):
-        assert (
-            nac("compress", wav, "--model", model, "-q", 1, "-o", tmp_path / f"{number}.nac").exit_code == 0
-        )
+        assert nac("compress", wav, "--model", model, "-q", 1, "-o", tmp_path / f"{number}.nac").exit_code == 0
     assert (tmp_path / "0.nac").read_bytes() == (tmp_path / "1.nac").read_bytes()
 
 
@@ -110,18 +108,15 @@ def test_tags_travel_unless_told_otherwise(compress, tmp_path):
 
 def test_verify_checks_the_result_before_it_takes_its_place(compress, wav, tmp_path, monkeypatch):
     assert compress(wav, "-q", 1, "--verify", "-o", tmp_path / "good.nac").exit_code == 0
-    from nac_cli.pipelines import compress as pipeline
+    from nac_cli.pipelines.rate import fitting
 
     def broken(packer, planes):
         from dataclasses import replace
 
-        return [
-            replace(record, token_checksum=record.token_checksum ^ 1)
-            for record in fit(packer, planes)
-        ]
+        return [replace(record, token_checksum=record.token_checksum ^ 1) for record in fit(packer, planes)]
 
-    fit = pipeline.fit_planes
-    monkeypatch.setattr(pipeline, "fit_planes", broken)
+    fit = fitting.fit_planes
+    monkeypatch.setattr(fitting, "fit_planes", broken)
     assert compress(wav, "-q", 1, "--verify", "-o", tmp_path / "bad.nac").exit_code == 8
     assert not (tmp_path / "bad.nac").exists()
 

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from tests.cli.conftest import lines
-from tests.cli.sounds import damage_middle, with_length, with_other_model, with_other_tokens
+from tests.helpers.streams import damage_middle, with_length, with_other_model, with_other_tokens
 
 
 def test_the_sound_comes_back_beside_the_file(nac, nac_file, tmp_path):

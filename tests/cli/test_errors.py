@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
 import nac_cli
 from nac_cli import errors
-from nac_cli.cli.errors import explain
-from tests.cli.conftest import lines
+from nac_cli.cli.errors import EXIT_CODES, explain
+from tests.cli.conftest import ROOT, lines
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,19 @@ def test_every_error_has_its_exit_code(error, exit_code):
     assert explain(error).exit_code == exit_code
 
 
+def test_every_error_of_the_package_is_in_the_table():
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.NacError):
+            assert errors.EXIT_CODES[kind.exit_code] == kind.meaning
+
+
+def test_the_readme_has_the_table_of_exit_codes():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("### Exit codes\n")[2].partition("\n#")[0]
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", section, re.MULTILINE)
+    assert {int(code): meaning for code, meaning in rows} == EXIT_CODES
+
+
 def test_a_closed_pipe_is_recognised_behind_other_errors():
     try:
         try:
@@ -48,10 +63,7 @@ def test_a_closed_pipe_is_recognised_behind_other_errors():
 
 
 def test_a_missing_package_names_the_extra_that_has_it():
-    assert (
-        "nac-cli[bench]"
-        in explain(ModuleNotFoundError("No module named 'scipy'", name="scipy.signal")).message
-    )
+    assert "nac-cli[bench]" in explain(ModuleNotFoundError("No module named 'scipy'", name="scipy.signal")).message
     assert "'torch'" in explain(ModuleNotFoundError("No module named 'torch'", name="torch")).message
 
 

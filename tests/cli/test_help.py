@@ -4,6 +4,7 @@ import click
 import pytest
 
 from nac_cli import __version__
+from nac_cli.cli.errors import EXIT_CODES
 from nac_cli.cli.main import COMMANDS, main
 
 
@@ -23,8 +24,8 @@ def test_the_overview_names_every_command_and_exit_code(nac):
     assert result.exit_code == 0
     for name in COMMANDS:
         assert name in result.stdout
-    for code in (*range(12), 130):
-        assert f"{code} " in result.stdout
+    for code, meaning in EXIT_CODES.items():
+        assert f"    {code:<3} {meaning}\n" in result.stdout
 
 
 @pytest.mark.parametrize("path", commands(main), ids=" ".join)

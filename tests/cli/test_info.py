@@ -3,7 +3,8 @@ from __future__ import annotations
 import shutil
 
 from tests.cli.conftest import lines
-from tests.cli.sounds import with_other_model, write_sound
+from tests.helpers.sounds import write_sound
+from tests.helpers.streams import with_other_model
 
 
 def test_people_see_what_the_file_holds(nac, nac_file):

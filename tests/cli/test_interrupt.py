@@ -10,7 +10,7 @@ import soundfile
 
 from nac_cli.cli.interrupt import held, interruptible
 from tests.cli.conftest import PATIENCE, lines
-from tests.models import TINY
+from tests.helpers.codecs import TINY
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from tests.cli.conftest import PATIENCE
-from tests.models import TINY
+from tests.helpers.codecs import TINY
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX pipes and terminals")
 

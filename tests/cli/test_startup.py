@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from tests.audio.pictures import PNG
 from tests.cli.conftest import ROOT
+from tests.helpers.pictures import PNG
 
 RUN = """
 import sys

@@ -11,10 +11,10 @@ import pytest
 import nac_cli
 from nac_cli.container import ContainerReader
 from nac_cli.values import Picture
-from tests.audio.pictures import PNG, png
 from tests.cli.conftest import PATIENCE, lines
-from tests.cli.sounds import write_sound
 from tests.container.streams import Pipe
+from tests.helpers.pictures import PNG, png
+from tests.helpers.sounds import write_sound
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX pipes and terminals")
 

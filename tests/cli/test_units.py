@@ -72,9 +72,7 @@ def test_a_bare_small_number_is_ambiguous():
 @given(st.integers(100, 10_000_000))
 def test_every_integer_bitrate_survives_every_spelling(value):
     kilo = Decimal(value) / 1000
-    assert {bitrate(f"{value}"), bitrate(f"{value}bps"), bitrate(f"{kilo}k"), bitrate(f"{kilo} kbit/s")} == {
-        value
-    }
+    assert {bitrate(f"{value}"), bitrate(f"{value}bps"), bitrate(f"{kilo}k"), bitrate(f"{kilo} kbit/s")} == {value}
 
 
 @given(st.text(max_size=12))
@@ -109,9 +107,7 @@ def test_what_is_no_time(text):
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))
 def test_every_time_with_hours_is_read_exactly(hours, minutes, seconds, thousandths):
     whole = 3600 * hours + 60 * minutes + seconds
-    assert timestamp(f"{hours}:{minutes:02d}:{seconds:02d}.{thousandths:03d}") == float(
-        f"{whole}.{thousandths:03d}"
-    )
+    assert timestamp(f"{hours}:{minutes:02d}:{seconds:02d}.{thousandths:03d}") == float(f"{whole}.{thousandths:03d}")
 
 
 @pytest.mark.parametrize(

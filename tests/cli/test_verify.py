@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import lines
-from tests.cli.sounds import with_other_model, with_other_tokens
+from tests.helpers.streams import with_other_model, with_other_tokens
 
 
 @pytest.mark.parametrize("level", ["structure", "tokens", "full"])

@@ -56,9 +56,7 @@ def bad(sentence: str, data: bytes, *chunks: int) -> Case:
     return Case(sentence, data, CorruptStream, chunks)
 
 
-def stream(
-    num_samples: int = 1500, header_samples: int | None = 1500, extras: dict | None = None, **changes
-) -> bytes:
+def stream(num_samples: int = 1500, header_samples: int | None = 1500, extras: dict | None = None, **changes) -> bytes:
     info = stream_info(header_samples, **changes)
     return write_stream(info, real_records(info, num_samples), num_samples, **extras or {})
 
@@ -127,9 +125,7 @@ CASES: dict[str, Case] = {
         "Three planes of different size and stride, steps that strides straddle.",
         sized(3400, codec=STRIDES, framing=Framing(8, 3, 5)),
     ),
-    "good-six-channels": good(
-        "Groups of pair, single, single, pair.", sized(900, channels=6, groups=(2, 1, 1, 2)), 2
-    ),
+    "good-six-channels": good("Groups of pair, single, single, pair.", sized(900, channels=6, groups=(2, 1, 1, 2)), 2),
     "good-lm-id": good("The header names an entropy model that no chunk uses.", stream(lm_id=b"lm-model")),
     "good-minor-version": good("Version 1.9: a later minor version.", PLAIN[:9] + b"\x09" + PLAIN[10:]),
     "good-unknown-block": good(

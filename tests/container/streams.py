@@ -92,7 +92,7 @@ def write_stream(
     for record in records:
         writer.write_chunk(record)
     counts = writer.finish(num_samples, digest)
-    assert counts.total == writer.bytes_written == len(file.getvalue())
+    assert counts.total == writer.counts.total == len(file.getvalue())
     return file.getvalue()
 
 

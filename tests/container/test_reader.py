@@ -176,9 +176,7 @@ def test_many_chunks_with_memory_for_one():
     info = stream_info(80 * 20_000, framing=Framing(2, 1, 1))
     records = opaque_records(info, info.num_samples)
     reader = ContainerReader(io.BytesIO(write_stream(info, records, info.num_samples)), strict=True)
-    window = 0
-    for count, _ in enumerate(reader.chunks(), 1):
-        window = max(window, len(reader._source._window))
-    assert count == len(chunk_lengths(info, info.num_samples)) == 10_000
-    assert window < 2**17
+    windows = [len(reader._source._window) for _ in reader.chunks()]
+    assert len(windows) == len(chunk_lengths(info, info.num_samples)) == 10_000
+    assert max(windows) < 2**17
     assert reader.chunk(9_999) == records[-1]

@@ -18,11 +18,11 @@ from nac_cli.entropy import token_checksum, unpack
 from nac_cli.errors import NacError
 from nac_cli.models.layers.noise import code_noise
 from tests.container.streams import write_stream
+from tests.helpers.specification import SPEC, example, example_bytes, table
 from tests.reference.file_decoder import decode_file, read_blocks, read_tags
 from tests.reference.payload_decoder import Layout, decode_payload
 from tests.reference.range_decoder import RangeDecoder
 from tests.reference.spectral_decoder import MULTIPLIERS, SEED, STEP, frame_noise, frame_states, frame_words
-from tests.specification import SPEC, example, example_bytes, table
 
 
 def test_varint_examples():
@@ -41,9 +41,7 @@ def test_modes():
 
 def test_errors_and_exit_codes():
     rows = table("## 13 Errors")
-    assert {name: int(code) for name, code, _ in rows} == {
-        name: getattr(errors, name).exit_code for name, _, _ in rows
-    }
+    assert {name: int(code) for name, code, _ in rows} == {name: getattr(errors, name).exit_code for name, _, _ in rows}
 
 
 def test_limits():

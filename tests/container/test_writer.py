@@ -87,7 +87,7 @@ def test_counts_say_where_bytes_went():
     info = stream_info()
     writer = ContainerWriter(file, info, TAGS, padding=10)
     before_chunks = writer.counts
-    assert before_chunks.header + before_chunks.tags == writer.bytes_written == len(file.getvalue())
+    assert before_chunks.header + before_chunks.tags == writer.counts.total == len(file.getvalue())
     records = opaque_records(info, 1500)
     for record in records:
         writer.write_chunk(record)

@@ -22,9 +22,7 @@ class Scene:
         return Coders(self.tables)
 
 
-def stream(
-    sizes: tuple[int, ...], strides: tuple[int, ...], groups: tuple[int, ...], framing: Framing
-) -> StreamInfo:
+def stream(sizes: tuple[int, ...], strides: tuple[int, ...], groups: tuple[int, ...], framing: Framing) -> StreamInfo:
     codec = CodecSpec("test", "spectral", bytes(8), 44100, 512, sizes, strides)
     return StreamInfo(codec, 44100, sum(groups), groups, framing=framing)
 

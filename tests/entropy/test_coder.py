@@ -7,9 +7,9 @@ import pytest
 
 from nac_cli.entropy import coder, from_counts
 from nac_cli.errors import CorruptStream
+from tests.entropy import range_encoder
 
 from ..reference.range_decoder import RangeDecoder
-from . import range_encoder
 
 
 def words_of(data: bytes) -> list[int]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 
-from nac_cli.entropy import Coders, Mode, pack
+from nac_cli.entropy import Coders, pack
 from nac_cli.entropy.costs import depth_bits, plane_costs, side_bits
-from nac_cli.values import ChunkCodes
-
-from .scenes import random_codes, scenes
+from nac_cli.values import ChunkCodes, Mode
+from tests.entropy.scenes import random_codes, scenes
 
 
 @given(scenes())

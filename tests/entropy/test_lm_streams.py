@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nac_cli.entropy import Coders, Mode, Packed, code_counts, pack, pack_smallest, payload_bits, unpack, unpack_each
+from nac_cli.entropy import Coders, Packed, code_counts, pack, pack_smallest, payload_bits, unpack, unpack_each
 from nac_cli.entropy.costs import lm_plane_costs
 from nac_cli.entropy.lm import Intervals, decode, measure, prepare
 from nac_cli.entropy.lm_streams import join, split
 from nac_cli.entropy.side import pack_side
 from nac_cli.errors import CorruptStream, ModelError, UnsupportedStream
-from nac_cli.values import ChunkCodes, CodecSpec, Framing, StreamInfo
+from nac_cli.values import ChunkCodes, CodecSpec, Framing, Mode, StreamInfo
 from tests.entropy.lm.models import quantised, small
 from tests.entropy.scenes import random_codes, same
 
@@ -96,7 +96,8 @@ def test_round_trip_of_all_chunks_together(scene):
     assert all(mode == Mode.LM for mode, _ in packed)
     back = unpack_each(
         [Packed(payload, chunk.num_frames, mode) for chunk, (mode, payload) in zip(scene.chunks, packed)],
-        scene.info, scene.coders,
+        scene.info,
+        scene.coders,
     )
     assert all(map(same, back, scene.chunks))
     assert all(codes.dtype == np.int32 for chunk in back for channel in chunk.codes for codes in channel)

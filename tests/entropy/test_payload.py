@@ -21,8 +21,7 @@ from nac_cli.entropy import (
 from nac_cli.entropy.side import pack_side
 from nac_cli.errors import CorruptStream, ModelError, NacError, UnsupportedStream
 from nac_cli.values import ABSENT, ChunkCodes, Framing, StreamInfo
-
-from .scenes import random_codes, same, scenes, stream
+from tests.entropy.scenes import random_codes, same, scenes, stream
 
 modes = st.sampled_from([Mode.PACKED, Mode.STATIC])
 
@@ -43,7 +42,7 @@ def test_packed_by_hand():
 
 
 def test_checksum_by_hand():
-    said = bytes([10, 12, 2, 1]) + b"\3\0" b"\0\0" b"\2\0" b"\1\0" b"\4\0" b"\2\0"
+    said = bytes([10, 12, 2, 1]) + b"\3\0\0\0\2\0\1\0\4\0\2\0"
     assert token_checksum(tiny()[0]) == zlib.crc32(said)
 
 

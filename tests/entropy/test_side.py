@@ -10,8 +10,7 @@ from nac_cli.entropy import unpack_side
 from nac_cli.entropy.side import pack_side, side_bits
 from nac_cli.errors import CorruptStream, NacError
 from nac_cli.values import ABSENT, ChunkCodes, Framing, StreamInfo
-
-from .scenes import scenes, stream
+from tests.entropy.scenes import scenes, stream
 
 SILENT_STEREO = "010000 001000  00111100 00 0  0000000 00  00111100 00 10  0000000 00  000"
 """Angles 16, 8; gains 60, 60; depth 0; gains 60, 59; depth 0; padding."""

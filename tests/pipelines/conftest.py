@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 import nac_cli
-from tests.models import TINY, write_tiny_lm, write_tiny_model
-from tests.pipelines.sounds import tones
+from tests.helpers.codecs import TINY, write_tiny_lm, write_tiny_model
+from tests.helpers.sounds import clear_music
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def lm_models(models, tmp_path_factory):
     shutil.copy(models / f"{TINY}.safetensors", folder)
     example = folder / "example.nac"
     weights = folder / f"{TINY}.safetensors"
-    nac_cli.compress(tones(2, 12, 44_100), example, model=weights, planes=4, device="cpu", entropy="packed")
+    nac_cli.compress(clear_music(2, 12, 44_100), example, model=weights, planes=4, device="cpu", entropy="packed")
     write_tiny_lm(folder, sounds=[example])
     return folder
 

@@ -10,7 +10,8 @@ import pytest
 import nac_cli
 from nac_cli.container import ContainerReader
 from nac_cli.errors import CorruptStream, LimitExceeded, ModelError, OutputExists, TokenMismatch
-from tests.pipelines.sounds import HOP, compressed, decoded, noise
+from tests.helpers.sounds import HOP, noise
+from tests.helpers.streams import compressed, decoded
 
 CHUNK = 864 * HOP
 

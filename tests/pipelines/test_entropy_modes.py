@@ -12,9 +12,10 @@ import nac_cli
 from nac_cli.container import ContainerReader, ContainerWriter, stream_bytes
 from nac_cli.entropy.lm import model_id
 from nac_cli.errors import ModelError, TokenMismatch, UsageError
-from nac_cli.pipelines import decoding
-from tests.models import TINY, TINY_LM, write_tiny_lm
-from tests.pipelines.sounds import HOP, compressed, decoded, noise, tones
+from nac_cli.pipelines.chain import unpacking as decoding
+from tests.helpers.codecs import TINY, TINY_LM, write_tiny_lm
+from tests.helpers.sounds import HOP, clear_music, noise
+from tests.helpers.streams import compressed, decoded
 
 CHUNK = 864 * HOP
 MODES = ("packed", "static", "lm")
@@ -23,7 +24,7 @@ MODES = ("packed", "static", "lm")
 @pytest.fixture(scope="module")
 def streams(lm_models):
     """25 s of stereo in every mode."""
-    sound, weights = tones(2, 25, 44_100), str(lm_models / f"{TINY}.safetensors")
+    sound, weights = clear_music(2, 25, 44_100), str(lm_models / f"{TINY}.safetensors")
     return {mode: compressed(sound, weights, planes=3, entropy=mode) for mode in (*MODES, "auto")}
 
 
@@ -101,14 +102,14 @@ def test_silence_costs_next_to_nothing(tiny_lm):
     [(1, 44_100, 900), (1, 16_000, 1300), (2, 44_100, 1500), (2, 48_000, 2500), (3, 22_050, 3000)],
 )
 def test_the_file_keeps_to_the_bitrate(tiny_lm, channels, sample_rate, bitrate):
-    sound = tones(channels, 21, sample_rate)
+    sound = clear_music(channels, 21, sample_rate)
     data = compressed(sound, tiny_lm, planes=None, bitrate=bitrate)
     assert 0.95 * bitrate <= 8 * len(data) / sound.duration <= bitrate
     assert "lm" in nac_cli.info(io.BytesIO(data)).modes
 
 
 def test_a_bitrate_that_all_planes_do_not_need_is_told(tiny_lm):
-    sound = tones(1, 21, 44_100)
+    sound = clear_music(1, 21, 44_100)
     report = nac_cli.compress(sound, io.BytesIO(), bitrate=2100, model=tiny_lm, device="cpu")
     assert report.depth == 4 and report.bitrate < 0.95 * 2100
     assert any("no use for 2100 bit/s" in message for message in report.messages)
@@ -138,7 +139,7 @@ def test_few_passes_of_the_language_model(tiny_lm, monkeypatch):
         return measure(self, chunks)
 
     monkeypatch.setattr(LanguageModel, "measure", counting)
-    data = compressed(tones(2, 60, 44_100), tiny_lm, planes=None, bitrate=1800, entropy="lm")
+    data = compressed(clear_music(2, 60, 44_100), tiny_lm, planes=None, bitrate=1800, entropy="lm")
     codes = sum(nac_cli.info(io.BytesIO(data)).plane_codes)
     assert sum(passed) < 2.6 * codes
 
@@ -258,7 +259,7 @@ class Seen(list):
 
 
 def test_chunks_are_decoded_together_up_to_a_bound(tiny_lm, monkeypatch):
-    sound = tones(1, 60, 44_100)
+    sound = clear_music(1, 60, 44_100)
     data = compressed(sound, tiny_lm, planes=1, entropy="lm")
     seen = Seen(monkeypatch)
     whole = decoded(data).samples
@@ -277,11 +278,11 @@ def test_chunks_are_decoded_together_up_to_a_bound(tiny_lm, monkeypatch):
 
 def test_a_pipe_is_read_no_further_than_the_bound(tiny_lm, monkeypatch):
     """Sound comes before the end of the stream has been written."""
-    data = compressed(tones(1, 25, 44_100), tiny_lm, planes=1, entropy="lm")
+    data = compressed(clear_music(1, 25, 44_100), tiny_lm, planes=1, entropy="lm")
     monkeypatch.setattr(decoding, "STREAMS_AHEAD", 2)
     reader = ContainerReader(io.BytesIO(data))
     from nac_cli.models import zoo
-    from nac_cli.pipelines.runtime import CodersToUnpack
+    from nac_cli.pipelines.models.opening import CodersToUnpack
 
     taken = []
 
@@ -297,7 +298,7 @@ def test_a_pipe_is_read_no_further_than_the_bound(tiny_lm, monkeypatch):
 
 def test_hundreds_of_random_corruptions_are_each_detected(tiny_lm):
     """Behind the block's own checksum, as a faulty writer would make them."""
-    from tests.pipelines.lm_corruptions import corrupt_and_check
+    from tests.helpers.lm_corruptions import corrupt_and_check
 
-    data = compressed(tones(2, 1, 44_100), tiny_lm, planes=4, entropy="lm")
+    data = compressed(clear_music(2, 1, 44_100), tiny_lm, planes=4, entropy="lm")
     assert corrupt_and_check(data, count=300, seed=1) == 300

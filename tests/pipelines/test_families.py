@@ -12,13 +12,14 @@ import nac_cli
 from nac_cli.audio import DECIBEL_OFFSET
 from nac_cli.container import ContainerReader
 from nac_cli.models import zoo
-from nac_cli.pipelines import framing
-from nac_cli.pipelines.counting import count
-from nac_cli.pipelines.decoding import decode_records
-from nac_cli.pipelines.framing import framing_for
-from nac_cli.pipelines.runtime import CodersToUnpack
-from tests.models import ENCODEC_STEREO, FAMILY_MODELS, write_family_model
-from tests.pipelines.sounds import compressed, decoded, music, noise
+from nac_cli.pipelines.chain import framing
+from nac_cli.pipelines.chain.framing import framing_for
+from nac_cli.pipelines.chain.unpacking import decode_records
+from nac_cli.pipelines.count import count
+from nac_cli.pipelines.models.opening import CodersToUnpack
+from tests.helpers.codecs import ENCODEC_STEREO, FAMILY_MODELS, write_family_model
+from tests.helpers.sounds import music, noise
+from tests.helpers.streams import compressed, decoded
 
 NATURAL = tuple(name for name in FAMILY_MODELS if name != ENCODEC_STEREO)
 WHOLE = ("dac-tiny", "snac-tiny")
@@ -243,8 +244,9 @@ def test_pairs_have_the_codes_of_mid_and_side_at_natural_level():
     _, chunks = chunks_of(compressed(both, "dac-tiny", planes=4))
     angle = chunks[0].angles[0, 0] * 2 * np.pi / 64
     assert (chunks[0].angles == chunks[0].angles[0, 0]).all()
-    l, r = both.samples
-    turned = np.stack((l * np.cos(angle) + r * np.sin(angle), r * np.cos(angle) - l * np.sin(angle)))
+    first, second = both.samples
+    cos, sin = np.cos(angle), np.sin(angle)
+    turned = np.stack((first * cos + second * sin, second * cos - first * sin))
     turned /= 10 ** (3 / 20)
     with torch.inference_mode():
         expected = codec.encode(torch.from_numpy(turned.astype(np.float32))[:, None]).codes

@@ -14,8 +14,9 @@ from nac_cli.container import ContainerReader, ContainerWriter, PcmDigest
 from nac_cli.container.blocks import pack_block
 from nac_cli.errors import CorruptStream, ModelError, OutputExists, TokenMismatch, UsageError
 from nac_cli.values import Picture, Tags
-from tests.models import TINY
-from tests.pipelines.sounds import compressed, decoded, noise, tones
+from tests.helpers.codecs import TINY
+from tests.helpers.sounds import clear_music, noise
+from tests.helpers.streams import compressed, decoded
 
 MODES = ("packed", "static", "lm")
 TAGS = Tags((("TITLE", "Étude"), ("ARTIST", "nac")), (Picture(3, "image/png", "front", 1, 1, 24, 0, b"\x89PNG\r\n"),))
@@ -30,7 +31,7 @@ def weights(lm_models):
 @pytest.fixture(scope="module")
 def streams(weights):
     """12 s of stereo with all planes, in every mode."""
-    sound = tones(2, 12, 44_100)
+    sound = clear_music(2, 12, 44_100)
     return {mode: compressed(sound, weights, planes=4, entropy=mode) for mode in MODES}
 
 
@@ -59,12 +60,12 @@ def test_any_mode_becomes_any_other_as_if_it_had_been_made_so(streams, tiny_lm, 
 
 
 def test_auto_takes_the_smallest(streams, tiny_lm, weights):
-    assert recoded(streams["packed"]) == compressed(tones(2, 12, 44_100), weights, planes=4)
+    assert recoded(streams["packed"]) == compressed(clear_music(2, 12, 44_100), weights, planes=4)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_fewer_planes_are_those_of_a_file_with_fewer(streams, tiny_lm, weights, mode):
-    shallow = compressed(tones(2, 12, 44_100), weights, planes=2, entropy=mode)
+    shallow = compressed(clear_music(2, 12, 44_100), weights, planes=2, entropy=mode)
     assert recoded(streams["lm"], planes=2, entropy=mode) == shallow
     assert recoded(shallow, planes=3, entropy=mode) == shallow, "planes that are not there are no error"
 
@@ -75,7 +76,7 @@ def test_a_bitrate_is_kept_to_and_the_codes_are_a_prefix(streams, tiny_lm, bitra
     assert 0.95 * bitrate <= 8 * len(data) / 12 <= bitrate
     from nac_cli.entropy import unpack
     from nac_cli.models import zoo
-    from nac_cli.pipelines.runtime import CodersToUnpack
+    from nac_cli.pipelines.models.opening import CodersToUnpack
 
     def chunks(stream):
         reader = ContainerReader(io.BytesIO(stream), strict=True)
@@ -93,7 +94,7 @@ def test_a_bitrate_is_kept_to_and_the_codes_are_a_prefix(streams, tiny_lm, bitra
 def test_a_bitrate_lands_where_compressing_at_it_does(streams, tiny_lm, weights):
     """With all planes in the file the codebooks tell as much as the encoder."""
     for mode in ("static", "lm"):
-        direct = compressed(tones(2, 12, 44_100), weights, planes=None, bitrate=1300, entropy=mode)
+        direct = compressed(clear_music(2, 12, 44_100), weights, planes=None, bitrate=1300, entropy=mode)
         assert recoded(streams["packed"], bitrate=1300, entropy=mode) == direct
 
 

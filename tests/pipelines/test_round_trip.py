@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nac_cli
-from tests.pipelines.sounds import HOP, compressed, decoded, noise
+from tests.helpers.sounds import HOP, noise
+from tests.helpers.streams import compressed, decoded
 
 
 def test_every_length_up_to_three_hops_comes_back(tiny):
@@ -22,7 +23,8 @@ def test_every_length_up_to_three_hops_comes_back(tiny):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    channels=st.integers(1, 8), length=st.integers(0, 40_000),
+    channels=st.integers(1, 8),
+    length=st.integers(0, 40_000),
     sample_rate=st.sampled_from([8000, 11_025, 16_000, 22_050, 37_800, 44_056, 44_100, 48_000, 96_000, 192_000]),
 )
 def test_any_shape_comes_back(tiny, channels, length, sample_rate):
@@ -58,7 +60,9 @@ def test_a_mono_recording_in_stereo_has_an_absent_residual(tiny):
     assert np.abs(back[0] - back[1]).max() < 1e-6
 
 
-@pytest.mark.parametrize(("start", "end"), [(0.0, 0.5), (9.9, 10.2), (12.3, 20.5), (24.0, 25.0), (3.0, None), (25.0, None)])
+@pytest.mark.parametrize(
+    ("start", "end"), [(0.0, 0.5), (9.9, 10.2), (12.3, 20.5), (24.0, 25.0), (3.0, None), (25.0, None)]
+)
 @pytest.mark.parametrize("sample_rate", [44_100, 48_000, 16_000])
 def test_a_range_is_a_slice_of_the_whole(tiny, long_sounds, sample_rate, start, end):
     data, whole = long_sounds(sample_rate)

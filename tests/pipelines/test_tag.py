@@ -29,9 +29,10 @@ from tests.container.streams import (
     stream_info,
     write_stream,
 )  # fmt: skip
-from tests.models import TINY
-from tests.pipelines.sounds import compressed, decoded, tones
-from tests.pipelines.tagging import COVER, OWN, changes, rest_of, tagged, tags_of, titled
+from tests.helpers.codecs import TINY
+from tests.helpers.sounds import clear_music
+from tests.helpers.streams import compressed, decoded
+from tests.helpers.tagging import COVER, OWN, changes, rest_of, tagged, tags_of, titled
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_a_stream_without_chunks():
 
 
 def test_sound_and_verdict_are_the_same(models, tmp_path):
-    data = compressed(tones(2, 1, 44_100), str(models / f"{TINY}.safetensors"))
+    data = compressed(clear_music(2, 1, 44_100), str(models / f"{TINY}.safetensors"))
     path = tmp_path / "song.nac"
     path.write_bytes(data)
     nac_cli.tag(path, changes(set=(("TITLE", "Étude ♪"),), picture=COVER))

@@ -13,7 +13,7 @@ from nac_cli.container import pack_tags
 from nac_cli.errors import UsageError
 from nac_cli.values import FRONT_COVER, Tags
 from tests.container.streams import PICTURE, TAGS, block, insert, reindex, small_stream
-from tests.pipelines.tagging import COVER, changes, rest_of, tagged, tags_of
+from tests.helpers.tagging import COVER, changes, rest_of, tagged, tags_of
 
 BACK = replace(COVER, type=4)
 

@@ -15,11 +15,10 @@ import nac_cli
 from nac_cli.container import editor
 from nac_cli.errors import AudioError, CorruptStream, LimitExceeded, NacError, UnsupportedStream
 from tests.container.streams import PICTURE, TAGS, Pipe, block, flip, insert, small_stream
-from tests.pipelines.tagging import COVER, changes, rest_of, tagged, tags_of, titled
+from tests.helpers.tagging import COVER, changes, rest_of, tagged, tags_of, titled
 
 GOLDEN = Path(__file__).parents[1] / "container" / "golden"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
-
 
 
 @pytest.fixture
@@ -183,6 +182,7 @@ def test_a_failure_while_writing_leaves_the_old_file(path, monkeypatch):
 def test_a_kill_while_writing_leaves_the_old_file(path):
     before = path.read_bytes()
     if (child := os.fork()) == 0:
+
         def die(self, extent, target):
             if extent.kind == "INDX":
                 target.flush()

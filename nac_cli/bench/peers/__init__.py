@@ -19,7 +19,7 @@ __all__ = ["JUDGES", "PEERS", "Peer", "PeerResult", "Setting", "matched", "throu
 class Peer:
     """`settings` are those worth a try for a bitrate (bit/s) and a number of channels; `missing` says what
     keeps the peer from working here, None if nothing does; `outside` that it is a program of its own, whose
-    memory nobody measures."""
+    memory is not measured."""
 
     label: str
     settings: Callable[[float, int], Sequence[Setting]]

@@ -91,9 +91,7 @@ def _delay(setting: FdkSetting, channels: int) -> int:
     length, reach = (int(seconds * setting.sample_rate) for seconds in (PROBE_SECONDS, MOST_DELAY))
     noise = np.random.default_rng(0).standard_normal(length)
     probe = 0.1 * sosfilt(butter(6, PROBE_HERTZ, fs=setting.sample_rate, output="sos"), noise)
-    file = setting.encode(
-        np.repeat(probe[None], channels, axis=0).astype(np.float32), PROBE_BITRATE * channels
-    )
+    file = setting.encode(np.repeat(probe[None], channels, axis=0).astype(np.float32), PROBE_BITRATE * channels)
     decoded = ffmpeg.decode(file, channels)[0]
     middle = probe[reach : length - reach]
     match = correlate(decoded[reach:length], middle, "valid")

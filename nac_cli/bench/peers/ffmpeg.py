@@ -41,10 +41,6 @@ def decode(data: bytes, channels: int) -> np.ndarray:
     """float32 `[channels, T]`; what the container says about delay is taken off. Of a file with another
     number of channels, as which some decoders give mono, the first counts."""
     with av.open(io.BytesIO(data)) as file:
-        frames = [
-            frame.to_ndarray().reshape(len(frame.layout.channels), -1) for frame in file.decode(audio=0)
-        ]
-    fitting = [
-        frame if len(frame) == channels else np.repeat(frame[:1], channels, axis=0) for frame in frames
-    ]
+        frames = [frame.to_ndarray().reshape(len(frame.layout.channels), -1) for frame in file.decode(audio=0)]
+    fitting = [frame if len(frame) == channels else np.repeat(frame[:1], channels, axis=0) for frame in frames]
     return np.concatenate(fitting, axis=1).astype(np.float32, copy=False)

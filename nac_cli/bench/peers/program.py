@@ -15,7 +15,7 @@ LAST_WORDS = 200
 
 
 def run(arguments: Sequence[str | Path], work: str) -> str:
-    """What the program said on stdout. Raises UsageError where it does not do its `work`."""
+    """Run a program; its text on stdout. Raises UsageError where it does not do its `work`."""
     try:
         done = subprocess.run(
             [*map(str, arguments)],
@@ -26,9 +26,7 @@ def run(arguments: Sequence[str | Path], work: str) -> str:
         )
     except subprocess.CalledProcessError as error:
         said = " ".join(error.stderr.decode(errors="replace").split())[-LAST_WORDS:]
-        raise UsageError(
-            f"{arguments[0]} does not {work}: {said or f'exit code {error.returncode}'}"
-        ) from error
+        raise UsageError(f"{arguments[0]} does not {work}: {said or f'exit code {error.returncode}'}") from error
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError(f"{arguments[0]} does not {work}: {error}") from error
     return done.stdout.decode(errors="replace")

@@ -62,9 +62,7 @@ def through(samples: np.ndarray, sample_rate: int, bitrate: int, setting: Settin
     samples = checked(samples)
     low, high = setting.limits(len(samples))
     if not low <= bitrate <= high:
-        raise UsageError(
-            f"{setting} takes {low} to {high} bit/s for {len(samples)} channel(s), got {bitrate}"
-        )
+        raise UsageError(f"{setting} takes {low} to {high} bit/s for {len(samples)} channel(s), got {bitrate}")
     audio = _at_rate(samples, sample_rate, setting.sample_rate)
     started = time.perf_counter()
     file = setting.encode(audio, bitrate)
@@ -160,9 +158,7 @@ def _result(
     decoded = _at_rate(decoded, setting.sample_rate, sample_rate)[:, :length]
     decoded = np.pad(decoded, ((0, 0), (0, length - decoded.shape[1])))
     bitrate = len(file) * 8 * sample_rate / length
-    return PeerResult(
-        np.ascontiguousarray(decoded), len(file), bitrate, str(setting), encode_seconds, seconds
-    )
+    return PeerResult(np.ascontiguousarray(decoded), len(file), bitrate, str(setting), encode_seconds, seconds)
 
 
 def _at_rate(samples: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:

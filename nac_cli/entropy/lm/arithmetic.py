@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from nac_cli.entropy.frequencies import TOTAL
 from nac_cli.entropy.lm.config import INT8
@@ -34,14 +35,14 @@ UPWARD = 1 + 2.0**-50
 class Backend:
     """Computes matrix products in `dtype`, float32, float64 or int64, and all else in `wide`."""
 
-    dtype: type
+    dtype: DTypeLike
 
     def product(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """`left @ right` of integers in `dtype` whose sums of magnitudes stay below 2^24."""
         return np.matmul(left, right)
 
     @property
-    def wide(self) -> type:
+    def wide(self) -> DTypeLike:
         return np.int64 if self.dtype is np.int64 else np.float64
 
 
@@ -89,7 +90,7 @@ class Rescale:
         return self._offset + values if self.dtype is np.float64 else np.asarray(values, np.int64)
 
     def __call__(self, sums: np.ndarray, addend: np.ndarray | None = None) -> np.ndarray:
-        """Of integers `sums` in the backend's dtype."""
+        """The function's value for integers `sums` in the backend's dtype."""
         if self.dtype is np.float64:
             scaled = sums * self._multiplier
             scaled += self._offset if addend is None else addend
@@ -159,7 +160,7 @@ class Norm:
         return saturate((normal * self._gain + (1 << (self._shift - 1))) >> self._shift, INT8)
 
 
-def activations(values: np.ndarray, dtype: type) -> np.ndarray:
+def activations(values: np.ndarray, dtype: DTypeLike) -> np.ndarray:
     """Floor of `values` (changed in place), saturated to [-127, 127], in `dtype`."""
     return whole(saturate(values, INT8)).astype(dtype)
 
@@ -181,7 +182,7 @@ class Shares:
         scores -= whole(scores.max(axis=-1, keepdims=True)) - (EXPONENTIAL_SIZE - 1)
         return scores.astype(np.intp, copy=False)
 
-    def parts(self, entries: np.ndarray, total: int, dtype: type) -> np.ndarray:
+    def parts(self, entries: np.ndarray, total: int, dtype: DTypeLike) -> np.ndarray:
         """Parts in `dtype` for `entries`.
 
         In floats the true quotient q is either an integer, or lies at least 1 / sum e below the next one. With the

@@ -18,7 +18,7 @@ from threading import Lock
 import numpy as np
 
 AFFIXES = (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", ""))
-"""Of the functions' names, in different builds."""
+"""Prefixes and suffixes of the functions' names in different builds."""
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def _hold(step: int) -> None:
 
 @cache
 def _controls() -> list[tuple[Callable[[], int], Callable[[int], None]]]:
-    """What reads and sets the number of threads of each OpenBLAS that is loaded."""
+    """Functions that read and set the number of threads, for each OpenBLAS that is loaded."""
     controls = []
     for path in _libraries():
         try:
@@ -58,9 +58,9 @@ def _controls() -> list[tuple[Callable[[], int], Callable[[int], None]]]:
             continue
         for before, after in AFFIXES:
             names = (f"{before}openblas_{verb}_num_threads{after}" for verb in ("get", "set"))
-            functions = [getattr(library, name, None) for name in names]
-            if None not in functions:
-                controls.append(tuple(functions))
+            get, put = (getattr(library, name, None) for name in names)
+            if get is not None and put is not None:
+                controls.append((get, put))
                 break
     return controls
 

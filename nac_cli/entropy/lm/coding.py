@@ -33,7 +33,8 @@ class Intervals:
     occurs: np.ndarray
 
     def bits(self) -> np.ndarray:
-        """What each code costs, float64 `[K, F]`, 0 where there is none. A stream takes at most 64 bits more."""
+        """The cost of each code in bits, float64 `[K, F]`, 0 where there is none. A stream takes at most 64 bits
+        more."""
         return np.where(self.occurs, TOTAL_BITS - np.log2(np.where(self.occurs, self.widths, 1)), 0.0)
 
     def encode(self) -> bytes:

@@ -52,16 +52,12 @@ class LanguageModel:
         """Intervals of each of `chunks`, pairs of codes `[K, F]` and depths `[F]`. Raises as `coding.measure`."""
         return self._share(lambda chunk, _: measure(self._network, *chunk), chunks)
 
-    def decode(
-        self, streams: Sequence[bytes], depths: Sequence[np.ndarray]
-    ) -> list[np.ndarray | CorruptStream]:
+    def decode(self, streams: Sequence[bytes], depths: Sequence[np.ndarray]) -> list[np.ndarray | CorruptStream]:
         """For each stream its codes, int32 `[K, F]`, or why there are none. As `coding.decode`."""
         known = [self._ahead.pop(_key(*pair), None) for pair in zip(streams, depths, strict=True)]
         new = [index for index, codes in enumerate(known) if codes is None]
-        decoded = self._decode([streams[index] for index in new], [depths[index] for index in new])
-        for index, codes in zip(new, decoded, strict=True):
-            known[index] = codes
-        return known
+        decoded = iter(self._decode([streams[index] for index in new], [depths[index] for index in new]))
+        return [next(decoded) if codes is None else codes for codes in known]
 
     def decode_ahead(self, streams: Sequence[bytes], depths: Sequence[np.ndarray]) -> None:
         """Decode together what `decode` will be asked for by and by, and keep it until then; what was kept before and

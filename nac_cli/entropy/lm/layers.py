@@ -52,7 +52,7 @@ class Hidden:
 
 
 class Attention:
-    """What a query takes from its keys. A layout of heads first leaves products to matrix routines."""
+    """Attention of queries over earlier frames. A layout of heads first leaves products to matrix routines."""
 
     def __init__(self, model: IntegerModel, name: str, backend: Backend) -> None:
         config = model.config

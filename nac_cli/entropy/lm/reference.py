@@ -68,7 +68,7 @@ class FloatNetwork:
                 states = states + self._within[plane][codes[plane]]
 
     def cost_bits(self, codes: np.ndarray, depths: np.ndarray) -> np.ndarray:
-        """What each code costs, float64 `[K, F]`, 0 where there is none."""
+        """The cost of each code in bits, float64 `[K, F]`, 0 where there is none."""
         costs = np.zeros(codes.shape)
         for plane, frames, logits in self.logits(codes, depths):
             logits = logits - logits.max(axis=1, keepdims=True)

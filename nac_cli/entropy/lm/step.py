@@ -32,10 +32,8 @@ class StepPass:
         """Begin the next frame, of the first n chunks only, which have the given `depths` `[n]` there."""
         network, active = self._network, len(depths)
         self._frame += 1
-        if self._frame:
-            states = network.next_state(self._codes[:, :active], depths)
-        else:
-            states = network.first_state(depths)
+        codes = self._codes[:, :active]
+        states = network.next_state(codes, depths) if self._frame else network.first_state(depths)
         for layer, ring, biases in zip(network.layers, self._ring, self._biases):
             projected = layer.attention.project(layer.attention_norm(states))
             states = add(states, layer.attention.output(self._attend(layer.attention, projected, ring, biases)))
@@ -53,9 +51,7 @@ class StepPass:
         if plane + 1 < self._network.config.planes:
             self._states += self._network.within[plane][self._codes[plane]]
 
-    def _attend(
-        self, attention: Attention, projected: np.ndarray, ring: np.ndarray, biases: np.ndarray
-    ) -> np.ndarray:
+    def _attend(self, attention: Attention, projected: np.ndarray, ring: np.ndarray, biases: np.ndarray) -> np.ndarray:
         """Context sums `[n, D]` of `projected` `[n, 3, H, D / H]`, whose keys and values join the `ring`."""
         active, slot = len(projected), self._frame % self._slots
         ring[0, :active, :, slot] = projected[:, 1]

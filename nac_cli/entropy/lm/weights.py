@@ -6,7 +6,6 @@ chosen so that, with the sums that `check_row_sums` looks at, no intermediate of
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors.numpy import save as to_bytes
 
 from nac_cli.entropy.lm.config import EXACT_FLOAT32, INT8, WEIGHT, LmConfig, from_json
 from nac_cli.errors import ModelError
+from nac_cli.files import sha256_of, write_bytes
 
 FORMAT = "nac-lm-1"
 ID_BYTES = 8
@@ -31,7 +31,7 @@ FILE_TYPES = {"I8": np.int8, "U8": np.uint8, "I32": np.int32}
 
 @dataclass(frozen=True)
 class Field:
-    """What a tensor must be: every entry in low..high."""
+    """The shape and the type of a tensor, and the range low..high of its entries."""
 
     dtype: type
     shape: tuple[int, ...]
@@ -69,7 +69,8 @@ def layout(config: LmConfig) -> dict[str, Field]:
 
     - `input.{k}`, `within.{k}` `[N_k + 1, D]`: embeddings of plane k for the next frame, and for the later planes
       of the same frame; the last row stands for an absent code. `multiplier`, `shift` `[1]` bring them to residual
-      units; with an `embedding_rank` they are `[N_k + 1, E]`, and a matrix `projection` `[D, E]` does. `input.start` `[D]`, `input.depth` `[K + 1, D]`, `head.plane` `[K, D]`: in residual units.
+      units; with an `embedding_rank` they are `[N_k + 1, E]`, and a matrix `projection` `[D, E]` does. `input.start`
+      `[D]`, `input.depth` `[K + 1, D]`, `head.plane` `[K, D]`: in residual units.
     - matrices: `weight` `[out, in]`, `bias` `[out]` in units of the sum, `multiplier` `[out]`, `shift` `[1]`.
     - `position` `[H, W]`: added to the scores of a key that is 0, 1, ... frames old, in steps of `exponential`.
     - `activation` `[1024]`: of inputs -512..511; `exponential` `[1024]`: e of 0, 1, ... steps below the largest.
@@ -79,14 +80,9 @@ def layout(config: LmConfig) -> dict[str, Field]:
 
 
 def save(path: Path, model: IntegerModel) -> None:
-    """Write `model` beside `path`, then rename."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        # one entry only: safetensors writes several in any order, and the bytes are the model's identity
-        beside.write_bytes(to_bytes(dict(model.tensors), {FORMAT: model.config.to_json()}))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Write `model` to a file, whole or not at all. Raises AudioError where it cannot be written."""
+    # one entry only: safetensors writes several in any order, and the bytes are the model's identity
+    write_bytes(path, to_bytes(dict(model.tensors), {FORMAT: model.config.to_json()}))
 
 
 def load(path: Path) -> IntegerModel:
@@ -115,8 +111,8 @@ def load(path: Path) -> IntegerModel:
 
 
 def model_id(path: Path) -> bytes:
-    """What identifies a model in a stream: the first 8 bytes of the SHA-256 of its file."""
-    return hashlib.sha256(path.read_bytes()).digest()[:ID_BYTES]
+    """The id by which a stream names a model: the first 8 bytes of the SHA-256 of its file."""
+    return sha256_of(path)[:ID_BYTES]
 
 
 def check_row_sums(name: str, weight: np.ndarray) -> None:

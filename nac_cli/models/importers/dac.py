@@ -13,9 +13,14 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.dac import PRESETS, DacCodec, DacConfig
 from nac_cli.models.importers.state import (
-    Checkpoint, build, read_config, read_pickle, read_state, tensors_of,
+    Checkpoint,
+    read_config,
+    read_pickle,
+    read_state,
+    tensors_of,
 )
 from nac_cli.models.layers.weight_norm import fold_state
 
@@ -24,9 +29,7 @@ RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/downloa
 HUB = "https://huggingface.co/descript"
 CHECKPOINTS = (
     Checkpoint("weights.pth", f"{RELEASES}/0.0.1/weights.pth", "dac-44k-8kbps", LICENCE),
-    Checkpoint(
-        "weights_44khz_16kbps.pth", f"{RELEASES}/1.0.0/weights_44khz_16kbps.pth", "dac-44k-16kbps", LICENCE
-    ),
+    Checkpoint("weights_44khz_16kbps.pth", f"{RELEASES}/1.0.0/weights_44khz_16kbps.pth", "dac-44k-16kbps", LICENCE),
     Checkpoint("weights_24khz.pth", f"{RELEASES}/0.0.4/weights_24khz.pth", "dac-24k", LICENCE),
     Checkpoint("weights_16khz.pth", f"{RELEASES}/0.0.5/weights_16khz.pth", "dac-16k", LICENCE),
     Checkpoint("descript/dac_44khz", f"{HUB}/dac_44khz", "dac-44k-8kbps", LICENCE),
@@ -36,8 +39,10 @@ CHECKPOINTS = (
 """Addresses as in the package's `dac/utils/__init__.py` and in transformers' documentation of DAC."""
 
 QUANTIZER_NAMES = {
-    "quantizer.quantizers.": "quantizer.planes.", ".codebook.weight": ".codebook",
-    ".in_proj.": ".project_in.", ".out_proj.": ".project_out.",
+    "quantizer.quantizers.": "quantizer.planes.",
+    ".codebook.weight": ".codebook",
+    ".in_proj.": ".project_in.",
+    ".out_proj.": ".project_out.",
 }
 
 
@@ -46,7 +51,7 @@ def import_dac(path: Path) -> tuple[DacCodec, str]:
     folder with transformers' `config.json` and `model.safetensors` (or `pytorch_model.bin`).
 
     The model has our preset's name where its config is that of one. Raises ModelError for anything else.
-    
+
     """
     if path.is_dir():
         state, config = _read_transformers(path)
@@ -66,11 +71,18 @@ def _read_package(path: Path) -> tuple[dict[str, torch.Tensor], DacConfig]:
         raise ModelError(message) from error
     config = _config(
         {
-            "sample_rate": "sample_rate", "strides": "encoder_rates", "encoder_width": "encoder_dim",
-            "latent_width": "latent_dim", "decoder_width": "decoder_dim", "num_codebooks": "n_codebooks",
-            "codebook_size": "codebook_size", "codebook_dim": "codebook_dim",
+            "sample_rate": "sample_rate",
+            "strides": "encoder_rates",
+            "encoder_width": "encoder_dim",
+            "latent_width": "latent_dim",
+            "decoder_width": "decoder_dim",
+            "num_codebooks": "n_codebooks",
+            "codebook_size": "codebook_size",
+            "codebook_dim": "codebook_dim",
         },
-        arguments, "decoder_rates", path,
+        arguments,
+        "decoder_rates",
+        path,
     )
     return layered(fold_state(state)), config
 
@@ -82,11 +94,18 @@ def _read_transformers(folder: Path) -> tuple[dict[str, torch.Tensor], DacConfig
     values.setdefault("sampling_rate", 16_000)
     config = _config(
         {
-            "sample_rate": "sampling_rate", "strides": "downsampling_ratios", "latent_width": "hidden_size",
-            "encoder_width": "encoder_hidden_size", "decoder_width": "decoder_hidden_size",
-            "num_codebooks": "n_codebooks", "codebook_size": "codebook_size", "codebook_dim": "codebook_dim",
+            "sample_rate": "sampling_rate",
+            "strides": "downsampling_ratios",
+            "latent_width": "hidden_size",
+            "encoder_width": "encoder_hidden_size",
+            "decoder_width": "decoder_hidden_size",
+            "num_codebooks": "n_codebooks",
+            "codebook_size": "codebook_size",
+            "codebook_dim": "codebook_dim",
         },
-        values, "upsampling_ratios", folder,
+        values,
+        "upsampling_ratios",
+        folder,
     )
     weights = folder / "model.safetensors"
     state = fold_state(read_state(weights if weights.exists() else folder / "pytorch_model.bin"))
@@ -130,7 +149,7 @@ def layered(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def _transformers_modules(blocks: int) -> dict[str, str]:
     """transformers' names of the modules of a DAC with that many blocks on either side -> the package's."""
     unit = ("snake1", "conv1", "snake2", "conv2")
-    names = {}
+    names: dict[str, str] = {}
     for half, outer in (("encoder", "encoder.block"), ("decoder", "decoder.model")):
         names |= {f"{half}.conv1": f"{outer}.0", f"{half}.snake1": f"{outer}.{blocks + 1}"}
         names[f"{half}.conv2"] = f"{outer}.{blocks + 2}"

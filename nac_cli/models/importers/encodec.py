@@ -8,7 +8,6 @@ codebook is left out.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from dataclasses import replace
@@ -17,9 +16,11 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
-from nac_cli.models.encodec import EncodecCodec
-from nac_cli.models.encodec_config import PRESETS, EncodecConfig
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_state
+from nac_cli.files import sha256_of
+from nac_cli.models.build import build
+from nac_cli.models.encodec.config import PRESETS, EncodecConfig
+from nac_cli.models.encodec.network import EncodecCodec
+from nac_cli.models.importers.state import Checkpoint, read_config, read_state
 from nac_cli.models.layers.weight_norm import fold_state
 
 LICENCE = (
@@ -31,21 +32,34 @@ LICENCE = (
 MUSICGEN_LICENCE = "CC BY-NC 4.0: so are the weights of MusicGen's EnCodec; AudioCraft's code is MIT."
 CHECKPOINTS = (
     Checkpoint(
-        "encodec_24khz-d7cc33bc.th", "https://dl.fbaipublicfiles.com/encodec/v0/encodec_24khz-d7cc33bc.th",
-        "encodec-24k", LICENCE,
+        "encodec_24khz-d7cc33bc.th",
+        "https://dl.fbaipublicfiles.com/encodec/v0/encodec_24khz-d7cc33bc.th",
+        "encodec-24k",
+        LICENCE,
     ),
     Checkpoint(
-        "encodec_48khz-7e698e3e.th", "https://dl.fbaipublicfiles.com/encodec/v0/encodec_48khz-7e698e3e.th",
-        "encodec-48k", LICENCE,
+        "encodec_48khz-7e698e3e.th",
+        "https://dl.fbaipublicfiles.com/encodec/v0/encodec_48khz-7e698e3e.th",
+        "encodec-48k",
+        LICENCE,
     ),
     Checkpoint(
-        "facebook/encodec_24khz", "https://huggingface.co/facebook/encodec_24khz", "encodec-24k", LICENCE,
+        "facebook/encodec_24khz",
+        "https://huggingface.co/facebook/encodec_24khz",
+        "encodec-24k",
+        LICENCE,
     ),
     Checkpoint(
-        "facebook/encodec_48khz", "https://huggingface.co/facebook/encodec_48khz", "encodec-48k", LICENCE,
+        "facebook/encodec_48khz",
+        "https://huggingface.co/facebook/encodec_48khz",
+        "encodec-48k",
+        LICENCE,
     ),
     Checkpoint(
-        "facebook/encodec_32khz", "https://huggingface.co/facebook/encodec_32khz", "", MUSICGEN_LICENCE,
+        "facebook/encodec_32khz",
+        "https://huggingface.co/facebook/encodec_32khz",
+        "",
+        MUSICGEN_LICENCE,
     ),
 )
 """Addresses as in the package's `model.py` and in the documentation of `transformers`. The last fits no
@@ -53,20 +67,29 @@ preset: its `config.json` says all."""
 
 NORMS = {"weight_norm": "weight", "time_group_norm": "layer"}
 OURS = {
-    "sampling_rate": "sample_rate", "audio_channels": "channels", "num_filters": "width",
-    "hidden_size": "latent_width", "kernel_size": "kernel_size", "last_kernel_size": "last_kernel_size",
-    "residual_kernel_size": "residual_kernel_size", "num_residual_layers": "residual_units",
-    "dilation_growth_rate": "dilation_base", "compress": "compress", "use_conv_shortcut": "conv_shortcut",
-    "num_lstm_layers": "lstm_layers", "use_causal_conv": "causal", "codebook_size": "codebook_size",
+    "sampling_rate": "sample_rate",
+    "audio_channels": "channels",
+    "num_filters": "width",
+    "hidden_size": "latent_width",
+    "kernel_size": "kernel_size",
+    "last_kernel_size": "last_kernel_size",
+    "residual_kernel_size": "residual_kernel_size",
+    "num_residual_layers": "residual_units",
+    "dilation_growth_rate": "dilation_base",
+    "compress": "compress",
+    "use_conv_shortcut": "conv_shortcut",
+    "num_lstm_layers": "lstm_layers",
+    "use_causal_conv": "causal",
+    "codebook_size": "codebook_size",
     "normalize": "normalise",
 }
 """Entries of a `config.json` that mean the same as ours under another name."""
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""What the other layout calls its weights, in order of preference."""
+"""Names of weight files in the layout of `transformers`, in order of preference."""
 FIXED = {"pad_mode": "reflect", "trim_right_ratio": 1.0}
-"""What `transformers` can vary and we cannot."""
+"""Entries that `transformers` can vary and nac cannot, with the only value that is supported."""
 UNUSABLE = (ModelError, ValueError, TypeError, LookupError, ArithmeticError)
-"""What a description of another kind, or with values of other types, can lead to."""
+"""Errors that a description of another kind, or with values of other types, can lead to."""
 RENAMED = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
@@ -112,12 +135,12 @@ def _weights_in(path: Path) -> Path:
 def _check_digest(path: Path) -> None:
     """Official files carry the first digits of their SHA-256 in their name."""
     named = re.search(r"-([0-9a-f]{8})\.th$", path.name)
-    if named and hashlib.sha256(path.read_bytes()).hexdigest()[:8] != named[1]:
+    if named and sha256_of(path).hex()[:8] != named[1]:
         raise ModelError(f"{path}: damaged, its SHA-256 does not begin with {named[1]}; download it again")
 
 
 def _recognised(state: dict[str, torch.Tensor], path: Path) -> EncodecConfig:
-    """Of the presets, the one with the norm that `state` has."""
+    """The preset with the norm that `state` has."""
     if "encoder.model.0.conv.norm.weight" in state:
         return PRESETS["encodec-48k"]
     if "encoder.model.0.conv.conv.weight_g" in state:
@@ -153,7 +176,8 @@ def _config(entries: dict) -> EncodecConfig:
     config = EncodecConfig(**ours)
     if entries.get("codebook_dim") not in (None, config.latent_width):
         raise ValueError("codebook_dim differs from hidden_size")
-    return replace(config, num_codebooks=_num_codebooks(config), **_segments(entries, config.sample_rate))
+    length, stride = _segment(entries, config.sample_rate)
+    return replace(config, num_codebooks=_num_codebooks(config), segment_length=length, segment_stride=stride)
 
 
 def _num_codebooks(config: EncodecConfig) -> int:
@@ -162,12 +186,13 @@ def _num_codebooks(config: EncodecConfig) -> int:
     return config.bitrates[-1] // (math.ceil(config.sample_rate / config.hop_length) * bits)
 
 
-def _segments(entries: dict, sample_rate: int) -> dict[str, int]:
+def _segment(entries: dict, sample_rate: int) -> tuple[int, int]:
+    """Its length and stride in samples, 0 for a model that codes its input whole."""
     if entries.get("chunk_length_s") is None:
-        return {}
+        return 0, 0
     length = int(entries["chunk_length_s"] * sample_rate)
     stride = max(1, int((1 - (entries.get("overlap") or 0)) * length))
-    return {"segment_length": length, "segment_stride": stride}
+    return length, stride
 
 
 def _translated(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -18,11 +18,11 @@ Imported = tuple["Codec", str]
 
 
 def _encodec(path: Path, config: dict | None) -> Imported:
-    from nac_cli.models.encodec_config import EncodecConfig
+    from nac_cli.models.encodec.config import EncodecConfig
     from nac_cli.models.importers.encodec import import_encodec
 
     try:
-        return import_encodec(path, config and EncodecConfig(**config))
+        return import_encodec(path, EncodecConfig(**config) if config else None)
     except TypeError as error:
         raise ModelError(f"the config is none of an EnCodec model ({error})") from error
 
@@ -48,10 +48,10 @@ def _taae(path: Path, config: dict | None) -> Imported:
 
 
 def divided(file: WeightFile, config: dict, name: str) -> WeightFile:
-    """What the weight file of a TAAE would say of itself, as `name`, with the `levels` of `config` for its
-    planes, into which latents can be divided after training (section 3.2.1); its parameters stay. Raises
-    ModelError, and UsageError for models of other families or another config."""
-    from nac_cli.models.taae_config import TaaeConfig
+    """The description of a TAAE's weight file under another `name`, with the `levels` of `config` for its planes,
+    into which latents can be divided after training (section 3.2.1); its parameters stay. Raises ModelError,
+    and UsageError for models of other families or another config."""
+    from nac_cli.models.taae.config import TaaeConfig
 
     if file.spec.family != "taae":
         _refuse(config, file.spec.family)

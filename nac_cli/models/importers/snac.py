@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.importers.dac import layered
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_state
+from nac_cli.models.importers.state import Checkpoint, read_config, read_state
 from nac_cli.models.layers.weight_norm import fold_state
 from nac_cli.models.snac import PRESETS, SnacCodec, SnacConfig
 
@@ -20,13 +21,19 @@ CHECKPOINTS = tuple(
 """Addresses as in the package's README."""
 
 NAMES = {
-    "sampling_rate": "sample_rate", "encoder_rates": "strides", "encoder_dim": "encoder_width",
+    "sampling_rate": "sample_rate",
+    "encoder_rates": "strides",
+    "encoder_dim": "encoder_width",
     "decoder_dim": "decoder_width",
-    "attn_window_size": "attention_window", "vq_strides": "plane_strides", "codebook_size": "codebook_size",
-    "codebook_dim": "codebook_dim", "noise": "noise", "depthwise": "depthwise",
+    "attn_window_size": "attention_window",
+    "vq_strides": "plane_strides",
+    "codebook_size": "codebook_size",
+    "codebook_dim": "codebook_dim",
+    "noise": "noise",
+    "depthwise": "depthwise",
 }
 DEFAULTS = {"encoder_rates": [3, 3, 7, 7], "decoder_rates": [7, 7, 3, 3]}
-"""What the package assumes of a config that does not say, where our default is another."""
+"""The package's defaults for values that a config leaves out, where ours differ."""
 
 
 def import_snac(path: Path) -> tuple[SnacCodec, str]:
@@ -34,7 +41,7 @@ def import_snac(path: Path) -> tuple[SnacCodec, str]:
     files.
 
     The model has our preset's name where its config is that of one. Raises ModelError for anything else.
-    
+
     """
     folder = path if path.is_dir() else path.parent
     config = _config(read_config(folder / "config.json"), folder)

@@ -1,28 +1,20 @@
-"""Checkpoint files as dictionaries of tensors, and models made of them, without trust in either.
-
-Tensors and plain values are all that is read: no object of any class is built from a pickle. Networks are
-laid out without memory first and take the checkpoint's tensors once names and shapes agree, so that a config
-cannot ask for more than the file holds.
-"""
+"""Checkpoint files as dictionaries of tensors, without trust in them: tensors and plain values are all that is read,
+and no object of any class is built from a pickle."""
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TypeVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
 
 from nac_cli.errors import ModelError
-
-Model = TypeVar("Model", bound=nn.Module)
 
 MAX_JSON = 2**20
 
@@ -38,8 +30,8 @@ class Checkpoint:
     licence: str
 
 
-def read_pickle(path: Path) -> object:
-    """What `torch.save` wrote, tensors on the CPU. Raises ModelError for a file that is damaged, or has
+def read_pickle(path: Path) -> Any:
+    """The object that `torch.save` wrote, with tensors on the CPU. Raises ModelError for a file that is damaged, or has
     more in it than tensors and plain values."""
     try:
         with warnings.catch_warnings():
@@ -90,26 +82,6 @@ def read_config(path: Path) -> dict:
     if not isinstance(config, dict):
         raise ModelError(f"{path}: not a JSON object")
     return config
-
-
-def build(make: Callable[[], Model], state: dict[str, torch.Tensor], path: Path) -> Model:
-    """`make()`'s network with exactly the weights of `state`, in float32 and ready for inference; memory
-    is only taken for what `state` has. Raises ModelError naming the first tensor that is missing, unknown
-    or of another shape."""
-    with torch.device("meta"):
-        model = make()
-    expected = model.state_dict()
-    for name in expected:
-        if name not in state:
-            raise ModelError(f"{path}: {name} is missing")
-        if state[name].shape != expected[name].shape:
-            shapes = f"{list(state[name].shape)}, not {list(expected[name].shape)}"
-            raise ModelError(f"{path}: {name} has the shape {shapes}")
-    for name in state:
-        if name not in expected:
-            raise ModelError(f"{path}: {name} is unknown")
-    model.load_state_dict({name: state[name].float().contiguous() for name in expected}, assign=True)
-    return model.eval().requires_grad_(False)
 
 
 def _is_named_tensor(item: tuple) -> bool:

@@ -13,12 +13,13 @@ from pathlib import Path
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.models.build import build
 from nac_cli.models.fields import integer
-from nac_cli.models.importers.state import Checkpoint, build, read_config, read_pickle, read_state, tensors_of
+from nac_cli.models.importers.state import Checkpoint, read_config, read_pickle, read_state, tensors_of
 from nac_cli.models.layers.rotary import frequencies
 from nac_cli.models.layers.weight_norm import fold_state
-from nac_cli.models.taae import TaaeCodec
-from nac_cli.models.taae_config import MAX_CODES, MAX_WIDTH, PRESETS, TaaeConfig
+from nac_cli.models.taae.config import MAX_CODES, MAX_WIDTH, PRESETS, TaaeConfig
+from nac_cli.models.taae.network import TaaeCodec
 
 LICENCE = (
     "Stability AI Community License (for Stable Codec's weights, at "
@@ -38,15 +39,25 @@ WEIGHTS = ("model.safetensors", "model.ckpt")
 """In the package's order of preference."""
 
 HALF = {
-    "in_channels": 2, "out_channels": 2, "channels": 128, "c_mults": [1, 2, 4, 8], "strides": [2, 4, 8, 8],
-    "latent_dim": 32, "transformer_depths": [3, 3, 3, 3], "sliding_window": [63, 64], "checkpointing": False,
-    "layer_scale": True, "use_snake": False, "conformer": False, "use_dilated_conv": False,
+    "in_channels": 2,
+    "out_channels": 2,
+    "channels": 128,
+    "c_mults": [1, 2, 4, 8],
+    "strides": [2, 4, 8, 8],
+    "latent_dim": 32,
+    "transformer_depths": [3, 3, 3, 3],
+    "sliding_window": [63, 64],
+    "checkpointing": False,
+    "layer_scale": True,
+    "use_snake": False,
+    "conformer": False,
+    "use_dilated_conv": False,
 }
 """Arguments of the package's encoder and decoder, with its defaults."""
 MIRRORED = ("channels", "c_mults", "strides", "transformer_depths", "sliding_window", "latent_dim")
-"""Of them, what our config has once."""
+"""Entries that a checkpoint has for encoder and decoder, and our config once."""
 FIXED = {"layer_scale": True, "use_snake": False, "conformer": False, "use_dilated_conv": False}
-"""What the package can vary and we cannot."""
+"""Entries that the package can vary and nac cannot, with the only value that is supported."""
 HEAD_WIDTH = 128
 """The package knows no other."""
 
@@ -60,8 +71,10 @@ BLOCK_NAMES = {
     "self_attn.k_norm.bias": "attention.key_norm.bias",
     "self_attn_scale.scale": "attention_scale",
     "ff_norm.gamma": "feed_norm.weight",
-    "ff.ff.0.proj.weight": "feed_in.weight", "ff.ff.0.proj.bias": "feed_in.bias",
-    "ff.ff.2.weight": "feed_out.weight", "ff.ff.2.bias": "feed_out.bias",
+    "ff.ff.0.proj.weight": "feed_in.weight",
+    "ff.ff.0.proj.bias": "feed_in.bias",
+    "ff.ff.2.weight": "feed_out.weight",
+    "ff.ff.2.bias": "feed_out.bias",
     "ff_scale.scale": "feed_scale",
 }
 CONSTANT = re.compile(r"\.(?:(?:pre_norm|ff_norm)\.beta|rope\.inv_freq)$")
@@ -138,10 +151,14 @@ def _config(values: dict, levels: tuple[int, ...] | None, folder: Path) -> TaaeC
             raise ModelError(f"{folder / CONFIG}: nac only knows models in which {what}")
     try:
         config = TaaeConfig(
-            sample_rate=values.get("sample_rate"), patch_size=patch_size,
+            sample_rate=integer("sample rate", values.get("sample_rate"), 8_000, 192_000),
+            patch_size=patch_size,
             width=_count("channels", encoder["channels"]) * _count("c_mults", widths[0]),
-            head_width=HEAD_WIDTH, strides=encoder["strides"], window=encoder["sliding_window"],
-            transformer_depths=encoder["transformer_depths"], soft_clip=soft_clip,
+            head_width=HEAD_WIDTH,
+            strides=encoder["strides"],
+            window=encoder["sliding_window"],
+            transformer_depths=encoder["transformer_depths"],
+            soft_clip=soft_clip,
             latent_width=encoder["latent_dim"],
             levels=levels or _own_levels(bottleneck.get("levels"), encoder["latent_dim"]),
         )
@@ -171,7 +188,7 @@ def _translated(state: dict[str, torch.Tensor], config: TaaeConfig) -> dict[str,
     names = _modules(config)
     ours = {}
     for name, value in state.items():
-        module = next((module for module in _prefixes(name) if module in names), None)
+        module = next((module for module in _prefixes(name) if module in names), "")
         inner = name[len(module) + 1 :] if module else ""
         if module and ".blocks." in names[module]:
             inner = BLOCK_NAMES.get(inner, "")

@@ -1,4 +1,5 @@
-"""ConvNeXt block over time (Liu et al. 2022, section 2; used at the frame rate as in Vocos, Siuzdak 2023, section 3)."""
+"""ConvNeXt block over time (Liu et al. 2022, section 2; used at the frame rate as in Vocos, Siuzdak 2023, section
+3)."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ class NoiseBlock(nn.Module):
 
 
 class SampleNoise(nn.Module):
-    """`x + noise * mix(x)`, one number for all channels of a step: x `[B, D, T]`, noise `[B, 1, T]` (SNAC, Siuzdak et al.
-    2024, section 3).
+    """`x + noise * mix(x)`, one number for all channels of a step: x `[B, D, T]`, noise `[B, 1, T]` (SNAC, Siuzdak et
+    al. 2024, section 3).
 
     The paper writes a number for each element and a Linear; the official code, which we follow, draws one for each
     step and has no bias.

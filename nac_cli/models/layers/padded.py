@@ -43,8 +43,15 @@ class PaddedConv(StreamingLayer):
     one."""
 
     def __init__(
-        self, width_in: int, width_out: int, kernel_size: int, stride: int = 1, dilation: int = 1, *,
-        causal: bool = True, norm: bool = False,
+        self,
+        width_in: int,
+        width_out: int,
+        kernel_size: int,
+        stride: int = 1,
+        dilation: int = 1,
+        *,
+        causal: bool = True,
+        norm: bool = False,
     ):
         super().__init__()
         self.conv = nn.Conv1d(width_in, width_out, kernel_size, stride, dilation=dilation)
@@ -93,7 +100,13 @@ class TrimmedTransposedConv(StreamingLayer):
     """
 
     def __init__(
-        self, width_in: int, width_out: int, kernel_size: int, stride: int, *, causal: bool = True,
+        self,
+        width_in: int,
+        width_out: int,
+        kernel_size: int,
+        stride: int,
+        *,
+        causal: bool = True,
         norm: bool = False,
     ):
         super().__init__()
@@ -116,7 +129,7 @@ class TrimmedTransposedConv(StreamingLayer):
         if state:
             y = y + functional.pad(state.tail, (0, y.shape[-1] - self.excess))
         ready = x.shape[-1] * self.stride
-        return y[..., :ready] + self.conv.bias.unsqueeze(-1), TransposedState(y[..., ready:])
+        return y[..., :ready] + self.conv.get_parameter("bias").unsqueeze(-1), TransposedState(y[..., ready:])
 
     def sources(self, first: int, last: int) -> tuple[int, int]:
         return -(-(first + self.before - self.span + 1) // self.stride), (last + self.before) // self.stride

@@ -18,10 +18,10 @@ def reach(network: nn.Module, first: int, last: int) -> tuple[int, int]:
     """
     for layer in reversed(list(network.modules())):
         if isinstance(layer, nn.Conv1d):
-            (stride,), (padding,), span = layer.stride, layer.padding, _span(layer)
+            stride, padding, span = layer.stride[0], int(layer.padding[0]), _span(layer)
             first, last = first * stride - padding, last * stride - padding + span
         elif isinstance(layer, nn.ConvTranspose1d):
-            (stride,), (padding,), span = layer.stride, layer.padding, _span(layer)
+            stride, padding, span = layer.stride[0], int(layer.padding[0]), _span(layer)
             first, last = -(-(first + padding - span) // stride), (last + padding) // stride
         elif isinstance(layer, LocalAttention):
             window = layer.window

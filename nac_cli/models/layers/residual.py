@@ -30,7 +30,14 @@ class ResidualUnit(StreamingLayer):
     """
 
     def __init__(
-        self, width: int, hidden_width: int, kernel_size: int, dilation: int, *, causal: bool, norm: bool,
+        self,
+        width: int,
+        hidden_width: int,
+        kernel_size: int,
+        dilation: int,
+        *,
+        causal: bool,
+        norm: bool,
         conv_shortcut: bool,
     ):
         super().__init__()

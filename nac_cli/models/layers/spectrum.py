@@ -1,4 +1,5 @@
-"""Waveform to spectrum and back at a fixed hop: frame i is centred on sample (i + 1/2) * hop, so F frames hold F * hop samples."""
+"""Waveform to spectrum and back at a fixed hop: frame i is centred on sample (i + 1/2) * hop, so F frames hold F * hop
+samples."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from torch.nn import functional
 
 class Spectrum(nn.Module):
     """STFT with a Hann window, scaled so that white noise of unit power has bins of unit mean power."""
+
+    window: torch.Tensor
 
     def __init__(self, n_fft: int, hop_length: int):
         super().__init__()
@@ -24,7 +27,8 @@ class Spectrum(nn.Module):
         return spectrum.transpose(1, 2)
 
     def inverse(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Complex `[B, F, n_fft // 2 + 1]` -> `[B, F * hop_length]`: windowed overlap-add, normalised by the windows' power."""
+        """Complex `[B, F, n_fft // 2 + 1]` -> `[B, F * hop_length]`: windowed overlap-add, normalised by the windows'
+        power."""
         frames = torch.fft.irfft(spectrum, self.n_fft, dim=-1) * self.window
         power = self.window.square().expand(1, frames.shape[1], -1)
         wav = overlap_add(frames, self.hop_length) / overlap_add(power, self.hop_length).clamp_min(1e-8)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 State = Any
-"""What a layer keeps between two steps: a frozen record of tensors, never changed in place, so that a stream
+"""The state that a layer keeps between two steps: a frozen record of tensors, never changed in place, so that a stream
 can be forked or taken back by keeping its state. None: nothing has arrived yet."""
 
 

@@ -59,18 +59,18 @@ class DecoderBlock(nn.Module):
     `forward`.
     """
 
-    def __init__(
-        self, width: int, stride: int, depthwise: bool = False, noise: bool = False, whole: bool = True
-    ):
+    def __init__(self, width: int, stride: int, depthwise: bool = False, noise: bool = False, whole: bool = True):
         super().__init__()
         half, padding, missing = width // 2, -(-stride // 2), stride % 2 if whole else 0
         up = nn.ConvTranspose1d(width, half, 2 * stride, stride, padding, output_padding=missing)
-        self.layers = nn.ModuleList([
-            Snake(width),
-            up,
-            *([SampleNoise(half)] if noise else []),
-            *(ResidualUnit(half, dilation, depthwise) for dilation in DILATIONS),
-        ])
+        self.layers = nn.ModuleList(
+            [
+                Snake(width),
+                up,
+                *([SampleNoise(half)] if noise else []),
+                *(ResidualUnit(half, dilation, depthwise) for dilation in DILATIONS),
+            ]
+        )
 
     def forward(self, x: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
         for layer in self.layers:

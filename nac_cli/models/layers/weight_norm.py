@@ -39,11 +39,9 @@ def set_weight(layer: nn.Module, weight: torch.Tensor) -> None:
     """Replace the weight of `layer`, or the gain and direction that it has instead; the parameters stay the tensors
     that an optimizer knows."""
     if not parametrize.is_parametrized(layer, "weight"):
-        layer.weight.copy_(weight)
+        layer.get_parameter("weight").copy_(weight)
         return
-    gain, direction = layer.parametrizations.weight[0].right_inverse(weight)
-    layer.parametrizations.weight.original0.copy_(gain)
-    layer.parametrizations.weight.original1.copy_(direction)
+    _set_pair(layer, torch.norm_except_dim(weight, 2, 0), weight)
 
 
 def load_plain_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
@@ -61,11 +59,9 @@ def folded(gain: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
 
     By torch's own parametrisation: a weight that is rounded in another way gives now and then another code.
     """
-    holder = nn.Module()
-    holder.weight = nn.Parameter(direction)
+    holder = _Holder(direction)
     parametrizations.weight_norm(holder)
-    holder.parametrizations.weight.original0.copy_(gain)
-    holder.parametrizations.weight.original1.copy_(direction)
+    _set_pair(holder, gain, direction)
     return holder.weight.detach()
 
 
@@ -81,6 +77,21 @@ def fold_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
                 del plain[name], plain[module + direction_ending]
                 plain[module + ".weight"] = folded(gain.float(), direction.float())
     return plain
+
+
+class _Holder(nn.Module):
+    """A weight, and nothing that is done with it."""
+
+    weight: torch.Tensor
+
+    def __init__(self, weight: torch.Tensor):
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+
+
+def _set_pair(layer: nn.Module, gain: torch.Tensor, direction: torch.Tensor) -> None:
+    layer.get_parameter("parametrizations.weight.original0").copy_(gain)
+    layer.get_parameter("parametrizations.weight.original1").copy_(direction)
 
 
 def _fits(gain: torch.Tensor, direction: torch.Tensor) -> bool:

@@ -13,10 +13,11 @@ from torch.nn import functional
 
 from nac_cli.models.layers.rotary import rotate
 from nac_cli.models.layers.streaming import State, StreamingLayer
+from nac_cli.models.layers.typed import LayerList
 
 EPSILON = 1e-2
 INITIAL_SCALE = 1e-2
-"""Of the branches. The paper doesn't say; the official code had 1e-2 when it was published
+"""The initial scale of the residual branches. The paper doesn't say; the official code had 1e-2 when it was published
 (stable-audio-tools 0.0.17) and has 1e-5 today."""
 
 Window = tuple[int, int]
@@ -46,9 +47,7 @@ def window_attention(
     return seen.unflatten(0, (-1, count)).transpose(1, 2).flatten(2, 3)[:, :, :length]
 
 
-def _mask(
-    length: int, past: int, window: Window, block: int, count: int, device: torch.device
-) -> torch.Tensor:
+def _mask(length: int, past: int, window: Window, block: int, count: int, device: torch.device) -> torch.Tensor:
     """Boolean `[count, block, span]`: which keys a query sees; padded queries see padding too, as softmax
     needs some."""
     before, after = window
@@ -133,7 +132,7 @@ class WindowTransformer(StreamingLayer):
         super().__init__()
         self.window = window
         blocks = (TransformerBlock(width, head_width, expansion, window) for _ in range(depth))
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = LayerList(blocks)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = x.transpose(1, 2)

@@ -17,7 +17,13 @@ class ZeroPaddedConv(StreamingLayer):
     """
 
     def __init__(
-        self, width_in: int, width_out: int, kernel_size: int, stride: int = 1, *, causal: bool = False,
+        self,
+        width_in: int,
+        width_out: int,
+        kernel_size: int,
+        stride: int = 1,
+        *,
+        causal: bool = False,
         bias: bool = True,
     ):
         super().__init__()

@@ -28,13 +28,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from nac_cli.models.layers.typed import LayerList
 from nac_cli.models.quantizers.rvq import ResidualQuantized, ResidualStack
+from nac_cli.models.quantizers.vq import PlaneQuantizer
 
 SMOOTHING = 1e-5
 """Added to the count of each entry, so that one without members has a mean."""
 
 
-class EuclideanQuantizer(nn.Module):
+class EuclideanQuantizer(PlaneQuantizer):
     """The nearest entry of `codebook` `[N, D]`, a buffer: gradients do not move it, `CodebookAverages`
     does."""
 
@@ -60,12 +62,12 @@ class EuclideanQuantized(ResidualQuantized):
     residuals: list[torch.Tensor]
 
 
-class ResidualEuclideanQuantizer(ResidualStack):
+class ResidualEuclideanQuantizer(ResidualStack[EuclideanQuantizer]):
     """`num_codebooks` Euclidean quantizers in sequence."""
 
     def __init__(self, width: int, num_codebooks: int, codebook_size: int):
         super().__init__()
-        self.planes = nn.ModuleList(EuclideanQuantizer(width, codebook_size) for _ in range(num_codebooks))
+        self.planes = LayerList(EuclideanQuantizer(width, codebook_size) for _ in range(num_codebooks))
 
     def forward(self, z: torch.Tensor, depths: torch.Tensor) -> EuclideanQuantized:
         """Quantise `z` `[B, F, D]` for training, frame f of item b with its first `depths[b, f]` planes.
@@ -98,8 +100,14 @@ class CodebookAverages(nn.Module):
     drawn.
     """
 
+    counts: torch.Tensor
+    sums: torch.Tensor
+
     def __init__(
-        self, quantizer: ResidualEuclideanQuantizer, decay: float = 0.99, replace_below: float = 0.03,
+        self,
+        quantizer: ResidualEuclideanQuantizer,
+        decay: float = 0.99,
+        replace_below: float = 0.03,
         summed: Callable[[torch.Tensor], torch.Tensor] = torch.clone,
     ):
         super().__init__()
@@ -132,9 +140,7 @@ class CodebookAverages(nn.Module):
                 replaced += self._update_plane(number, plane, points, codes)
         return replaced
 
-    def _update_plane(
-        self, number: int, plane: EuclideanQuantizer, points: torch.Tensor, codes: torch.Tensor
-    ) -> int:
+    def _update_plane(self, number: int, plane: EuclideanQuantizer, points: torch.Tensor, codes: torch.Tensor) -> int:
         counts, sums = self.counts[number], self.sums[number]
         counts.lerp_(self.summed(torch.bincount(codes, minlength=len(counts)).to(counts)), 1 - self.decay)
         sums.lerp_(self.summed(torch.zeros_like(sums).index_add_(0, codes, points)), 1 - self.decay)

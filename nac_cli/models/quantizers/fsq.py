@@ -17,7 +17,7 @@ from nac_cli.models.quantizers.rvq import ResidualQuantized, distortion_by_depth
 from nac_cli.values import ABSENT
 
 NOISE_SHARE = 0.5
-"""Of the items of a batch, quantised by noise instead of rounding (section 3.2)."""
+"""The share of a batch's items that are quantised by noise instead of rounding (section 3.2)."""
 
 
 class FiniteScalarQuantizer:
@@ -124,11 +124,11 @@ class ResidualFsq(nn.Module):
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Codes `[B, K, F]` with ABSENT where a plane was not sent -> z_q float32 `[B, F, D]`."""
-        z_q = 0
+        z_q = torch.zeros((), device=codes.device)
         for grid, plane in zip(self.planes, codes.unbind(1), strict=True):
             z_q = z_q + grid.decode(plane.clamp_min(0)) * (plane != ABSENT).unsqueeze(-1)
         return z_q
 
     def vectors(self) -> tuple[torch.Tensor, ...]:
-        """What the codes of each plane add to z_q: the points' coordinates, `[N_k, D]`."""
+        """The vectors that the codes of each plane add to z_q: the points' coordinates, `[N_k, D]`."""
         return tuple(grid.vectors() for grid in self.planes)

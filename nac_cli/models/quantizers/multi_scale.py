@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from nac_cli.models.layers.typed import LayerList
 from nac_cli.models.quantizers.rvq import ResidualQuantized, distortion_by_depth
 from nac_cli.models.quantizers.vq import VectorQuantizer
 from nac_cli.values import ABSENT
@@ -19,7 +20,7 @@ class MultiScaleQuantizer(nn.Module):
     def __init__(self, width: int, strides: tuple[int, ...], codebook_size: int, codebook_dim: int):
         super().__init__()
         self.strides = strides
-        self.planes = nn.ModuleList(VectorQuantizer(width, codebook_size, codebook_dim) for _ in strides)
+        self.planes = LayerList(VectorQuantizer(width, codebook_size, codebook_dim) for _ in strides)
 
     def forward(self, z: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
         """Quantise `z` `[B, F, D]` for training, frame f of item b with its first `depths[b, f]` planes.
@@ -54,14 +55,14 @@ class MultiScaleQuantizer(nn.Module):
 
     def decode(self, codes: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Codes `[B, F / strides[k]]`, ABSENT where one was not sent -> `z_q` `[B, F, D]`."""
-        z_q = 0
+        z_q = torch.zeros((), device=codes[0].device)
         for quantizer, plane, stride in zip(self.planes, codes, self.strides, strict=True):
             present = (plane != ABSENT).unsqueeze(-1)
             z_q = z_q + repeated(quantizer.decode(plane.clamp_min(0)) * present, stride)
         return z_q
 
     def vectors(self) -> tuple[torch.Tensor, ...]:
-        """What the codes of each plane add to `z_q`: `[N, D]`."""
+        """The vectors that the codes of each plane add to `z_q`: `[N, D]`."""
         return tuple(quantizer.project_out(quantizer.codebook) for quantizer in self.planes)
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
-from nac_cli.models.quantizers.vq import VectorQuantizer
+from nac_cli.models.layers.typed import LayerList
+from nac_cli.models.quantizers.vq import PlaneQuantizer, VectorQuantizer
 from nac_cli.values import ABSENT
+
+Plane = TypeVar("Plane", bound=PlaneQuantizer)
 
 
 @dataclass
 class ResidualQuantized:
-    """`z_q` `[B, F, D]`; `codes` `[B, K, F]`; `commitment` and `codebook`: mean losses over the planes in use; `latent`:
-    the squared distance of `z_q` to z as a share of the variance of z, for the planes alone to learn from."""
+    """`z_q` `[B, F, D]`; `codes` `[B, K, F]`; `commitment` and `codebook`: mean losses over the planes in use;
+    `latent`: the squared distance of `z_q` to z as a share of the variance of z, for the planes alone to learn from."""
 
     z_q: torch.Tensor
     codes: torch.Tensor
@@ -23,15 +27,15 @@ class ResidualQuantized:
     latent: torch.Tensor
 
 
-class ResidualStack(nn.Module):
+class ResidualStack(nn.Module, Generic[Plane]):
     """Quantizers in sequence, `planes`, whatever their kind. A frame may stop at any depth: its prefix of planes is a
     coarser version of the whole, which is what rate control relies on."""
 
-    planes: nn.ModuleList
+    planes: LayerList[Plane]
 
     def encode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """`[B, F, D]` -> codes `[B, K, F]` and `distortion` `[B, K + 1, F]`: the squared distance of the first 0..K planes
-        to all of them.
+        """`[B, F, D]` -> codes `[B, K, F]` and `distortion` `[B, K + 1, F]`: the squared distance of the first 0..K
+        planes to all of them.
 
         Not to z: later planes go on improving the sound where they no longer come nearer to z, since the decoder
         is trained on sums of planes alone.
@@ -45,24 +49,24 @@ class ResidualStack(nn.Module):
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Codes `[B, K, F]` with ABSENT where a plane was not sent -> `z_q` `[B, F, D]`."""
-        z_q = 0
+        z_q = torch.zeros((), device=codes.device)
         for quantizer, plane in zip(self.planes, codes.unbind(1), strict=True):
             present = (plane != ABSENT).unsqueeze(-1)
             z_q = z_q + quantizer.decode(plane.clamp_min(0)) * present
         return z_q
 
     def vectors(self) -> tuple[torch.Tensor, ...]:
-        """What the codes of each plane add to `z_q`: `[N, D]`."""
+        """The vectors that the codes of each plane add to `z_q`: `[N, D]`."""
         codebooks = [(quantizer, quantizer.codebook) for quantizer in self.planes]
         return tuple(quantizer.decode(torch.arange(len(book), device=book.device)) for quantizer, book in codebooks)
 
 
-class ResidualVectorQuantizer(ResidualStack):
+class ResidualVectorQuantizer(ResidualStack[VectorQuantizer]):
     """`num_codebooks` factorised quantizers in sequence."""
 
     def __init__(self, width: int, num_codebooks: int, codebook_size: int, codebook_dim: int):
         super().__init__()
-        self.planes = nn.ModuleList(VectorQuantizer(width, codebook_size, codebook_dim) for _ in range(num_codebooks))
+        self.planes = LayerList(VectorQuantizer(width, codebook_size, codebook_dim) for _ in range(num_codebooks))
 
     def forward(self, z: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
         """Quantise `z` `[B, F, D]` for training, frame f of item b with its first `depths[b, f]` planes.
@@ -96,9 +100,9 @@ class ResidualVectorQuantizer(ResidualStack):
 
 
 def distortion_by_depth(planes: list[torch.Tensor]) -> torch.Tensor:
-    """What is lost without the later planes: each plane's share of `z_q`, `[B, F, D]` -> `[B, K + 1, F]`, the squared
-    distance of the first 0..K of them to all."""
-    distortion, missing = [torch.zeros_like(planes[0][..., 0])], 0
+    """The distortion when later planes are left out: each plane's share of `z_q` `[B, F, D]` -> `[B, K + 1, F]`, the
+    squared distance from the sum of the first 0..K planes to the sum of all."""
+    distortion, missing = [torch.zeros_like(planes[0][..., 0])], torch.zeros_like(planes[0])
     for plane in reversed(planes):
         missing = missing + plane
         distortion.insert(0, missing.square().sum(-1))

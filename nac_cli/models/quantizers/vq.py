@@ -1,7 +1,9 @@
-"""Factorised, L2-normalised vector quantizer (Improved RVQGAN, Kumar et al. 2023, section 3.2; after Yu et al. 2021)."""
+"""Factorised, L2-normalised vector quantizer (Improved RVQGAN, Kumar et al. 2023, section 3.2; after Yu et al.
+2021)."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +23,21 @@ class Quantized:
     codebook: torch.Tensor
 
 
-class VectorQuantizer(nn.Module):
+class PlaneQuantizer(nn.Module, ABC):
+    """One plane of a residual stack: each of its codes stands for a vector, by way of `codebook` `[N, d]`."""
+
+    codebook: torch.Tensor
+
+    @abstractmethod
+    def encode(self, z: torch.Tensor) -> torch.Tensor:
+        """`[B, F, D]` -> codes `[B, F]`."""
+
+    @abstractmethod
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Codes `[B, F]` -> `[B, F, D]`."""
+
+
+class VectorQuantizer(PlaneQuantizer):
     """Project to `codebook_dim`, take the code of the nearest direction, project back.
 
     Comparing directions (L2-normalised vectors) instead of points uses the codebook far better; the entry itself

@@ -1,1 +1,1 @@
-"""What models are trained on: recordings found, fetched, rendered, decoded, packed."""
+"""Training corpora: recordings are found, fetched, rendered, decoded and packed."""

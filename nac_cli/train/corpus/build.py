@@ -24,10 +24,10 @@ WHOLE = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Recipe:
-    """What goes into a corpus.
+    """The sources of a corpus, and how much is taken of each.
 
-    `table`, `min_kbps`, `max_minutes` None, no `soundfonts`: what `packages` and `renders` have by default. `only`: these
-    packages alone, if there are any. `keep`: leave what was unpacked in the cache.
+    Where `table`, `min_kbps` or `max_minutes` is None, or `soundfonts` empty, the defaults of `packages` and `renders`
+    hold. If `only` names packages, no others are used. With `keep`, unpacked recordings stay in the cache.
     """
 
     table: Path | None = None

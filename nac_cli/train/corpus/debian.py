@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def _unpack_zip(path: Path, name: str, suffixes: Collection[str]) -> list[str]:
                 if not member.is_dir() and Path(member.filename).suffix.lower() in suffixes:
                     inside = Path(archive.extract(member, path)).relative_to(path)
                     found.append(f"{name}/{inside.as_posix()}")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
         pass
     finally:
         packed.unlink()

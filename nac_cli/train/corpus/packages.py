@@ -39,7 +39,7 @@ FILE_SECONDS = 240.0
 LONG_SECONDS = 45.0
 """A longer file is music where a package has music."""
 CALLED = {"game-sfx": "env"}
-"""What a domain of the table is called in the corpus."""
+"""The corpus' name of a domain of the table, where it is another."""
 SPEECH_PATH = re.compile(r"voice|speech|talk|dialog|/vo/|taunt|announc", re.IGNORECASE)
 MUSIC_PATH = re.compile(r"music|soundtrack|/song", re.IGNORECASE)
 ENV_PATH = re.compile(r"ambien|environment|nature|wind|rain|water|forest|bird|sea|river|fire|crowd", re.IGNORECASE)
@@ -74,7 +74,7 @@ class Package:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What is never trained on: pairs of a package and a pattern of its files."""
+    """Recordings that are never trained on: pairs of a package and a pattern of its files."""
 
     rules: tuple[tuple[str, str], ...]
 

@@ -21,6 +21,7 @@ import soundfile
 import soxr
 
 from nac_cli.errors import AudioError
+from nac_cli.files import write_text
 from nac_cli.train.corpus.recordings import Recording, find_recordings, is_full_band, read_middle
 
 MANIFEST = "manifest.jsonl"
@@ -64,14 +65,24 @@ class Item:
 
 
 TYPES = {
-    "path": str, "domain": str, "source": str, "licence": str, "seconds": (int, float), "channels": int,
+    "path": str,
+    "domain": str,
+    "source": str,
+    "licence": str,
+    "seconds": (int, float),
+    "channels": int,
     "full_band": bool,
 }
 
 
 def prepare(
-    files: Iterable[SourceFile], target: Path, sample_rate: int, max_seconds: float = MAX_SECONDS, workers: int = 2,
-    report: Report = lambda message: None, progress: Progress = lambda done, whole: None,
+    files: Iterable[SourceFile],
+    target: Path,
+    sample_rate: int,
+    max_seconds: float = MAX_SECONDS,
+    workers: int = 2,
+    report: Report = lambda message: None,
+    progress: Progress = lambda done, whole: None,
 ) -> list[Item]:
     """Decode `files` to `sample_rate` Hz under `target` and write the manifest; a corpus that is there is replaced.
 
@@ -85,8 +96,14 @@ def prepare(
 
 
 def decode(
-    files: Iterable[SourceFile], target: Path, sample_rate: int, first_number: int, max_seconds: float = MAX_SECONDS,
-    workers: int = 2, report: Report = lambda message: None, progress: Progress = lambda done, whole: None,
+    files: Iterable[SourceFile],
+    target: Path,
+    sample_rate: int,
+    first_number: int,
+    max_seconds: float = MAX_SECONDS,
+    workers: int = 2,
+    report: Report = lambda message: None,
+    progress: Progress = lambda done, whole: None,
 ) -> list[Item]:
     """As `prepare`, but a part of a corpus: no manifest is written, and files are numbered from `first_number`."""
     jobs = [(file, target / f"{number:06d}.wav") for number, file in enumerate(files, first_number)]
@@ -118,7 +135,7 @@ def clear(target: Path) -> None:
 
 
 def write_manifest(corpus: Path, items: Iterable[Item]) -> None:
-    (corpus / MANIFEST).write_text(manifest_lines(items), encoding="utf-8")
+    write_text(corpus / MANIFEST, manifest_lines(items))
 
 
 def read_manifest(corpus: Path) -> list[Item]:

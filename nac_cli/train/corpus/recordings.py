@@ -15,8 +15,30 @@ from nac_cli.errors import AudioError
 
 SUFFIXES = frozenset(
     [
-        ".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff",
-        ".aifc", ".au", ".snd", ".caf", ".m4a", ".m4b", ".aac", ".wma", ".wv", ".ape", ".tta", ".mka",
+        ".wav",
+        ".wave",
+        ".w64",
+        ".rf64",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".mp2",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".caf",
+        ".m4a",
+        ".m4b",
+        ".aac",
+        ".wma",
+        ".wv",
+        ".ape",
+        ".tta",
+        ".mka",
     ]
 )
 FULL_BAND_HZ = 14_000
@@ -38,7 +60,8 @@ class Recording:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a scan finds out about a file. `seconds` may be rough where the format does not state its length."""
+    """The properties of a file that a scan measures. `seconds` may be rough where the format does not state its
+    length."""
 
     seconds: float
     sample_rate: int

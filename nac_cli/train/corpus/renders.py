@@ -55,8 +55,8 @@ def render_all(
     report: Callable[[str], None],
     progress: Callable[[int, int], None] = lambda done, whole: None,
 ) -> list[SourceFile]:
-    """Render tunes in a random order, with the `soundfonts` in turn, to WAV files in `folder` until `minutes` are there;
-    those that fail are reported.
+    """Render tunes in a random order, with the `soundfonts` in turn, to WAV files in `folder` until `minutes` are
+    there; those that fail are reported.
 
     `progress` takes seconds done and seconds wanted.
     """

@@ -1,4 +1,4 @@
-"""What a folder of recordings, a prepared corpus or a shard holds."""
+"""Contents of a folder of recordings, a prepared corpus or a shard: files and seconds by domain."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Domain:
 
     @property
     def full_band_share(self) -> float:
-        """Of the time."""
+        """The share of the time that is full-band, 0..1."""
         return self.full_band_seconds / self.seconds if self.seconds else 0.0
 
     @property

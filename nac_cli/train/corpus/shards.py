@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from nac_cli.errors import AudioError, OutputExists, UsageError
-from nac_cli.pipelines.atomic import atomic_path
+from nac_cli.files import atomic_path
 from nac_cli.train.corpus.encoding import Encoding
 from nac_cli.train.corpus.prepare import (
     MANIFEST,
@@ -61,8 +61,15 @@ class Packed:
 
 
 def pack(
-    corpus: Path, target: Path, shard_bytes: int, encoding: Encoding, seconds: float | None = None,
-    weights: dict[str, float] | None = None, seed: int = 0, workers: int = 2, force: bool = False,
+    corpus: Path,
+    target: Path,
+    shard_bytes: int,
+    encoding: Encoding,
+    seconds: float | None = None,
+    weights: dict[str, float] | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    force: bool = False,
     progress: Progress = lambda done, whole: None,
 ) -> Packed:
     """Write shards of at most `shard_bytes` into the folder `target`, `seconds` of sound in all (None: everything).

@@ -48,8 +48,15 @@ class LmTrainConfig:
     def shape(self, codec: CodecSpec) -> LmConfig:
         """The network for the codes of `codec`. Raises ModelError for sizes out of its limits."""
         return LmConfig(
-            codec.codebook_sizes, codec.strides, self.layers, self.width, self.heads, self.feed_width,
-            max(round(self.window_seconds * codec.frame_rate), 1), self.head_width, self.shared_hidden,
+            codec.codebook_sizes,
+            codec.strides,
+            self.layers,
+            self.width,
+            self.heads,
+            self.feed_width,
+            max(round(self.window_seconds * codec.frame_rate), 1),
+            self.head_width,
+            self.shared_hidden,
             self.embedding_rank,
         )
 
@@ -57,11 +64,27 @@ class LmTrainConfig:
 PRESETS = {
     "nac-lm": LmTrainConfig(about="for the default model; under 10 MB as an integer model"),
     "encodec-lm": LmTrainConfig(
-        name="encodec-lm", about="the size of EnCodec's: 5 layers, 8 heads, 200 wide, 3.5 s of context",
-        layers=5, width=200, heads=8, feed_width=800, window_seconds=3.5, head_width=200,
+        name="encodec-lm",
+        about="the size of EnCodec's: 5 layers, 8 heads, 200 wide, 3.5 s of context",
+        layers=5,
+        width=200,
+        heads=8,
+        feed_width=800,
+        window_seconds=3.5,
+        head_width=200,
     ),
     "nac-lm-tiny": LmTrainConfig(
-        name="nac-lm-tiny", about="a small one that learns in minutes", layers=2, width=64, heads=2, feed_width=128,
-        window_seconds=1.0, head_width=64, embedding_rank=16, steps=500, batch_size=4, sequence_frames=128,
+        name="nac-lm-tiny",
+        about="a small one that learns in minutes",
+        layers=2,
+        width=64,
+        heads=2,
+        feed_width=128,
+        window_seconds=1.0,
+        head_width=64,
+        embedding_rank=16,
+        steps=500,
+        batch_size=4,
+        sequence_frames=128,
     ),
 }

@@ -10,11 +10,11 @@ import numpy as np
 from nac_cli.entropy.lm import measure, model_id, prepare, quantise, save
 from nac_cli.entropy.lm.reference import FloatNetwork
 from nac_cli.train import checkpoint
-from nac_cli.train.config import from_json
 from nac_cli.train.lm.config import LmTrainConfig
 from nac_cli.train.lm.loop import CHECKPOINT
 from nac_cli.train.lm.network import LmNetwork
 from nac_cli.train.lm.tokens import Tokens
+from nac_cli.train.records import from_json
 
 CALIBRATION_SEQUENCES = 48
 COMPARED_SEQUENCES = 12
@@ -23,8 +23,8 @@ FRAMES = 256
 
 @dataclass(frozen=True)
 class ExportedLm:
-    """An integer model's file, its id, its size in bytes, and bits a code of recordings that were not trained on, by the
-    float network and by the integers."""
+    """An integer model's file, its id, its size in bytes, and bits a code of recordings that were not trained on, by
+    the float network and by the integers."""
 
     path: Path
     model_id: bytes
@@ -34,7 +34,7 @@ class ExportedLm:
 
     @property
     def loss(self) -> float:
-        """What the integers cost more, as a share."""
+        """The share by which the integers cost more bits than the floats."""
         return self.integer_bits / self.float_bits - 1
 
 

@@ -20,9 +20,9 @@ LOGITS = 0.3
 
 @torch.no_grad()
 def start_from(network: LmNetwork, vectors: Sequence[np.ndarray]) -> None:
-    """Set the embeddings of `network` such that the sum over the planes is the codec's latent on its principal axes, and
-    its logits such that codes of alike vectors get alike ones. `vectors[k]` `[N_k, D]` is what the codes of plane k add
-    to the latent (`Codec.code_vectors`)."""
+    """Set the embeddings of `network` such that the sum over the planes is the codec's latent on its principal axes,
+    and its logits such that codes of alike vectors get alike ones. `vectors[k]` `[N_k, D]` is what the codes of plane k
+    add to the latent (`Codec.code_vectors`)."""
     config = network.config
     planes = [torch.from_numpy(np.asarray(v, np.float64)) for v in vectors]
     variances, axes = torch.linalg.eigh(sum(torch.cov(v.T, correction=0) for v in planes))
@@ -59,7 +59,8 @@ def _embed(network: LmNetwork, name: str, on_axes: torch.Tensor) -> None:
 
 
 def _coordinates(rows: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Coordinates `[N, r]` of centred `rows` `[N, D]` on their principal axes `[D, r]`, as many as matter, at most `rank`."""
+    """Coordinates `[N, r]` of centred `rows` `[N, D]` on their principal axes `[D, r]`, as many as matter, at most
+    `rank`."""
     u, s, v = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
     count = min(rank, max(int((s > 1e-4 * s[:1]).sum()), 1))
     return u[:, :count] * s[:count], v[:count].T

@@ -14,12 +14,12 @@ import torch
 
 from nac_cli.errors import ModelError
 from nac_cli.train import checkpoint, optimizers
-from nac_cli.train.config import from_json, override, to_json
 from nac_cli.train.lm.config import LmTrainConfig
 from nac_cli.train.lm.geometry import start_from
 from nac_cli.train.lm.network import LmNetwork
 from nac_cli.train.lm.tokens import Tokens
 from nac_cli.train.processes import Processes
+from nac_cli.train.records import from_json, override, to_json
 from nac_cli.train.stopwatch import Stopwatch
 
 CHECKPOINT = "lm.pt"
@@ -66,8 +66,8 @@ class LmTrainer:
     def resume(
         cls, tokens: Tokens, folder: Path, device: str, steps: int | None = None, compiled: bool = False
     ) -> LmTrainer:
-        """Go on from the folder's checkpoint with the config saved in it; `steps` may move the end. Raises ModelError if
-        there is none, or if it is of a network for other codes."""
+        """Go on from the folder's checkpoint with the config saved in it; `steps` may move the end. Raises ModelError
+        if there is none, or if it is of a network for other codes."""
         state = checkpoint.load(folder / CHECKPOINT)
         config = override(from_json(state["config"], LmTrainConfig), steps=steps)
         trainer = cls(config, tokens, folder, device, compiled)
@@ -83,10 +83,16 @@ class LmTrainer:
         """Write a checkpoint; of parallel processes the first does."""
         if self.processes.rank:
             return
-        checkpoint.save(self.folder / CHECKPOINT, {
-            "config": to_json(self.config), "codec": self.tokens.codec.model_id.hex(), "step": self.step,
-            "network": self.network.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers],
-        })
+        checkpoint.save(
+            self.folder / CHECKPOINT,
+            {
+                "config": to_json(self.config),
+                "codec": self.tokens.codec.model_id.hex(),
+                "step": self.step,
+                "network": self.network.state_dict(),
+                "optimizers": [o.state_dict() for o in self.optimizers],
+            },
+        )
 
     def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Codes `[B, K, L]` and depths `[B, L]` of the present step; they depend on the seed and the step alone."""
@@ -138,15 +144,20 @@ class LmTrainer:
                 wanted = np.full(frames, depth)
                 codes, at = self.tokens.cut(self.tokens.codes[index][:, :frames], frames, wanted)
                 with torch.autocast(self.device.type, torch.bfloat16):
-                    costs = self.network(torch.from_numpy(codes)[None].to(self.device), torch.from_numpy(at)[None].to(self.device))
+                    costs = self.network(
+                        torch.from_numpy(codes)[None].to(self.device), torch.from_numpy(at)[None].to(self.device)
+                    )
                 bits, count = bits + float(costs.sum()) / np.log(2), count + int((codes >= 0).sum())
             found[depth] = round(bits / max(count, 1), 4)
         return found
 
 
 def train(
-    trainer: LmTrainer, time_limit: float | None = None, save_every: float = 300.0,
-    progress: Callable[[int, dict[str, float]], None] = lambda step, values: None, validate_every: int = 500,
+    trainer: LmTrainer,
+    time_limit: float | None = None,
+    save_every: float = 300.0,
+    progress: Callable[[int, dict[str, float]], None] = lambda step, values: None,
+    validate_every: int = 500,
 ) -> LmTrainReport:
     """Run `trainer` until its steps or `time_limit` seconds are used up, then checkpoint. A checkpoint is written every
     `save_every` seconds, a line to `log.jsonl` every 50 steps and after every validation."""
@@ -174,8 +185,14 @@ def train(
     trainer.save()
     mean = float(np.mean(recent)) if recent else float("nan")
     return LmTrainReport(
-        trainer.step, trainer.step - first_step, time.monotonic() - started, codes, mean,
-        trainer.held_out_bits(depths), stopped_by, trainer.stopwatch.shares(),
+        trainer.step,
+        trainer.step - first_step,
+        time.monotonic() - started,
+        codes,
+        mean,
+        trainer.held_out_bits(depths),
+        stopped_by,
+        trainer.stopwatch.shares(),
     )
 
 

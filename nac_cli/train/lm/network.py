@@ -26,14 +26,17 @@ class LmNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.tensors = nn.ParameterDict(
-            {name.replace(".", "/"): nn.Parameter(_initial(name, shape, config)) for name, shape in layout(config).items()}
+            {
+                name.replace(".", "/"): nn.Parameter(_initial(name, shape, config))
+                for name, shape in layout(config).items()
+            }
         )
 
     def __getitem__(self, name: str) -> nn.Parameter:
         return self.tensors[name.replace(".", "/")]
 
     def forward(self, codes: torch.Tensor, depths: torch.Tensor) -> torch.Tensor:
-        """What each code costs in nats, float32 `[B, K, L]`, 0 where there is none.
+        """The cost of each code in nats, float32 `[B, K, L]`, 0 where there is none.
 
         `codes` int64 `[B, K, L]`, ABSENT where no code occurs; `depths` int64 `[B, L]`.
         """
@@ -47,7 +50,9 @@ class LmNetwork(nn.Module):
                 logits = self._logits(plane, states[rows])
                 costs[plane, rows] = functional.cross_entropy(logits.float(), flat[plane, rows], reduction="none")
             if plane + 1 < planes:
-                states = states + functional.embedding(_row(flat[plane], self._table(f"within.{plane}")), self._table(f"within.{plane}"))
+                states = states + functional.embedding(
+                    _row(flat[plane], self._table(f"within.{plane}")), self._table(f"within.{plane}")
+                )
         return costs.view(planes, batch, length).transpose(0, 1)
 
     def matrices(self) -> Iterator[nn.Parameter]:
@@ -82,14 +87,16 @@ class LmNetwork(nn.Module):
     def _attend(self, name: str, normal: torch.Tensor) -> torch.Tensor:
         batch, length, width = normal.shape
         heads = self.config.heads
-        queries, keys, values = self._linear(f"{name}.qkv", normal).view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+        queries, keys, values = (
+            self._linear(f"{name}.qkv", normal).view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+        )
         scores = queries @ keys.transpose(-1, -2) / math.sqrt(width // heads)
         weights = (scores + self._biases(name, length).to(scores.dtype)).softmax(-1)
         context = (weights.to(values.dtype) @ values).transpose(1, 2).reshape(batch, length, width)
         return self._linear(f"{name}.out", context)
 
     def _biases(self, name: str, length: int) -> torch.Tensor:
-        """What is added to the score of key j at query i, `[H, L, L]`: position[i - j], HIDDEN outside of the window."""
+        """The bias of the score of key j at query i, `[H, L, L]`: position[i - j], HIDDEN outside the window."""
         position = self[f"{name}.position"][:, :length]
         line = functional.pad(position.flip(-1), (length - position.shape[1], length - 1), value=HIDDEN)
         return line.unfold(-1, length, 1).flip(1)

@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
 
 from nac_cli.entropy.lm.config import LIMITS
 from nac_cli.errors import AudioError, ModelError
+from nac_cli.files import atomic_path, write_bytes, write_text
 from nac_cli.models.codec import Codec
-from nac_cli.pipelines.analysis import analyse
-from nac_cli.pipelines.framing import stream_for
+from nac_cli.pipelines.chain.analysis import analyse
+from nac_cli.pipelines.chain.framing import stream_for
 from nac_cli.train.corpus.prepare import read_manifest
 from nac_cli.values import ABSENT, CodecSpec
 
@@ -26,7 +28,7 @@ INDEX = "tokens.jsonl"
 SHORTEST_SECONDS = 0.1
 GAIN_DB = 20.0
 HELD_OUT = 40
-"""Of so many recordings one is kept for validation."""
+"""One of this many recordings is kept for validation."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,10 @@ class Sequence:
 
 
 def tokenise(
-    corpus: Path, target: Path, model: Codec, seed: int = 0,
+    corpus: Path,
+    target: Path,
+    model: Codec,
+    seed: int = 0,
     progress: Callable[[int, int], bool] = lambda done, whole: False,
 ) -> int:
     """Code the recordings of a prepared corpus into the folder `target`; how many are there at the end.
@@ -55,7 +60,9 @@ def tokenise(
     """
     _, most = LIMITS["codebook_sizes"]
     if max(model.spec.codebook_sizes) > most:
-        raise ModelError(f"{model.spec.name} cannot have a language model: that is for codebooks of {most} codes at most")
+        raise ModelError(
+            f"{model.spec.name} cannot have a language model: that is for codebooks of {most} codes at most"
+        )
     target.mkdir(parents=True, exist_ok=True)
     _claim(target, model)
     done = {sequence.item for sequence in _read_index(target)}
@@ -69,7 +76,8 @@ def tokenise(
                 continue
             for channel, codes in enumerate(_codes(corpus / items[item].path, model, (seed, item))):
                 name = f"{item:06d}-{channel}.npy"
-                np.save(target / name, codes)
+                with atomic_path(target / name, force=True) as beside, open(beside, "wb") as file:
+                    np.save(file, codes)
                 index.write(json.dumps(asdict(Sequence(name, items[item].domain, item, codes.shape[1]))) + "\n")
             index.flush()
             done.add(item)
@@ -102,7 +110,8 @@ class Tokens:
             raise AudioError(f"{folder}: too few recordings, all of them are held out; add more")
 
     def draw(self, rng: np.random.Generator, frames: int, steady_share: float) -> tuple[np.ndarray, np.ndarray]:
-        """A sequence to learn from: codes `[K, frames]` and depths `[frames]`, ABSENT above the depth and behind the end.
+        """A sequence to learn from: codes `[K, frames]` and depths `[frames]`, ABSENT above the depth and behind the
+        end.
 
         Domains are drawn alike, sequences within one by their length; at least one code is there.
         """
@@ -163,10 +172,10 @@ def _claim(folder: Path, model: Codec) -> None:
             raise ModelError(f"{folder}: holds tokens of another codec than {model.spec.name}; choose another folder")
         return
     vectors = [vector.detach().cpu().numpy().astype(np.float32) for vector in model.code_vectors()]
-    save_file({str(plane): np.ascontiguousarray(vector) for plane, vector in enumerate(vectors)}, folder / VECTORS)
+    write_bytes(folder / VECTORS, to_bytes({str(plane): np.ascontiguousarray(v) for plane, v in enumerate(vectors)}))
     step = stream_for(model, model.spec.sample_rate, 1).framing.step_frames
     values = asdict(model.spec) | {"model_id": model.spec.model_id.hex(), "step_frames": step}
-    (folder / CODEC).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    write_text(folder / CODEC, json.dumps(values, indent=1) + "\n")
 
 
 def _read_codec(folder: Path) -> tuple[CodecSpec, int]:

@@ -14,8 +14,7 @@ import numpy as np
 
 from nac_cli.entropy.lm import decode, encode, prepare
 from nac_cli.errors import CorruptStream
-
-from .models import quantised, random_chunk, small
+from tests.entropy.lm.models import quantised, random_chunk, small
 
 COUNT, BATCH = 10_000, 250
 

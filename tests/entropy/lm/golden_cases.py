@@ -16,8 +16,7 @@ from nac_cli.entropy.lm.self_test import seal
 from nac_cli.entropy.side import pack_side
 from nac_cli.values import ABSENT, ChunkCodes, CodecSpec, Framing, StreamInfo
 from tests.container.streams import chunk_lengths, random_codes, stream_info, write_stream
-
-from .models import Chunk, extreme, quantised, random_chunk, small
+from tests.entropy.lm.models import Chunk, extreme, quantised, random_chunk, small
 
 FOLDER = Path(__file__).parent / "golden"
 VECTORS, FILE = FOLDER / "vectors.json", FOLDER / "good-lm.nac"
@@ -77,9 +76,7 @@ def steep() -> IntegerModel:
 
 def wide() -> IntegerModel:
     """The longest rows that weights of up to 64 allow, with sums that differ little beside their size."""
-    config = small(
-        (3, 5), layers=1, width=4, feed_width=8, head_width=2064, shared_hidden=True, attention_total=132104
-    )
+    config = small((3, 5), layers=1, width=4, feed_width=8, head_width=2064, shared_hidden=True, attention_total=132104)
     rng = np.random.default_rng(5)
     tensors = dict(quantised(config, 5).tensors)
     tensors["head.activation.0"] = rng.integers(121, 128, 1024).astype(np.int8)

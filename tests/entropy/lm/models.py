@@ -14,8 +14,15 @@ Chunk = tuple[np.ndarray, np.ndarray]
 
 
 def small(sizes: tuple[int, ...] = (7, 16, 33), **changes) -> LmConfig:
-    shape = {"strides": (1,) * len(sizes), "layers": 2, "width": 16, "heads": 2, "feed_width": 32, "window": 12,
-             "head_width": 24}
+    shape = {
+        "strides": (1,) * len(sizes),
+        "layers": 2,
+        "width": 16,
+        "heads": 2,
+        "feed_width": 32,
+        "window": 12,
+        "head_width": 24,
+    }
     return LmConfig(codebook_sizes=sizes, **{**shape, **changes})
 
 

@@ -21,8 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from nac_cli.entropy.lm import LanguageModel, LmConfig, save
-
-from .models import Chunk, quantised, random_chunk
+from tests.entropy.lm.models import Chunk, quantised, random_chunk
 
 FRAME_RATE = 44100 / 512
 SHAPE = LmConfig((1024,) * 16, (1,) * 16, head_width=256, shared_hidden=True, embedding_rank=32)

@@ -12,8 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from nac_cli.entropy import coder
 from nac_cli.entropy.lm.arithmetic import BACKENDS, Norm, Rescale, Shares, frequencies, isqrt, whole
-
-from .. import range_encoder
+from tests.entropy import range_encoder
 
 
 @given(st.lists(st.integers(0, 2**62), min_size=1, max_size=20), st.integers(0, 2**31 - 2))

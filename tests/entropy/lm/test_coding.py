@@ -12,8 +12,7 @@ from nac_cli.entropy.lm import decode, encode, measure, prepare
 from nac_cli.entropy.lm.step import StepPass
 from nac_cli.errors import CorruptStream, NacError
 from nac_cli.values import ABSENT
-
-from .models import extreme, quantised, random_chunk, small
+from tests.entropy.lm.models import extreme, quantised, random_chunk, small
 
 NETWORKS = [
     prepare(quantised(small())),

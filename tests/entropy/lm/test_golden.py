@@ -8,16 +8,14 @@ import numpy as np
 import pytest
 
 from nac_cli.container import ContainerReader
-from nac_cli.entropy import Coders, Mode, pack, token_checksum, unpack
+from nac_cli.entropy import Coders, pack, token_checksum, unpack
 from nac_cli.entropy.lm import LanguageModel, Network, decode, encode, measure, prepare
 from nac_cli.entropy.lm.arithmetic import BACKENDS
 from nac_cli.entropy.lm.weights import load
 from nac_cli.errors import CorruptStream
+from nac_cli.values import Mode
 from tests.container.streams import chunk_lengths
-from tests.reference.file_decoder import decode_file
-from tests.reference.lm_decoder import LanguageModel as Reference
-
-from .golden_cases import (
+from tests.entropy.lm.golden_cases import (
     FILE,
     FILE_MODEL,
     FILE_SAMPLES,
@@ -33,6 +31,8 @@ from .golden_cases import (
     readme,
     write_golden,
 )
+from tests.reference.file_decoder import decode_file
+from tests.reference.lm_decoder import LanguageModel as Reference
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,8 +9,7 @@ import pytest
 
 from nac_cli.entropy.lm import LanguageModel, blas, language_model, model_id, save
 from nac_cli.errors import CorruptStream, ModelError, NacError
-
-from .models import quantised, random_chunk, small
+from tests.entropy.lm.models import quantised, random_chunk, small
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ from nac_cli.entropy.lm import LmConfig, Network
 from nac_cli.entropy.lm.arithmetic import BACKENDS
 from nac_cli.entropy.lm.step import StepPass
 from nac_cli.values import ABSENT
-
-from .models import Chunk, extreme, quantised, random_chunk, small
+from tests.entropy.lm.models import Chunk, extreme, quantised, random_chunk, small
 
 Found = dict[tuple[int, int], list[int]]
 

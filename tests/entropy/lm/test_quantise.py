@@ -11,8 +11,7 @@ from nac_cli.entropy.lm.quantise import fixed_point
 from nac_cli.entropy.lm.reference import FloatNetwork
 from nac_cli.errors import ModelError
 from nac_cli.values import ABSENT
-
-from .models import float_parameters, random_chunk, small
+from tests.entropy.lm.models import float_parameters, random_chunk, small
 
 
 def sampled_chunk(rng: np.random.Generator, network: FloatNetwork, num_frames: int, deepest: int):
@@ -22,17 +21,16 @@ def sampled_chunk(rng: np.random.Generator, network: FloatNetwork, num_frames: i
     for frame in range(num_frames):
         codes[:deepest, frame] = 0
         for plane in range(deepest):
-            *_, (_, _, logits) = (each for each in network.logits(codes[:, : frame + 1], depths[: frame + 1])
-                                  if each[0] == plane)
+            *_, (_, _, logits) = (
+                each for each in network.logits(codes[:, : frame + 1], depths[: frame + 1]) if each[0] == plane
+            )
             codes[plane, frame] = (logits[-1] + rng.gumbel(size=logits.shape[1])).argmax()
     return codes, depths
 
 
 @pytest.mark.parametrize("shared, rank", [(False, 0), (True, 8)])
 def test_integer_costs_are_those_of_the_float_network(shared, rank):
-    config = small(
-        (12, 20, 30), width=32, heads=4, feed_width=64, window=20, shared_hidden=shared, embedding_rank=rank
-    )
+    config = small((12, 20, 30), width=32, heads=4, feed_width=64, window=20, shared_hidden=shared, embedding_rank=rank)
     rng = np.random.default_rng(7)
     parameters = float_parameters(rng, config, sharpness=2.0)
     network = FloatNetwork(config, parameters)
@@ -40,8 +38,11 @@ def test_integer_costs_are_those_of_the_float_network(shared, rank):
     integer = prepare(quantise(parameters, config, sampled[:1]))
     reference = sum(network.cost_bits(*chunk).sum() for chunk in sampled[1:])
     bits = sum(measure(integer, *chunk).bits().sum() for chunk in sampled[1:])
-    packed = sum(np.count_nonzero(codes[plane] >= 0) * np.log2(size)
-                 for codes, _ in sampled[1:] for plane, size in enumerate(config.codebook_sizes))
+    packed = sum(
+        np.count_nonzero(codes[plane] >= 0) * np.log2(size)
+        for codes, _ in sampled[1:]
+        for plane, size in enumerate(config.codebook_sizes)
+    )
     assert reference < 0.9 * packed
     assert abs(bits / reference - 1) < 0.02
 

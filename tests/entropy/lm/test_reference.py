@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from nac_cli.entropy.lm import encode, load, model_id, prepare, save
 from nac_cli.entropy.lm.config import LIMITS, LmConfig
 from nac_cli.values import ABSENT
+from tests.entropy.lm.golden_cases import model_path
+from tests.entropy.lm.models import extreme, quantised, random_chunk, small
 from tests.reference.lm_decoder import LanguageModel
 from tests.reference.lm_model import LIMITS as REFERENCE_LIMITS
 from tests.reference.lm_model import Model
-
-from .golden_cases import model_path
-from .models import extreme, quantised, random_chunk, small
 
 
 @st.composite

@@ -13,13 +13,12 @@ from nac_cli.entropy.lm import arithmetic
 from nac_cli.entropy.lm.arithmetic import BACKENDS, Norm, Rescale, Shares, isqrt, whole
 from nac_cli.entropy.lm.config import LIMITS
 from nac_cli.entropy.lm.weights import layout
+from tests.entropy.lm.golden_cases import model_path
+from tests.entropy.lm.models import small
+from tests.helpers.specification import SPEC, example, example_bytes, table
 from tests.reference.lm_decoder import LanguageModel, frequencies, norm, scale, share
 from tests.reference.lm_model import forms
 from tests.reference.payload_decoder import Layout, decode_payload
-from tests.specification import SPEC, example, example_bytes, table
-
-from .golden_cases import model_path
-from .models import small
 
 SECTION = SPEC[SPEC.index("### 17.5") : SPEC.index("### 17.6")]
 
@@ -127,9 +126,7 @@ def test_lengths_that_are_not(plain, bad):
     names = ("channels", "pairs", "sizes", "strides", "num_frames", "step_frames", "node_frames")
     assert data[12] == 3
     with pytest.raises(ValueError, match="corrupt"):
-        decode_payload(
-            data[:12] + bad + data[13:], 2, Layout(*(wanted[name] for name in names)), language_model=plain
-        )
+        decode_payload(data[:12] + bad + data[13:], 2, Layout(*(wanted[name] for name in names)), language_model=plain)
 
 
 def test_config_keys_and_limits():
@@ -143,8 +140,7 @@ def test_tensors_and_their_ranges(changes):
     """The reference decoder's list, which is that of B.3, against the package's."""
     config = small(**changes)
     ours = {
-        name: (field.dtype.__name__, list(field.shape), field.low, field.high)
-        for name, field in layout(config).items()
+        name: (field.dtype.__name__, list(field.shape), field.low, field.high) for name, field in layout(config).items()
     }
     types = {"I8": "int8", "I32": "int32", "U8": "uint8"}
     theirs = {name: (types[kind], *form) for name, kind, *form in forms(json.loads(config.to_json()))}

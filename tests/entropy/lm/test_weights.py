@@ -1,4 +1,5 @@
-"""Model files: what is written is what is read, and nothing else is believed. The known-answer test knows its answer."""
+"""Model files: what is written is what is read, and nothing else is believed. The known-answer test knows its
+answer."""
 
 from __future__ import annotations
 
@@ -14,8 +15,7 @@ from nac_cli.entropy.lm import self_test as self_test_module
 from nac_cli.entropy.lm.arithmetic import Backend
 from nac_cli.entropy.lm.config import from_json
 from nac_cli.errors import ModelError, TokenMismatch
-
-from .models import quantised, small
+from tests.entropy.lm.models import quantised, small
 
 MODEL = quantised(small())
 
@@ -94,10 +94,23 @@ def test_tensors_of_another_form(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"layers": 10**9}, {"layers": "2"}, {"layers": True}, {"layers": 2.0}, {"width": 17}, {"window": 0},
-        {"codebook_sizes": []}, {"codebook_sizes": [7, 16, 2**20]}, {"codebook_sizes": [2] * 128}, {"strides": [1]},
-        {"codebook_sizes": 7}, {"strides": [1, 1, "1"]}, {"attention_total": 132105}, {"shared_hidden": 1},
-        {"unknown": 1}, {"head_width": None}, {"width": 2048, "heads": 1},
+        {"layers": 10**9},
+        {"layers": "2"},
+        {"layers": True},
+        {"layers": 2.0},
+        {"width": 17},
+        {"window": 0},
+        {"codebook_sizes": []},
+        {"codebook_sizes": [7, 16, 2**20]},
+        {"codebook_sizes": [2] * 128},
+        {"strides": [1]},
+        {"codebook_sizes": 7},
+        {"strides": [1, 1, "1"]},
+        {"attention_total": 132105},
+        {"shared_hidden": 1},
+        {"unknown": 1},
+        {"head_width": None},
+        {"width": 2048, "heads": 1},
     ],
 )
 def test_configs_that_make_no_sense(tmp_path, change):

@@ -13,7 +13,6 @@ from nac_cli.entropy.lm import load, measure, prepare
 from nac_cli.entropy.lm.reference import FloatNetwork
 from nac_cli.errors import AudioError, ModelError, UsageError
 from nac_cli.models import zoo
-from nac_cli.train.config import from_json, to_json
 from nac_cli.train.corpus.prepare import SourceFile
 from nac_cli.train.corpus.prepare import prepare as prepare_corpus
 from nac_cli.train.lm import tokens as tokens_module
@@ -21,13 +20,24 @@ from nac_cli.train.lm.config import PRESETS, LmTrainConfig
 from nac_cli.train.lm.export import export
 from nac_cli.train.lm.loop import LmTrainer, train
 from nac_cli.train.lm.tokens import Tokens, tokenise
+from nac_cli.train.records import from_json, to_json
 from nac_cli.values import ABSENT
-from tests.models import write_tiny_model
+from tests.helpers.codecs import write_tiny_model
 
 RATE = 44_100
 SMALL = replace(
-    PRESETS["nac-lm-tiny"], width=16, heads=2, feed_width=32, head_width=16, embedding_rank=8, steps=40, batch_size=2,
-    sequence_frames=64, warmup_steps=2, adam_rate=1e-2, muon_rate=1e-2,
+    PRESETS["nac-lm-tiny"],
+    width=16,
+    heads=2,
+    feed_width=32,
+    head_width=16,
+    embedding_rank=8,
+    steps=40,
+    batch_size=2,
+    sequence_frames=64,
+    warmup_steps=2,
+    adam_rate=1e-2,
+    muon_rate=1e-2,
 )
 
 

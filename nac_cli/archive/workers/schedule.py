@@ -1,0 +1,98 @@
+"""The schedule of a pool: which worker gets which tasks, and what becomes of tasks over which workers exit."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nac_cli.archive.journal import FATAL_CRASHES
+from nac_cli.archive.workers.pool import Exited, Finished, Idle, Pool, Progressed
+
+BATCH_TASKS = 16
+BATCH_BYTES = 1 << 26
+"""Bytes of sources in a batch, unless one source alone has more; bounds the memory of a worker."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: `payload` is sent to the worker, `size` in bytes, `crashes` counts workers that exited over it before."""
+
+    payload: Any
+    size: int
+    crashes: int = 0
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A worker exited while it had the task, `alone` or with others. `given_up`: it will not be tried again."""
+
+    task: int
+    alone: bool
+    given_up: bool
+    reason: str
+
+
+def perform_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Finished | Progressed | Crash]:
+    """Have all tasks done, each exactly once, in about their order, and yield the events; the pool is left open."""
+    for told in perform_rounds(tasks, pool):
+        yield from told
+
+
+def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished | Progressed | Crash]]:
+    """As `perform_all`, with all events of about the same time in one list.
+
+    Where a worker exits, nobody knows which of its tasks was the cause: each of them is done again alone. One that
+    ends its worker alone, for the second time in all, is given up. Tasks that have crashed before are done alone, at
+    the end.
+    """
+    waiting = deque(number for number, task in enumerate(tasks) if not task.crashes)
+    suspects = deque(number for number, task in enumerate(tasks) if task.crashes)
+    crashes = [task.crashes for task in tasks]
+    busy: dict[int, set[int]] = {}
+    idle = set(range(pool.size))
+    while waiting or suspects or busy:
+        for worker in sorted(idle):
+            batch = _batch(waiting, tasks, pool.size) or ([suspects.popleft()] if suspects else [])
+            if batch:
+                idle.discard(worker)
+                busy[worker] = set(batch)
+                pool.send(worker, {number: tasks[number].payload for number in batch})
+        told: list[Finished | Progressed | Crash] = []
+        for event in pool.events():
+            if isinstance(event, Progressed):
+                told.append(event)
+            elif isinstance(event, Finished):
+                busy[event.worker].discard(event.task)
+                told.append(event)
+            elif isinstance(event, Idle):
+                idle.add(event.worker)
+                busy.pop(event.worker, None)
+            elif isinstance(event, Exited):
+                lost = sorted(busy.pop(event.worker, ()))
+                if event.replaced:
+                    idle.add(event.worker)
+                else:
+                    idle.discard(event.worker)
+                if not event.begun:
+                    waiting.extendleft(reversed(lost))
+                    continue
+                for number in lost:
+                    crashes[number] += 1
+                    given_up = len(lost) == 1 and crashes[number] >= FATAL_CRASHES
+                    if not given_up:
+                        suspects.append(number)
+                    told.append(Crash(number, len(lost) == 1, given_up, event.reason))
+        if told:
+            yield told
+
+
+def _batch(waiting: deque[int], tasks: Sequence[Task], workers: int) -> list[int]:
+    """The next tasks for a worker: fewer towards the end, so that all workers end at about the same time."""
+    most = BATCH_TASKS if workers == 1 else max(1, min(BATCH_TASKS, len(waiting) // (2 * workers)))
+    batch, size = [], 0
+    while waiting and len(batch) < most and (not batch or size + tasks[waiting[0]].size <= BATCH_BYTES):
+        batch.append(waiting.popleft())
+        size += tasks[batch[-1]].size
+    return batch

@@ -1,0 +1,136 @@
+"""Models in use: found, loaded once, placed on a device."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nac_cli.entropy import Coders, FrequencyTables
+from nac_cli.entropy.frequencies import can_have_tables
+from nac_cli.entropy.lm_streams import require_fit
+from nac_cli.errors import UsageError
+from nac_cli.models import weights, zoo
+from nac_cli.models.weights import WeightFile
+from nac_cli.values import ENTROPY, Mode, StreamInfo
+
+if TYPE_CHECKING:
+    from nac_cli.entropy.lm import LanguageModel
+    from nac_cli.models.codec import Codec
+
+
+def open_model(file: WeightFile, device: str = "auto", threads: int | None = None) -> Codec:
+    """The network of `file`, ready on `device` ("auto", "cpu" or "cuda"), with `threads` CPU threads.
+
+    On a GPU, products are from now on whole float32 ones, of which cuDNN keeps 10 bits by default (TF32), so that codes
+    and sound are those of a CPU but for the order of sums. Raises UsageError when CUDA is asked for and absent,
+    ModelError when the file does not make a network.
+    """
+    device = choose_device(device, threads)
+    if device == "cuda":
+        import torch
+
+        torch.backends.cudnn.allow_tf32 = False
+    return _loaded(file.path, file.path.stat().st_mtime_ns, device)
+
+
+def choose_device(device: str = "auto", threads: int | None = None) -> str:
+    """ "cpu" or "cuda" for a device as `open_model` takes it; sets the number of CPU threads. Raises UsageError."""
+    import torch
+
+    _check_threads(threads)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ("cpu", "cuda"):
+        raise UsageError(f"device {device!r} is unknown: choose auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device cuda was asked for, but no CUDA device is usable here; use --device cpu or auto")
+    return device
+
+
+def coders_to_pack(
+    file: WeightFile, entropy: str = "auto", threads: int | None = None
+) -> tuple[Coders, tuple[Mode, ...]]:
+    """The coders that come with a codec, and the modes that `entropy` (one of ENTROPY) allows for its chunks.
+
+    Raises UsageError if the codec lacks what a mode needs, ModelError for a language model that is damaged or not
+    this codec's, TokenMismatch for one that is not exact on this machine.
+    """
+    if entropy not in ENTROPY:
+        raise UsageError(f"entropy mode {entropy!r} is unknown: choose one of {', '.join(ENTROPY)}")
+    tables = open_tables(file) if entropy in ("auto", "static") else None
+    lm_file = zoo.lm_beside(file) if entropy in ("auto", "lm") else None
+    if entropy == "static" and tables is None:
+        counted = f"`nac models count {file.spec.name} RECORDINGS` makes a copy that has"
+        why = counted if can_have_tables(file.spec.codebook_sizes) else "its codebooks are too large for them"
+        raise UsageError(f"the mode static is not possible with {file.spec.name}: it has no frequency tables ({why})")
+    if entropy == "lm" and lm_file is None:
+        wanted = f"{file.path.stem}{zoo.LM_SUFFIX}"
+        raise UsageError(f"the mode lm is not possible with {file.spec.name}: no {wanted} lies beside its weight file")
+    coders = Coders(tables, lm_file and open_lm(lm_file, file, threads))
+    if entropy != "auto":
+        return coders, (Mode[entropy.upper()],)
+    has = {Mode.PACKED: True, Mode.STATIC: tables is not None, Mode.LM: lm_file is not None}
+    return coders, tuple(mode for mode in Mode if has[mode])
+
+
+class CodersToUnpack:
+    """The coders that a stream's chunks were packed with, each opened when a chunk needs it."""
+
+    def __init__(self, file: WeightFile, info: StreamInfo, threads: int | None = None) -> None:
+        self._file, self._info, self._threads = file, info, threads
+
+    def for_mode(self, mode: int) -> Coders:
+        """Raises ModelError if the stream's language model is missing, damaged or not for its codec, TokenMismatch
+        if it is not exact on this machine."""
+        tables, lm_id = open_tables(self._file), self._info.lm_id
+        if mode != Mode.LM or lm_id is None:
+            return Coders(tables)
+        lm_file = zoo.find_lm_id(lm_id, self._info.codec.name)
+        return Coders(tables, open_lm(lm_file, self._file, self._threads))
+
+
+def open_tables(file: WeightFile) -> FrequencyTables | None:
+    """The `static` mode's frequency tables of `file`, None when it has none."""
+    return _tables(file.path, file.path.stat().st_mtime_ns)
+
+
+def open_lm(lm_file: zoo.LmFile, file: WeightFile, threads: int | None = None) -> LanguageModel:
+    """A language model for the codec `file`, with a worker for each of `threads` (by default: of the processor's).
+
+    Raises ModelError for one that is damaged or not for this codec, TokenMismatch for one that is not exact here,
+    UsageError for less than one thread.
+    """
+    _check_threads(threads)
+    return require_fit(_lm(lm_file.path, lm_file.model_id, threads or processors()), file.spec)
+
+
+def _check_threads(threads: int | None) -> None:
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads must be at least 1, not {threads}")
+
+
+def processors() -> int:
+    """Those that this process may run on, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@lru_cache(maxsize=4)
+def _loaded(path, modified: int, device: str) -> Codec:
+    return zoo.load(zoo.described(path), device)
+
+
+@lru_cache(maxsize=4)
+def _tables(path, modified: int) -> FrequencyTables | None:
+    tables = weights.load_tables(path)
+    return None if tables is None else FrequencyTables(tables)
+
+
+@lru_cache(maxsize=2)
+def _lm(path: Path, model_id: bytes, workers: int) -> LanguageModel:
+    from nac_cli.entropy.lm import LanguageModel
+
+    return LanguageModel(path, workers)

@@ -1,0 +1,94 @@
+"""The other player: an ensemble of discriminators with an optimizer of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+
+from nac_cli.errors import UsageError
+from nac_cli.train import optimizers
+from nac_cli.train.codec.adversarial_losses import (
+    discriminator_hinge,
+    feature_matching,
+    generator_hinge,
+    updates_discriminator,
+)
+from nac_cli.train.codec.config import AdversaryConfig, TrainConfig
+from nac_cli.train.codec.discriminators import bands, period, stft
+from nac_cli.train.codec.discriminators.judgement import Ensemble
+
+
+class Adversary:
+    """Discriminators that learn to tell recordings from decodes, and say what the decoder should change."""
+
+    def __init__(self, config: TrainConfig, device: torch.device):
+        self.config = config
+        self.discriminators = ensemble(config.adversary).to(device)
+        settings = config.adversary
+        self.optimizer = torch.optim.AdamW(
+            self.discriminators.parameters(), lr=settings.rate, betas=settings.betas, weight_decay=0.0, fused=True
+        )
+
+    def learn(
+        self,
+        wav_hat: torch.Tensor,
+        wav: torch.Tensor,
+        step: int,
+        average: Callable[[Iterable[torch.Tensor]], None],
+    ) -> dict[str, torch.Tensor]:
+        """One update on `wav_hat` (detached here) and `wav` `[B, 1, T]`; nothing in the steps that chance leaves out.
+
+        `average` makes the gradients of parallel processes the same."""
+        settings = self.config.adversary
+        if step >= settings.warmup_steps and not updates_discriminator(step, settings.probability, self.config.seed):
+            return {}
+        with self._autocast(wav):
+            real, fake = self.discriminators(wav), self.discriminators(wav_hat.detach())
+        loss = discriminator_hinge(real, fake)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        average(self.discriminators.parameters())
+        optimizers.clip(list(self.discriminators.parameters()), self.config.gradient_clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.rate * self.config.rate_decay**step
+        self.optimizer.step()
+        return {"adv/disc": loss.detach()}
+
+    def judge(self, wav_hat: torch.Tensor, wav: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Weighted losses for the decoder: to be taken for a recording, and to look like this one from within.
+
+        The discriminators are held still meanwhile: they receive no gradients."""
+        self.discriminators.requires_grad_(False)
+        with self._autocast(wav):
+            with torch.no_grad():
+                real = self.discriminators(wav)
+            fake = self.discriminators(wav_hat)
+        self.discriminators.requires_grad_(True)
+        parts = {"adv/feature": self.config.feature_weight * feature_matching(real, fake)}
+        if self.config.adversarial_weight:
+            parts = {"adv/gen": self.config.adversarial_weight * generator_hinge(fake)} | parts
+        return parts
+
+    def _autocast(self, wav: torch.Tensor) -> torch.autocast:
+        return torch.autocast(wav.device.type, torch.bfloat16, enabled=self.config.autocast)
+
+
+def ensemble(config: AdversaryConfig) -> Ensemble:
+    """The discriminators that `config` names. Raises UsageError for a kind that there is not."""
+    windows = {"windows": config.windows} if config.windows else {}
+    kinds = {
+        "period": lambda: period.multi_period(
+            channels=tuple(max(width * config.channels // 32, 1) for width in period.CHANNELS)
+        ),
+        "bands": lambda: bands.multi_band(channels=config.channels, **windows),
+        "stft": lambda: stft.multi_stft(channels=config.channels, **windows),
+        "golden": lambda: stft.golden_stft(channels=config.channels, **windows),
+    }
+    unknown = sorted(set(config.kinds) - set(kinds))
+    if unknown:
+        raise UsageError(f"no discriminators of kind {', '.join(unknown)}; there are {', '.join(kinds)}")
+    members = {}
+    for kind in config.kinds:
+        members |= kinds[kind]()
+    return Ensemble(members)
