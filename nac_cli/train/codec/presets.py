@@ -23,6 +23,8 @@ TINY_MODEL = SpectralConfig(
     codebook_size=64,
     codebook_dim=4,
 )
+MODEL = SpectralConfig(num_codebooks=8, noise=True)
+"""The default model. Beyond eight planes bits are worth more in the layer of detail."""
 FINISH = dict(
     batch_size=6,
     train_encoder=False,
@@ -39,16 +41,25 @@ FINISH = dict(
 """Values of the finishing presets: encoder and codes stay, the decoder learns to draw what it cannot know."""
 
 SPECTRAL = {
-    "nac-44k": TrainConfig(about="the default model, reconstruction, sized for a CPU"),
+    "nac-44k": TrainConfig(
+        about="the default model, reconstruction, sized for a CPU",
+        model=MODEL,
+        depths="mostly low",
+        steps=30_000,
+        batch_size=16,
+        excerpt_frames=96,
+        warmup_steps=500,
+        cooldown_share=0.3,
+    ),
     "nac-44k-finish": TrainConfig(
         about="a decoder that does not buzz, from a run of nac-44k",
-        model=SpectralConfig(noise=True),
+        model=MODEL,
         steps=6_000,
         **FINISH,
     ),
     "nac-44k-adversarial": TrainConfig(
         about="from a run of nac-44k, with the discriminators of Improved RVQGAN; for a GPU",
-        model=SpectralConfig(noise=True),
+        model=MODEL,
         adversary=AdversaryConfig(kinds=("bands", "period"), rate=2e-4),
         steps=50_000,
         batch_size=32,
@@ -59,7 +70,7 @@ SPECTRAL = {
     ),
     "nac-44k-adversarial-cpu": TrainConfig(
         about="as nac-44k-finish, with three small discriminators instead; for a CPU",
-        model=SpectralConfig(noise=True),
+        model=MODEL,
         steps=6_000,
         **FINISH | {"energy_weight": 0.0, "batch_size": 4},
         adversary=AdversaryConfig(kinds=("stft",), windows=(1024, 512, 256), channels=8, rate=4e-3),
