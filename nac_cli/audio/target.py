@@ -30,9 +30,10 @@ class Target:
             name = getattr(target, "name", None)
             self.name = "standard output" if name in ("<stdout>", 1) else "the output stream"
         with self.faults():  # `deliver` or `abandon` closes what is opened here
-            self._end: BinaryIO = (
-                Path(target).open("w+b") if isinstance(target, (str, os.PathLike)) else target  # noqa: SIM115
-            )
+            if isinstance(target, (str, os.PathLike)):
+                self._end: BinaryIO = Path(target).open("w+b")  # noqa: SIM115
+            else:
+                self._end = target
             self._spooled = self.pipe and spool
             self.file: BinaryIO = self._end
             if self._spooled:

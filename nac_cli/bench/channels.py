@@ -43,8 +43,8 @@ def of_side(measure: Measure) -> Measure:
     def measured(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> float:
         if np.shape(reference) != np.shape(degraded) or len(reference) != 2 or np.ndim(reference) != 2:
             return math.nan
-        sides = [(np.asarray(pair[0], float) - pair[1]) / 2 for pair in (reference, degraded)]
-        return measure(*sides, sample_rate) if any(side.any() for side in sides) else math.nan
+        original, decoded = ((np.asarray(pair[0], float) - pair[1]) / 2 for pair in (reference, degraded))
+        return measure(original, decoded, sample_rate) if original.any() or decoded.any() else math.nan
 
     return measured
 

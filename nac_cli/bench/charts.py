@@ -71,8 +71,9 @@ def library() -> str:
 
 
 def _chart(rows: Sequence[Row], metric: str, place: str) -> Chart:
+    from bokeh.core.types import ID
     from bokeh.embed import json_item
-    from bokeh.models import HoverTool
+    from bokeh.models import DataRange1d, HoverTool
     from bokeh.plotting import figure
 
     plot = figure(
@@ -80,6 +81,8 @@ def _chart(rows: Sequence[Row], metric: str, place: str) -> Chart:
         sizing_mode="stretch_both",
         x_axis_type="log",
         x_axis_label="kbit/s of the whole file",
+        x_range=DataRange1d(only_visible=True),
+        y_range=DataRange1d(only_visible=True),
         tools="",
         toolbar_location=None,
         background_fill_color=None,  # painted white once, it would leave an edge in the dark
@@ -90,9 +93,8 @@ def _chart(rows: Sequence[Row], metric: str, place: str) -> Chart:
     tips = [("", "@codec"), ("file", "@bitrate{0.00} kbit/s"), (METRICS[metric].label, "@score{0.00}")]
     plot.add_tools(HoverTool(tooltips=tips))
     plot.xaxis.ticker = [1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128]
-    plot.y_range.only_visible = plot.x_range.only_visible = True
     better = "more" if METRICS[metric].higher_is_better else "less"
-    return Chart(place, METRICS[metric].label, better, json.loads(json.dumps(json_item(plot, place))))
+    return Chart(place, METRICS[metric].label, better, json.loads(json.dumps(json_item(plot, ID(place)))))
 
 
 def _curves(plot, rows: Sequence[Row], metric: str, domain: str) -> None:

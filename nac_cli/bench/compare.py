@@ -97,8 +97,9 @@ def compare(
     results: dict[int, Done] = {}
     for index, done in _each(tasks, jobs, strict=warn is None):
         results[index] = done
-        for message in done.left_out:
-            warn(message)
+        if warn:  # else nothing is left out
+            for message in done.left_out:
+                warn(message)
         if progress:
             progress(done, len(results), len(tasks))
     return [row for index in sorted(results) for row in results[index].rows]
@@ -121,7 +122,7 @@ def run(task: Task, strict: bool = False) -> Done:
             continue
         request = _request(task, codec, target, digest)
         name = f"{codec}-{task.rate}"
-        row = task.store and task.store.find(task.clip.name, name, request)
+        row = task.store.find(task.clip.name, name, request) if task.store else None
         resumed += row is not None
         try:
             if row is None:
@@ -203,7 +204,7 @@ def _row(task: Task, codec: str, waveform: Waveform, result: PeerResult, split: 
         channels=waveform.channels,
         encode_seconds=result.encode_seconds,
         decode_seconds=result.decode_seconds,
-        split=split and asdict(split),
+        split=asdict(split) if split else None,
     )
 
 

@@ -121,9 +121,9 @@ def low_anchor(samples: np.ndarray, sample_rate: int) -> np.ndarray:
 
 def _trials(folder: Path, rows: Sequence[Row], kinds: Sequence[str], book: _Book) -> list[tuple[dict, dict]]:
     """Trials of one clip at one rate, each with its solution."""
-    original = read_clip(folder / Path(rows[0].sound).parent / f"{ORIGINAL}.flac")
+    original = read_clip(folder / Path(rows[0].kept_sound).parent / f"{ORIGINAL}.flac")
     rate, clip, target = original.sample_rate, rows[0].clip, rows[0].target
-    decoded = [read_clip(folder / row.sound).samples for row in rows]
+    decoded = [read_clip(folder / row.kept_sound).samples for row in rows]
     anchor = low_anchor(original.samples, rate)
     reference, anchor, *decoded = match(original.samples, [anchor, *decoded], rate)
     trials = []

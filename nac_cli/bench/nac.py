@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import soundfile
 
 from nac_cli.bench.clips import read_clip
 from nac_cli.bench.peers import PeerResult
-from nac_cli.errors import AudioError, UsageError
+from nac_cli.errors import AudioError, CorruptStream, UsageError
 from nac_cli.models import zoo
 from nac_cli.values import Waveform
 
@@ -73,17 +74,17 @@ def _compressed(
     """The report of compressing, and the option that set the rate."""
     import nac_cli
 
-    how = {"model": model, "entropy": entropy, "threads": threads}
+    compress = partial(nac_cli.compress, source, packed, model=model, entropy=entropy, threads=threads)
     try:
-        return nac_cli.compress(source, packed, bitrate=bitrate, **how), f"-b {bitrate}"
+        return compress(bitrate=bitrate), f"-b {bitrate}"
     except UsageError:
         if not nearest:
             raise
     most = zoo.find(model).spec.num_codebooks
-    there = nac_cli.compress(source, packed, planes=most, **how)
+    there = compress(planes=most)
     if there.bitrate <= bitrate:
         return there, f"-q {most}"
-    return nac_cli.compress(source, packed, planes=1, force=True, **how), "-q 1"
+    return compress(planes=1, force=True), "-q 1"
 
 
 def split_of(path: Path) -> Split:
@@ -96,7 +97,8 @@ def split_of(path: Path) -> Split:
         reader = ContainerReader(file)
         info = reader.info
         coders = CodersToUnpack(zoo.find_id(info.codec.model_id, info.codec.name), info)
-        side, coder, planes, modes = 0.0, 0.0, np.zeros(info.codec.num_codebooks), {}
+        side, coder, planes = 0.0, 0.0, np.zeros(info.codec.num_codebooks)
+        modes: dict[str, int] = {}
         for record in reader.chunks():
             if not isinstance(record, ChunkRecord):
                 continue
@@ -104,6 +106,8 @@ def split_of(path: Path) -> Split:
             side, coder, planes = side + bits.side, coder + bits.coder, planes + bits.planes
             modes[MODES[record.mode]] = modes.get(MODES[record.mode], 0) + 1
     seconds = reader.info.duration
+    if seconds is None:
+        raise CorruptStream(f"{path}: ends before its index, so nobody knows how long it is")
     container = 8 * path.stat().st_size - side - coder - planes.sum()
     return Split(container / seconds, side / seconds, tuple((planes / seconds).tolist()), coder / seconds, modes)
 

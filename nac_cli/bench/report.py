@@ -129,8 +129,8 @@ class _Sounds:
 
     def _paths(self, name: str) -> list[str]:
         own = self.rows[name]
-        original = (Path(own[0].sound).parent / f"{ORIGINAL}.flac").as_posix()
-        return [original, *(row.sound for row in own)]
+        original = (Path(own[0].kept_sound).parent / f"{ORIGINAL}.flac").as_posix()
+        return [original, *(row.kept_sound for row in own)]
 
     def embedded(self) -> list[dict[str, str]]:
         texts = zip(self.paths, self.packed.texts)
@@ -161,14 +161,14 @@ class _Sounds:
         for target in targets:
             versions = [
                 {
-                    "sound": self.ids[row.sound],
+                    "sound": self.ids[row.kept_sound],
                     "codec": row.codec,
                     "chosen": False,
                     "title": f"{LABELS[row.codec]}, file of {row.bitrate / 1000:.2f} kbit/s",
                     "label": f"{LABELS[row.codec]} {row.bitrate / 1000:.1f}",
                 }
                 for row in own
-                if row.target == target and self._carried(row.sound)
+                if row.target == target and self._carried(row.kept_sound)
             ]
             groups.append({"title": f"{target / 1000:g} kbit/s", "rate": str(target), "versions": versions})
         before = self._picture(original, ORIGINAL)
@@ -179,7 +179,7 @@ class _Sounds:
                 "pictures": [
                     before,
                     *(
-                        self._picture(row.sound, f"{LABELS[row.codec]} {row.bitrate / 1000:.1f} kbit/s")
+                        self._picture(row.kept_sound, f"{LABELS[row.codec]} {row.bitrate / 1000:.1f} kbit/s")
                         for row in own
                         if row.target == target
                     ),
@@ -244,21 +244,26 @@ def _clip_tables(rows: Sequence[Row], metrics: Sequence[str], peers: Sequence[st
 
 
 def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    groups: dict[int, list[Row]] = {}
+    groups: dict[int, list[tuple[float, dict]]] = {}  # bitrates and splits
     for row in rows:
         if row.codec == "nac" and row.split:
-            groups.setdefault(row.target, []).append(row)
+            groups.setdefault(row.target, []).append((row.bitrate, row.split))
     lines = []
     for target, own in groups.items():
-        deepest = max(len(row.split["planes"]) for row in own)
-        planes = np.mean([row.split["planes"] for row in own], axis=0)
-        planes = ", ".join(figure(bits / 1000) for bits in planes[: max(np.flatnonzero(planes), default=deepest) + 1])
-        parts = [figure(np.mean([row.split[name] for row in own]) / 1000, 3) for name in ("container", "side", "coder")]
+        splits = [split for _, split in own]
+        deepest = max(len(split["planes"]) for split in splits)
+        means_of_planes = np.mean([split["planes"] for split in splits], axis=0)
+        last = max(np.flatnonzero(means_of_planes), default=deepest)
+        planes = ", ".join(figure(bits / 1000) for bits in means_of_planes[: last + 1])
+        parts = [
+            figure(float(np.mean([split[name] for split in splits])) / 1000, 3)
+            for name in ("container", "side", "coder")
+        ]
         modes: dict[str, int] = {}
-        for row in own:
-            for mode, count in row.split["modes"].items():
+        for split in splits:
+            for mode, count in split["modes"].items():
                 modes[mode] = modes.get(mode, 0) + count
-        file = figure(np.mean([row.bitrate for row in own]) / 1000)
+        file = figure(float(np.mean([bitrate for bitrate, _ in own])) / 1000)
         lines.append([f"{target / 1000:g}", file, *parts, ", ".join(f"{n} {m}" for m, n in modes.items()), planes])
     return [
         "wanted",

@@ -64,6 +64,12 @@ class Row:
     sound: str | None = None
 
     @property
+    def kept_sound(self) -> str:
+        """`sound`, of a row that has one."""
+        assert self.sound is not None  # whoever asks has looked
+        return self.sound
+
+    @property
     def encode_speed(self) -> float:
         """Seconds of sound encoded in a second (the inverse of a real-time factor); NaN where unknown."""
         return self.seconds / self.encode_seconds if self.encode_seconds else math.nan
@@ -174,7 +180,7 @@ def _short(value: object) -> object:
 
 
 def _versions() -> dict[str, str | None]:
-    found = {}
+    found: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)

@@ -96,11 +96,11 @@ def score(answers: Sequence[Answer]) -> Score:
     kept = [answer for answer in answers if answer.listener not in rejected]
     return Score(
         ratings=[
-            _rating(codec, target, [a.rating for a in group])
+            _rating(codec, target, [a.rating for a in group if a.rating is not None])
             for (codec, target), group in _groups([a for a in kept if a.rating is not None])
         ],
         discriminations=[
-            _discrimination(codec, target, [a.correct for a in group])
+            _discrimination(codec, target, [a.correct for a in group if a.correct is not None])
             for (codec, target), group in _groups([a for a in answers if a.correct is not None])
         ],
         listeners=listeners,

@@ -45,9 +45,10 @@ def pack(paths: Sequence[Path], budget: int) -> Packed:
         if sum(map(len, coded)) * BASE64 <= budget:
             break
     texts: list[str | None] = []
+    left = float(budget)
     for data in coded:
-        budget -= len(data) * BASE64
-        texts.append(text(data) if budget >= 0 else None)
+        left -= len(data) * BASE64
+        texts.append(text(data) if left >= 0 else None)
     return Packed(texts, f"Opus at {bitrate // 1000} kbit/s a channel, to keep the page small")
 
 

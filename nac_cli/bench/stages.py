@@ -41,8 +41,8 @@ def stages(source: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: 
     """Compress and decompress `source` by the steps of `Compressor` and `Decompressor`, each one's work done before the
     next begins. `codec` is the network of `file` as `open_model` gives it, `bitrate` that of a channel group."""
     packed = source.with_suffix(".nac")
-    there = _compressing(source, packed, codec, file, entropy, bitrate, threads)
-    back, seconds = _decompressing(packed, source.with_suffix(".out.wav"), codec, file, threads)
+    there, seconds = _compressing(source, packed, codec, file, entropy, bitrate, threads)
+    back = _decompressing(packed, source.with_suffix(".out.wav"), codec, file, threads)
     return [
         Pass("compress", entropy, "warm", there.seconds, seconds),
         Pass("decompress", entropy, "warm", {name: back.seconds[name] for name in ORDER}, seconds),
@@ -51,7 +51,8 @@ def stages(source: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: 
 
 def _compressing(
     source: Path, packed: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: int, threads: int | None
-) -> Clock:
+) -> tuple[Clock, float]:
+    """Seconds by stage, and seconds of sound."""
     from nac_cli.pipelines.chain.voices import device_of
     from nac_cli.pipelines.compress import Compressor
     from nac_cli.pipelines.rate.target import Target
@@ -61,7 +62,11 @@ def _compressing(
     compressor = Compressor.open(file.path, target, entropy=entropy, device=device, threads=threads)
     with clock("read"), compressor.read(source, lambda message: None) as sound:
         sound = replace(sound, blocks=iter(list(sound.blocks)))
-    with inside(codec.encoder, device) as network, inside_call(codec, "encode", device) as whole, clock("prepare"):
+    with (
+        inside(codec.get_submodule("encoder"), device) as network,
+        inside_call(codec, "encode", device) as whole,
+        clock("prepare"),
+    ):
         analysed = compressor.analyse(sound)
     clock.move("prepare", "encode", network())
     clock.move("prepare", "quantise", whole() - network())
@@ -69,13 +74,10 @@ def _compressing(
         fitted = compressor.fit(analysed)
     with clock("write"):
         compressor.write(compressor.stream(fitted), packed, force=True)
-    return clock
+    return clock, analysed.seconds
 
 
-def _decompressing(
-    packed: Path, restored: Path, codec: Codec, weights: WeightFile, threads: int | None
-) -> tuple[Clock, float]:
-    """Seconds by stage, and seconds of sound."""
+def _decompressing(packed: Path, restored: Path, codec: Codec, weights: WeightFile, threads: int | None) -> Clock:
     from nac_cli.container import ContainerReader
     from nac_cli.pipelines.chain.span import Span
     from nac_cli.pipelines.chain.voices import device_of
@@ -91,11 +93,15 @@ def _decompressing(
             records = list(decompressor.read(span))
         with clock("entropy"):
             codes = list(decompressor.unpack(records, span))
-        with inside(codec.decoder, device) as network, inside_call(codec, "decode", device) as whole, clock("finish"):
+        with (
+            inside(codec.get_submodule("decoder"), device) as network,
+            inside_call(codec, "decode", device) as whole,
+            clock("finish"),
+        ):
             waves = list(decompressor.synthesise(codes, span))
         clock.move("finish", "dequantise", whole() - network())
         clock.move("finish", "decode", network())
         with clock("write"):
             blocks = decompressor.cut(decompressor.resample(waves, span), span)
             decompressor.write(blocks, span, restored, "wav", 16, force=True)
-    return clock, reader.info.duration
+    return clock

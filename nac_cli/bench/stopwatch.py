@@ -1,4 +1,4 @@
-"""Time that passes in stages of work, in modules and in methods, on devices that work on their own."""
+"""Timing of stages of work, of modules and of methods, also on devices that work asynchronously."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Clock:
     """Seconds by stage."""
 
     def __init__(self, device: str) -> None:
-        self.device, self.seconds = device, {}
+        self.device = device
+        self.seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:

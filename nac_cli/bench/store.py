@@ -56,7 +56,7 @@ class Store:
         return self.folder / kind / folder_name(clip) / f"{name}.{suffix}"
 
     def _replace(self, place: Path, write) -> None:
-        """Never half a file, whoever writes at the same time."""
+        """Write a file beside its place and rename it, since other processes may write it at the same time."""
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(place, force=True) as beside:

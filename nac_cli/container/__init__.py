@@ -1,6 +1,7 @@
 """The `.nac` container: blocks, header, tags, chunks, index. Laid out in the order of format_spec.md."""
 
 from nac_cli.container.chunk import MODES, ChunkRecord
+from nac_cli.container.detail import DetailRecord, LostDetail
 from nac_cli.container.editor import ContainerEditor
 from nac_cli.container.header import chunk_frames
 from nac_cli.container.index import Index
@@ -13,7 +14,7 @@ from nac_cli.container.writer import ContainerWriter
 from nac_cli.values import Picture, Tags
 
 __all__ = [
-    "MODES", "TAG_PADDING", "ByteCounts", "ChunkRecord", "ContainerEditor", "ContainerReader",
-    "ContainerWriter", "Damage", "DamagedChunk", "Extent", "Index", "PcmDigest", "Picture", "Tags", "chunk_frames",
-    "is_valid_key", "overhead_bytes", "pack_tags", "stream_bytes",
+    "MODES", "TAG_PADDING", "ByteCounts", "ChunkRecord", "ContainerEditor", "ContainerReader", "ContainerWriter",
+    "Damage", "DamagedChunk", "DetailRecord", "Extent", "Index", "LostDetail", "PcmDigest", "Picture", "Tags",
+    "chunk_frames", "is_valid_key", "overhead_bytes", "pack_tags", "stream_bytes",
 ]  # fmt: skip

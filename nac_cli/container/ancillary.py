@@ -39,6 +39,8 @@ class Ancillary:
             self.padding += len(block.payload)
         elif block.kind == "pmd5":
             self._take_digest(block)
+        elif block.kind == "detl":
+            raise CorruptStream(f"{block.where}: no chunk stands before it whose detail it could be")
         elif block.kind == "HEAD":
             raise CorruptStream(f"{block.where}: a stream has only one header")
         elif is_critical(block.kind):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nac_cli.container import limits
+from nac_cli.container.detail import DetailRecord, LostDetail
 from nac_cli.container.fields import FieldReader, pack_varint
 from nac_cli.errors import UnsupportedStream, UsageError
 from nac_cli.values import Mode
@@ -17,7 +18,8 @@ MODES = {mode.value: mode.label for mode in Mode}
 class ChunkRecord:
     """One chunk as the container sees it: `payload` is opaque here, `entropy` makes codes of it.
 
-    `token_checksum` is the CRC-32 of the codes in their canonical order, whatever `mode` packed them.
+    `token_checksum` is the CRC-32 of the codes in their canonical order, whatever `mode` packed them. `detail`
+    comes from the block behind the chunk's own, if there is one.
     """
 
     index: int
@@ -25,6 +27,7 @@ class ChunkRecord:
     mode: int
     token_checksum: int
     payload: bytes
+    detail: DetailRecord | LostDetail | None = None
 
 
 def pack_chunk(record: ChunkRecord) -> bytes:

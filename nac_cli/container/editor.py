@@ -16,7 +16,7 @@ KEPT_PADDING = 2**14
 """Bytes of padding that may be left by shorter tags; room beyond it (of a cover that was removed) is given back."""
 
 _SAID = ("tags", "pict")
-_OTHERS = {"signature", "HEAD", "CHNK", "INDX", "trailer"}
+_OTHERS = {"signature", "HEAD", "CHNK", "detl", "INDX", "trailer"}
 
 
 class ContainerEditor:

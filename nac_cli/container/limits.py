@@ -9,11 +9,12 @@ MAX_PAYLOAD = 2**24 - 1
 
 MAX_CHUNKS = 2**20
 MAX_OTHER_BLOCKS = 2**16
-"""Blocks of a file that are not chunks; a reader counts damaged stretches among them."""
+"""Blocks of a file that are neither chunks nor their detail; a reader counts damaged stretches among them."""
 
 MAX_BLOCK = {
     "HEAD": 1024,
     "CHNK": MAX_PAYLOAD,
+    "detl": MAX_PAYLOAD,
     "INDX": 4 * MAX_CHUNKS + 64,
     "tags": 2**20,
     "pict": MAX_PAYLOAD,

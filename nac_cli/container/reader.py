@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from nac_cli.container.ancillary import Ancillary
-from nac_cli.container.blocks import PREFIX_SIZE, Block, unpack_prefix
+from nac_cli.container.blocks import HEADER_SIZE, PREFIX_SIZE, Block, unpack_prefix
+from nac_cli.container.blocks import unpack_header as unpack_block_header
 from nac_cli.container.chunk import ChunkRecord, unpack_chunk
+from nac_cli.container.detail import LostDetail, unpack_detail
 from nac_cli.container.header import num_chunks, unpack_header
 from nac_cli.container.index import TRAILER_SIZE, Index, find_index, unpack_index, unpack_trailer
 from nac_cli.container.limits import MAX_OTHER_BLOCKS, MAX_PAYLOAD
@@ -54,6 +56,7 @@ class ContainerReader:
         self._others = 0
         self._ancillary = Ancillary()
         self._sequence = ChunkSequence()
+        self._has_detail = False
         self._hole: Damage | None = None  # what was damaged since the last intact chunk
         self.version = unpack_prefix(self._source.peek(PREFIX_SIZE))
         self._source.skip(PREFIX_SIZE)
@@ -103,7 +106,7 @@ class ContainerReader:
         record = unpack_chunk(block.payload, block.where)
         if record.index != index or ChunkSequence().misfit(record, self.info):
             raise CorruptStream(f"{block.where} is not chunk {index} of this stream, as its index says")
-        return record
+        return self._with_detail_at(record, block.offset + block.size)
 
     def structure(self) -> tuple[Extent, ...]:
         """Everything in the file in order, after reading what is left of it."""
@@ -142,22 +145,62 @@ class ContainerReader:
 
     def _read_chunks(self) -> Iterator[ChunkRecord | DamagedChunk]:
         event: Block | Damage | None = self._first
+        held: ChunkRecord | None = None  # until it is known whether its detail follows
         while event is not None:
             if isinstance(event, Block) and event.kind == "CHNK":
                 if (record := self._accept_chunk(event)) is not None:
+                    yield from self._complete(held, record.index)
                     yield from self._missing_before(record.index, event.offset)
                     self._sequence.accept(record, event, self.info)
-                    self._hole = None
-                    yield record
+                    self._hole, held = None, record
             elif isinstance(event, Block) and event.kind == "INDX":
                 if (index := self._accept_index(event)) is not None:
+                    yield from self._complete(held, index.num_chunks)
                     yield from self._missing_before(index.num_chunks, event.offset)
                     self._read_trailer(event)
                     return
+            elif isinstance(event, Block) and event.kind == "detl" and held is not None:
+                held = self._accept_detail(event, held)
             else:
                 self._take(event)
             event = next(self._blocks, None)
+        samples = self.info.num_samples
+        yield from self._complete(held, None if samples is None else num_chunks(self.info, samples))
         yield from self._end_without_index()
+
+    def _complete(self, held: ChunkRecord | None, following: int | None) -> Iterator[ChunkRecord]:
+        """The chunk that waited for its detail. In a stream that has detail, bytes that were damaged behind it
+        were that, if none of the chunks before `following` (None: nobody knows) is missing there."""
+        if held is None:
+            return
+        if held.detail is None and self._has_detail and self._hole is not None and following == held.index + 1:
+            held = replace(held, detail=LostDetail(self._hole.reason))
+        yield held
+
+    def _accept_detail(self, block: Block, held: ChunkRecord) -> ChunkRecord:
+        """`held` with the detail in `block`, or without where that is not its own."""
+        try:
+            index, detail = unpack_detail(block.payload, block.where)
+            if index != held.index or held.detail is not None:
+                raise CorruptStream(f"{block.where}: it is the detail of chunk {index}, but stands behind {held.index}")
+        except CorruptStream as error:
+            self._report_block(block, str(error))
+            return held
+        self._layout.append(Extent("detl", block.offset, block.size))
+        self._has_detail = True
+        return replace(held, detail=detail)
+
+    def _with_detail_at(self, record: ChunkRecord, offset: int) -> ChunkRecord:
+        """`record` with the detail that stands at `offset`, if a block of its kind does."""
+        known = unpack_block_header(self._source.read_at(offset, HEADER_SIZE))
+        if known is None or known[0] != "detl":
+            return record
+        try:
+            block = read_block_at(self._source, offset)
+            index, detail = unpack_detail(block.payload, block.where)
+        except CorruptStream as error:
+            return replace(record, detail=LostDetail(str(error)))
+        return replace(record, detail=detail) if index == record.index else record
 
     def _accept_chunk(self, block: Block) -> ChunkRecord | None:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nac_cli.container.blocks import BLOCK_OVERHEAD, PREFIX_SIZE
 from nac_cli.container.chunk import ChunkRecord, pack_chunk_fields
+from nac_cli.container.detail import DetailRecord, pack_detail_fields
 from nac_cli.container.header import num_chunks, pack_header
 from nac_cli.container.index import TRAILER_SIZE, Index, pack_index
 from nac_cli.container.limits import MAX_PAYLOAD, MAX_PICTURE_BYTES, MAX_PICTURES
@@ -22,21 +23,23 @@ TAG_PADDING = 512
 @dataclass(frozen=True)
 class ByteCounts:
     """Bytes of a stream: `header` (signature and HEAD), `tags` (with pictures and padding), `payload` (packed
-    codes), `chunks` (the rest of the CHNK blocks), `index` (PCM digest, INDX, trailer)."""
+    codes), `chunks` (the rest of the CHNK blocks), `detail` (whole detl blocks), `index` (PCM digest, INDX,
+    trailer)."""
 
     header: int = 0
     tags: int = 0
     chunks: int = 0
     payload: int = 0
+    detail: int = 0
     index: int = 0
 
     @property
     def overhead(self) -> int:
-        return self.total - self.payload
+        return self.total - self.payload - self.detail
 
     @property
     def total(self) -> int:
-        return self.header + self.tags + self.chunks + self.payload + self.index
+        return self.header + self.tags + self.chunks + self.payload + self.detail + self.index
 
 
 def tag_blocks(tags: Tags | None, padding: int) -> list[tuple[str, bytes]]:
@@ -60,8 +63,10 @@ def stream_bytes(
     tags: Tags | None = None,
     padding: int = 0,
     digest: bool = False,
+    detail_sizes: Sequence[int | None] | None = None,
 ) -> ByteCounts:
-    """Exactly what `ContainerWriter` writes for chunks with these payload sizes in bytes.
+    """Exactly what `ContainerWriter` writes for chunks with these payload sizes in bytes, and with
+    `detail_sizes`, bytes of packed detail (None: no detail) of each.
 
     `info.num_samples` stays None for a stream that starts before its length is known.
     """
@@ -69,14 +74,17 @@ def stream_bytes(
     if frames:
         frames[-1] = info.frames_for(num_samples) - sum(frames[:-1])
     fixed = [BLOCK_OVERHEAD + _chunk_fields_bytes(i, count) for i, count in enumerate(frames)]
-    spans = tuple(a + b for a, b in zip(fixed, payload_sizes))
-    distance = sum(spans) + DIGEST_BYTES * digest if spans else 0
+    details = [detail_block_bytes(i, size) for i, size in enumerate(detail_sizes or [None] * len(frames))]
+    blocks = [a + b for a, b in zip(fixed, payload_sizes)]
+    spans = tuple(a + b for a, b in zip(blocks, [*details[:-1], 0]))
+    distance = sum(blocks) + sum(details) + DIGEST_BYTES * digest if spans else 0
     index = Index(num_samples, info.frames_for(num_samples), spans, distance)
     return ByteCounts(
         header=PREFIX_SIZE + BLOCK_OVERHEAD + len(pack_header(info)),
         tags=sum(BLOCK_OVERHEAD + len(payload) for _, payload in tag_blocks(tags, padding)),
         chunks=sum(fixed),
         payload=sum(payload_sizes),
+        detail=sum(details),
         index=DIGEST_BYTES * digest + BLOCK_OVERHEAD + len(pack_index(index)) + TRAILER_SIZE,
     )
 
@@ -95,6 +103,13 @@ def overhead_bytes(
     """
     sizes = [max_payload] * num_chunks(info, num_samples)
     return stream_bytes(info, sizes, num_samples, tags, padding, digest).overhead
+
+
+def detail_block_bytes(index: int, size: int | None) -> int:
+    """Bytes of the block that holds `size` bytes of packed detail of a chunk; no bytes for None."""
+    if size is None:
+        return 0
+    return BLOCK_OVERHEAD + len(pack_detail_fields(DetailRecord(index, 0, b""))) + size
 
 
 def _chunk_fields_bytes(index: int, num_frames: int) -> int:

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from nac_cli.container.blocks import pack_block, pack_prefix
 from nac_cli.container.chunk import ChunkRecord, pack_chunk
+from nac_cli.container.detail import DetailRecord, pack_detail
 from nac_cli.container.header import pack_header
 from nac_cli.container.index import Index, pack_index, pack_trailer
 from nac_cli.container.limits import MAX_CHUNKS
@@ -20,18 +21,21 @@ class ContainerWriter:
     """Signature, header and tags at once, then a call a chunk, then `finish`.
 
     `file` needs `write` only, and is neither flushed nor closed. `padding` bytes of zeros after the tags let
-    them grow in place later. `counts` says what was written so far. Raises `UsageError` for what no reader
-    would accept and `LimitExceeded` for too much of it, before anything of it is written.
+    them grow in place later. With `detail`, chunks may have some. `counts` says what was written so far. Raises
+    `UsageError` for what no reader would accept and `LimitExceeded` for too much of it, before any of it is written.
     """
 
-    def __init__(self, file: BinaryIO, info: StreamInfo, tags: Tags | None = None, padding: int = 0) -> None:
-        self.info = info
+    def __init__(
+        self, file: BinaryIO, info: StreamInfo, tags: Tags | None = None, padding: int = 0, detail: bool = False
+    ) -> None:
+        self.info, self.detail = info, detail
         self.counts = ByteCounts()
         self._file = file
-        self._spans: list[int] = []
+        self._spans: list[int] = []  # of chunks without the detail behind the last one
+        self._detail = 0  # bytes of that
         self._num_frames = 0
         self._finished = False
-        header = pack_prefix() + pack_block("HEAD", pack_header(info))
+        header = pack_prefix(detail) + pack_block("HEAD", pack_header(info))
         blocks = b"".join(pack_block(kind, payload) for kind, payload in tag_blocks(tags, padding))
         self._write(header + blocks, header=len(header), tags=len(blocks))
 
@@ -39,9 +43,13 @@ class ContainerWriter:
         """The next chunk. All but the last have `info.framing.chunk_frames` frames."""
         self._check_chunk(record)
         block = pack_block("CHNK", pack_chunk(record))
+        detail = pack_block("detl", pack_detail(record.detail)) if isinstance(record.detail, DetailRecord) else b""
         payload = len(record.payload)
-        self._write(block, chunks=len(block) - payload, payload=payload)
+        self._write(block + detail, chunks=len(block) - payload, payload=payload, detail=len(detail))
+        if self._spans:
+            self._spans[-1] += self._detail
         self._spans.append(len(block))
+        self._detail = len(detail)
         self._num_frames += record.num_frames
 
     def finish(self, num_samples: int, pcm_md5: PcmDigest | None = None) -> ByteCounts:
@@ -50,7 +58,7 @@ class ContainerWriter:
             raise UsageError("the stream is finished already")
         self._check_length(num_samples)
         digest = pack_block("pmd5", pack_digest(pcm_md5)) if pcm_md5 else b""
-        distance = sum(self._spans) + len(digest) if self._spans else 0
+        distance = sum(self._spans) + self._detail + len(digest) if self._spans else 0
         index = Index(num_samples, self._num_frames, tuple(self._spans), distance)
         block = pack_block("INDX", pack_index(index))
         end = digest + block + pack_trailer(len(block))
@@ -62,6 +70,10 @@ class ContainerWriter:
         full = self.info.framing.chunk_frames
         if self._finished:
             raise UsageError("the stream is finished, no chunk can follow")
+        if isinstance(record.detail, DetailRecord) and record.detail.index != record.index:
+            raise UsageError(f"chunk {record.index} comes with the detail of chunk {record.detail.index}")
+        if isinstance(record.detail, DetailRecord) and not self.detail:
+            raise UsageError(f"chunk {record.index} has detail, which the file's version does not announce")
         if record.index != len(self._spans):
             raise UsageError(f"chunk {record.index} cannot be written now, chunk {len(self._spans)} is next")
         if record.index >= MAX_CHUNKS:

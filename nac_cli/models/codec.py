@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from nac_cli.models.quantizers.rvq import ResidualQuantized
 from nac_cli.values import CodecSpec
 
 
@@ -22,7 +23,7 @@ class Encoded:
 
 class Codec(nn.Module, ABC):
     """A waveform codec at `spec.sample_rate` with independent items along the batch, of `channels` (1 or 2)
-    that are coded together. What holds for a family says the class, what for a network the instance.
+    that are coded together. Attributes of the class hold for a family, those of the instance for one network.
 
     `unit_level`: whether the model expects sound of about unit RMS (see `audio.gain`), which is then the
     caller's business; else it takes sound at its natural level. `all_planes`: whether a file has all planes
@@ -67,3 +68,24 @@ class Codec(nn.Module, ABC):
         """The codec in the form in which files have it: itself, but for models that code segments by
         themselves."""
         return self
+
+
+class TrainableCodec(Codec):
+    """A codec of `encoder`, `quantizer` and `decoder`, as all families are: besides the contract it has the halves of
+    a training pass."""
+
+    encoder: nn.Module
+    quantizer: nn.Module
+    decoder: nn.Module
+
+    @abstractmethod
+    def latents(self, wav: torch.Tensor) -> torch.Tensor:
+        """`wav` `[B, channels, F * hop_length]` -> z `[B, F, D]`, as the quantizer gets it."""
+
+    @abstractmethod
+    def quantize(self, wav: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
+        """The first half: `wav` as above, frame f of item b with its first `depths[b, f]` planes."""
+
+    @abstractmethod
+    def synthesise(self, z_q: torch.Tensor) -> torch.Tensor:
+        """The second half: z_q `[B, F, D]` -> wav_hat `[B, channels, F * hop_length]`."""

@@ -31,7 +31,7 @@ from torch import nn
 from torch.nn import functional
 
 from nac_cli.errors import ModelError
-from nac_cli.models.codec import Codec, Encoded
+from nac_cli.models.codec import Encoded, TrainableCodec
 from nac_cli.models.fields import integer, integers, sample_rate
 from nac_cli.models.layers.receptive_field import decoder_context, encoder_context
 from nac_cli.models.layers.snake import Snake
@@ -133,10 +133,13 @@ class Decoder(nn.Module):
         return functional.pad(wav, (0, z_q.shape[-1] * self.hop_length - wav.shape[-1]))
 
 
-class DacCodec(Codec):
+class DacCodec(TrainableCodec):
     """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and
     `decode` are the contract. Sound goes in at its natural level."""
 
+    encoder: Encoder
+    quantizer: ResidualVectorQuantizer
+    decoder: Decoder
     unit_level = False
     all_planes = True
     heavy = True
@@ -161,10 +164,14 @@ class DacCodec(Codec):
         self.encode_context = encoder_context(self.encoder, config.hop_length)
         self.decode_context = decoder_context(self.decoder, config.hop_length)
 
+    def latents(self, wav: torch.Tensor) -> torch.Tensor:
+        """`[B, 1, F * hop_length]` -> z `[B, F, D]`."""
+        return self.encoder(wav).transpose(1, 2)
+
     def quantize(self, wav: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
         """The first half of training: `wav` `[B, 1, T]`, frame f of item b with its first `depths[b, f]`
         planes."""
-        return self.quantizer(self.encoder(wav).transpose(1, 2), depths)
+        return self.quantizer(self.latents(wav), depths)
 
     def synthesise(self, z_q: torch.Tensor) -> torch.Tensor:
         """The second half: z_q `[B, F, D]` -> wav_hat `[B, 1, T]`."""

@@ -29,7 +29,7 @@ from torch import nn
 from torch.nn import functional
 
 from nac_cli.errors import ModelError
-from nac_cli.models.codec import Codec, Encoded
+from nac_cli.models.codec import Encoded, TrainableCodec
 from nac_cli.models.fields import integer, integers, sample_rate
 from nac_cli.models.layers.local_attention import HEAD_WIDTH, LocalAttention
 from nac_cli.models.layers.noise import bell_noise
@@ -177,7 +177,7 @@ class Decoder(nn.Module):
         return x
 
 
-class SnacCodec(Codec):
+class SnacCodec(TrainableCodec):
     """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and `decode`
     are the contract. Sound goes in at its natural level.
 
@@ -185,6 +185,9 @@ class SnacCodec(Codec):
     themselves) suffice.
     """
 
+    encoder: Encoder
+    quantizer: MultiScaleQuantizer
+    decoder: Decoder
     unit_level = False
     all_planes = True
     heavy = True
@@ -210,10 +213,14 @@ class SnacCodec(Codec):
         self.encode_context = encoder_context(self.encoder, config.hop_length, self.frame_multiple)
         self.decode_context = decoder_context(self.decoder, config.hop_length, self.frame_multiple)
 
+    def latents(self, wav: torch.Tensor) -> torch.Tensor:
+        """`[B, 1, F * hop_length]` -> z `[B, F, D]`."""
+        return self.encoder(wav).transpose(1, 2)
+
     def quantize(self, wav: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
         """The first half of training: `wav` `[B, 1, F * hop_length]` with F a multiple of
         `frame_multiple`, frame f of item b with its first `depths[b, f]` planes."""
-        return self.quantizer(self.encoder(wav).transpose(1, 2), depths)
+        return self.quantizer(self.latents(wav), depths)
 
     def synthesise(self, z_q: torch.Tensor) -> torch.Tensor:
         """The second half: z_q `[B, F, D]` -> wav_hat `[B, 1, F * hop_length]`, with noise drawn anew each

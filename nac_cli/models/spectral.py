@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from nac_cli.errors import ModelError
-from nac_cli.models.codec import Codec, Encoded
+from nac_cli.models.codec import Encoded, TrainableCodec
 from nac_cli.models.fields import integer
 from nac_cli.models.layers.convnext import ConvNeXtBlock
 from nac_cli.models.layers.lapped import LappedAnalysis, LappedSynthesis
@@ -137,9 +137,13 @@ class Decoder(nn.Module):
         return wav + self.linear(z_q) if self.linear else wav
 
 
-class SpectralCodec(Codec):
+class SpectralCodec(TrainableCodec):
     """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and `decode` are the
     contract."""
+
+    encoder: Encoder
+    quantizer: ResidualVectorQuantizer
+    decoder: Decoder
 
     def __init__(self, config: SpectralConfig, name: str, model_id: bytes = bytes(8)):
         super().__init__()
@@ -161,9 +165,13 @@ class SpectralCodec(Codec):
         self.encode_context = _context(self.encoder, config)
         self.decode_context = _context(self.decoder, config)
 
+    def latents(self, wav: torch.Tensor) -> torch.Tensor:
+        """`[B, 1, F * hop_length]` -> z `[B, F, D]`."""
+        return self.encoder(wav[:, 0])
+
     def quantize(self, wav: torch.Tensor, depths: torch.Tensor) -> ResidualQuantized:
         """The first half of training: `wav` `[B, 1, T]`, frame f of item b with its first `depths[b, f]` planes."""
-        return self.quantizer(self.encoder(wav[:, 0]), depths)
+        return self.quantizer(self.latents(wav), depths)
 
     def synthesise(self, z_q: torch.Tensor) -> torch.Tensor:
         """The second half: z_q `[B, F, D]` -> wav_hat `[B, 1, T]`, with noise drawn anew each time."""

@@ -62,7 +62,7 @@ def available() -> list[WeightFile]:
     return list(_readable(_paths()))
 
 
-def find(model: str | Path) -> WeightFile:
+def find(model: str | os.PathLike[str]) -> WeightFile:
     """The weight file for a name ("nac-44k"), a hexadecimal id or a path. Raises ModelError naming what there is."""
     path = Path(model)
     if path.suffix == SUFFIX:

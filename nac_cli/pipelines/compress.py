@@ -92,6 +92,15 @@ class Analysed:
     messages: tuple[str, ...] = ()
     digest: SampleDigest | None = None
 
+    @property
+    def num_samples(self) -> int:
+        """Samples of each channel at the source's rate."""
+        return self.info.num_samples or 0
+
+    @property
+    def seconds(self) -> float:
+        return self.num_samples / self.info.sample_rate
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -160,7 +169,7 @@ class Compressor:
         messages: list[str] = []
         with self.read(source, messages.append) as sound:
             analysed = self.analyse(sound, progress)
-        progress(analysed.info.duration, None)  # packing goes on for a while, nobody knows for how long
+        progress(analysed.seconds, None)  # packing goes on for a while, nobody knows for how long
         fitted = self.fit(analysed)
         stream = self.stream(fitted, sound.tags)
         counts = self.write(stream, target, force, check)
@@ -169,12 +178,12 @@ class Compressor:
             source=name_of(source),
             target=name_of(target),
             sample_rate=fitted.info.sample_rate,
-            num_samples=fitted.info.num_samples,
+            num_samples=analysed.num_samples,
             source_bytes=_size(source),
             overhead_bytes=counts.overhead - counts.tags,
             elapsed=time.monotonic() - started,
             messages=(*messages, *analysed.messages, *self._shortfall(fitted.info, figures["bitrate"])),
-            pcm_md5=analysed.digest and analysed.digest.hex(),
+            pcm_md5=analysed.digest.hex() if analysed.digest else None,
             **figures,
         )
 

@@ -1,4 +1,4 @@
-"""How far a pipeline is."""
+"""Progress of a pipeline."""
 
 from __future__ import annotations
 

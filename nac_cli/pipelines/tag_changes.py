@@ -13,7 +13,7 @@ Items = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class TagChanges:
-    """Changes in the order in which they are made, whatever order they are given in; false if there is none.
+    """Changes, listed in the order in which they are made; false if there is none.
 
     - `clear`: all tags go.
     - `remove`: all values of each "KEY" go, or of each "KEY=VALUE" this value.

@@ -1,4 +1,4 @@
-"""Is a `.nac` file sound? Structure, checksums, codes, and a full decode, in that order."""
+"""Verification of a `.nac` file: structure, checksums, codes, and a full decode, in that order."""
 
 from __future__ import annotations
 

@@ -14,25 +14,40 @@ from nac_cli.train.muon import Muon
 class Schedule(Protocol):
     """The values of a training config that learning rates depend on."""
 
-    steps: int
-    muon_rate: float
-    adam_rate: float
-    weight_decay: float
-    warmup_steps: int
-    cooldown_share: float
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def muon_rate(self) -> float: ...
+
+    @property
+    def adam_rate(self) -> float: ...
+
+    @property
+    def weight_decay(self) -> float: ...
+
+    @property
+    def warmup_steps(self) -> int: ...
+
+    @property
+    def cooldown_share(self) -> float: ...
 
 
 class CodecSchedule(Schedule, Protocol):
     """The same of a codec's training config, which has two more."""
 
-    betas: tuple[float, float]
-    rate_decay: float
+    @property
+    def betas(self) -> tuple[float, float]: ...
+
+    @property
+    def rate_decay(self) -> float: ...
 
 
 def build(model: nn.Module, config: CodecSchedule) -> list[torch.optim.Optimizer]:
     """Optimizers of a codec: its blocks' hidden layers are Muon's; codebooks, input and output layers, convolutions and
     vectors are AdamW's."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue

@@ -73,6 +73,6 @@ class Processes:
         return bool(flag.item())
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes have come here."""
         if self.count > 1:
             distributed.barrier()

@@ -1,4 +1,4 @@
-"""Where the time of a step goes."""
+"""The time that each part of a training step takes."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_the_last_word_counts(place):
     assert journal.read(place).last == {DONE.path: DONE}
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(cut=st.integers(0, 2000))
 def test_a_journal_cut_anywhere_loses_its_last_line_at_most(tmp_path_factory, cut):
     place = Folder(tmp_path_factory.mktemp("cut"))

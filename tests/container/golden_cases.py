@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nac_cli.container import DetailRecord
 from nac_cli.container.blocks import crc8
 from nac_cli.entropy import Coders, FrequencyTables, from_counts, pack
 from nac_cli.errors import CorruptStream, LimitExceeded, NacError, UnsupportedStream
@@ -74,6 +75,16 @@ def static() -> bytes:
     return write_stream(info, records, 1500)
 
 
+def detailed() -> bytes:
+    """PLAIN with opaque detail behind its first and last chunk."""
+    info = stream_info(1500)
+    records = [
+        replace(record, detail=None if record.index == 1 else DetailRecord(record.index, 77, b"detail"))
+        for record in real_records(info, 1500)
+    ]
+    return write_stream(info, records, 1500, detail=True)
+
+
 # The stream that most cases change, by bytes:
 #   HEAD   flags, rate (2), channels, groups, bits, samples + 1 (2), ..., planes and run (4), framing (3)
 #   CHNK   index, frames, mode, token checksum (4), payload
@@ -83,6 +94,8 @@ PIECES = blocks_of(PLAIN)
 STARTS = [sum(map(len, PIECES[:i])) for i in range(len(PIECES))]
 PREFIX, HEAD, CHUNKS, INDX, TRAILER = PIECES[0], PIECES[1], PIECES[2:5], PIECES[5], PIECES[6]
 CHUNK_1 = STARTS[3]
+DETAILED = detailed()
+DETAILS = [piece for piece in blocks_of(DETAILED) if kind_of(piece) == b"detl"]
 STRIDES = CodecSpec("strides", "demo", bytes(8), 24000, 512, (5, 1000, 65536), (4, 2, 1))
 SECOND_DIGEST = block(b"pmd5", b"\x10" + bytes(16))
 UNKNOWN = block(b"NewT", b"")
@@ -132,6 +145,11 @@ CASES: dict[str, Case] = {
         "An unknown ancillary block between two chunks.",
         reindex(b"".join([*PIECES[:3], block(b"newT", b"news"), *PIECES[3:]])),
     ),
+    "good-detail": good("Detail behind chunks 0 and 2.", DETAILED),
+    "good-detail-of-the-future": good(
+        "The detail of chunk 0 is packed in way 9, that of chunk 2 in way 0.",
+        DETAILED.replace(DETAILS[0], block(b"detl", b"\0\x09other.....")),
+    ),
     "unsupported-version": unsupported("Version 2.0.", PLAIN[:8] + b"\x02" + PLAIN[9:]),
     "unsupported-block": unsupported("An unknown critical block.", insert(PLAIN, b"CHNK", UNKNOWN)),
     "unsupported-flag": unsupported("A reserved flag of HEAD is set.", set_byte(b"HEAD", 0, 4)),
@@ -177,6 +195,20 @@ CASES: dict[str, Case] = {
     "bad-index-chunks": bad("INDX says two chunks and has three spans.", set_byte(b"INDX", 3, 2), 0, 1, 2),
     "bad-trailer": bad("The trailer points too far back.", PLAIN[:-8] + b"\x1d\0\0\0nac\x89", 0, 1, 2),
     "bad-appended": bad("An ID3v1 tag follows the trailer.", PLAIN + b"TAG" + bytes(125), 0, 1, 2),
+    "bad-detail-flip": bad(
+        "A bit of the detail of chunk 2 is flipped.", flip(DETAILED, DETAILED.index(DETAILS[1]) + 15), 0, 1, 2
+    ),
+    "bad-detail-index": bad(
+        "The detail behind chunk 0 says that it is that of chunk 1.",
+        DETAILED.replace(DETAILS[0], block(b"detl", b"\1" + DETAILS[0][9:-4])),
+        0,
+        1,
+        2,
+    ),
+    "bad-detail-twice": bad(
+        "Chunk 0 has its detail twice.", reindex(DETAILED.replace(DETAILS[0], DETAILS[0] * 2)), 0, 1, 2
+    ),
+    "bad-detail-first": bad("Detail stands before the first chunk.", insert(PLAIN, b"CHNK", DETAILS[0]), 0, 1, 2),
     "bad-tokens": good(
         "Every byte is intact, but chunk 1 decodes to codes with another token checksum.",
         edit(b"CHNK", lambda payload: payload[:3] + bytes([payload[3] ^ 1]) + payload[4:], which=1),

@@ -86,9 +86,10 @@ def write_stream(
     tags: Tags | None = None,
     padding: int = 0,
     digest: PcmDigest | None = None,
+    detail: bool = False,
 ) -> bytes:
     file = io.BytesIO()
-    writer = ContainerWriter(file, info, tags, padding)
+    writer = ContainerWriter(file, info, tags, padding, detail)
     for record in records:
         writer.write_chunk(record)
     counts = writer.finish(num_samples, digest)

@@ -59,7 +59,7 @@ def test_limits():
         "chunk frames · hop length": (1, limits.MAX_CHUNK_SAMPLES),
         "codes of a chunk, all planes and channels": (1, limits.MAX_CHUNK_CODES),
         "chunks": (0, limits.MAX_CHUNKS),
-        "blocks that are not CHNK, damaged stretches included": (0, limits.MAX_OTHER_BLOCKS),
+        "blocks that are neither CHNK nor detl, damaged stretches included": (0, limits.MAX_OTHER_BLOCKS),
         "tags of a file; their payload bytes": (0, f"{limits.MAX_TAGS}; {limits.MAX_TAG_BYTES}"),
         "bytes of a tag's key": (1, limits.MAX_KEY_BYTES),
         "pictures of a file; their payload bytes": (0, f"{limits.MAX_PICTURES}; {limits.MAX_PICTURE_BYTES}"),

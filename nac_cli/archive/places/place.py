@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from nac_cli.errors import CorruptStream
 
@@ -34,10 +34,12 @@ class Found:
 class Place(Protocol):
     """A tree of files, which can be sent to other processes. Methods raise OSError, or AudioError with more to say."""
 
-    name: str
-    """The path or URL of the place, as a user would write it."""
-    keeps_times: bool
+    keeps_times: ClassVar[bool]
     """Whether files keep the times of change that `writing` is told."""
+
+    @property
+    def name(self) -> str:
+        """The path or URL of the place, as a user would write it."""
 
     def walk(self, skip: Skip, follow_links: bool = False) -> Iterator[Found]:
         """All files, in no order, without the private folder at the root."""

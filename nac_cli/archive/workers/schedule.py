@@ -91,7 +91,8 @@ def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished 
 def _batch(waiting: deque[int], tasks: Sequence[Task], workers: int) -> list[int]:
     """The next tasks for a worker: fewer towards the end, so that all workers end at about the same time."""
     most = BATCH_TASKS if workers == 1 else max(1, min(BATCH_TASKS, len(waiting) // (2 * workers)))
-    batch, size = [], 0
+    batch: list[int] = []
+    size = 0
     while waiting and len(batch) < most and (not batch or size + tasks[waiting[0]].size <= BATCH_BYTES):
         batch.append(waiting.popleft())
         size += tasks[batch[-1]].size

@@ -60,7 +60,7 @@ class FdkSetting:
             source, target = Path(folder) / "in.wav", Path(folder) / "out.m4a"
             soundfile.write(source, audio.T, self.sample_rate)
             if self.command == "fdkaac":
-                options = [
+                options: list[str | Path] = [
                     "-S",
                     "-G",
                     "1",

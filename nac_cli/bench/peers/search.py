@@ -23,7 +23,8 @@ class Setting(Protocol):
     """All that is chosen beside the bitrate; its text names the choice. Audio is float32 `[C, T]` at
     `sample_rate`."""
 
-    sample_rate: int
+    @property
+    def sample_rate(self) -> int: ...
 
     def limits(self, channels: int) -> tuple[int, int]:
         """The bitrates (bit/s) that the encoder takes."""

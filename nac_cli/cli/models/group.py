@@ -1,4 +1,4 @@
-"""`nac models`: what is installed, and what to do with it (`models_files`)."""
+"""`nac models`: lists and describes installed models; `files` has the commands that change the collection."""
 
 from __future__ import annotations
 

@@ -13,15 +13,14 @@ import click
 from nac_cli.cli import options
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import printable
+from nac_cli.cli.train.contents import corpus_record, say_corpus
 from nac_cli.cli.train.corpus import (
     FOLDER,
     MINUTES,
     NEW_FOLDER,
     check_target,
-    corpus_record,
     jobs_option,
     rate_option,
-    say_corpus,
 )
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from nac_cli.cli import options
 from nac_cli.cli.batch import Outcome, run_each
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted, kilobits, kilohertz, layout, size
+from nac_cli.cli.train.contents import corpus_record, shares
 from nac_cli.cli.units import Bitrate, ByteSize
 from nac_cli.errors import OutputExists
 from nac_cli.values import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from nac_cli.train.corpus.prepare import Item
     from nac_cli.train.corpus.scan import Domain, Scan
 
 SOURCE = click.Path(exists=True, path_type=Path)
@@ -155,7 +155,7 @@ def pack(source, target, shard_bytes, codec, quality, minutes, weights, seed, jo
     total = sum(packed.seconds.values())
     out.say(
         f"{target}: {counted(len(packed.shards), 'shard')}, {size(packed.total_bytes)}, "
-        f"{counted(packed.excerpts, 'excerpt')}, {clock(total)} ({_shares(packed.seconds)}), "
+        f"{counted(packed.excerpts, 'excerpt')}, {clock(total)} ({shares(packed.seconds)}), "
         f"{kilobits(packed.channel_bitrate)} a channel"
     )
     out.record({"target": str(target)} | asdict(packed) | {"shards": list(map(str, packed.shards)), "exit_code": 0})
@@ -175,37 +175,6 @@ def _check_sources(sources: Sequence[Path], target: Path) -> None:
     for source in sources:
         if not source.is_dir() and source.suffix != ".tar":
             raise click.UsageError(f"{source}: neither a folder nor a shard, whose name ends in .tar.")
-
-
-def say_corpus(target: Path, items: list[Item], out: Output) -> None:
-    """Say how much sound of which domains a new corpus holds."""
-    seconds = _seconds(items)
-    total = sum(seconds.values())
-    full_band = sum(item.seconds for item in items if item.full_band)
-    out.say(
-        f"{target}: {counted(len(items), 'file')}, {clock(total)} ({_shares(seconds)}), "
-        f"{full_band / total:.0%} full-band"
-    )
-
-
-def corpus_record(target: Path, items: list[Item]) -> dict[str, object]:
-    """The figures that `say_corpus` prints, for `--json`."""
-    full_band = sum(item.seconds for item in items if item.full_band)
-    return {
-        "target": str(target), "files": len(items), "seconds": _seconds(items), "full_band_seconds": full_band,
-    }  # fmt: skip
-
-
-def _seconds(items: list[Item]) -> dict[str, float]:
-    """Seconds of sound in each domain, in alphabetical order."""
-    seconds = {domain: 0.0 for domain in sorted({item.domain for item in items})}
-    for item in items:
-        seconds[item.domain] += item.seconds
-    return seconds
-
-
-def _shares(seconds: dict[str, float]) -> str:
-    return ", ".join(f"{domain} {clock(length)}" for domain, length in seconds.items())
 
 
 def _weights(text: str) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nac_cli.cli.interrupt import held
 from nac_cli.cli.output import Output
 from nac_cli.cli.text import clock, counted
-from nac_cli.cli.train.corpus import say_corpus
+from nac_cli.cli.train.contents import say_corpus
 from nac_cli.cli.train.progress import training_progress
 from nac_cli.train.listener import Listener, Step
 

@@ -26,7 +26,7 @@ import torch
 from torch import nn
 
 from nac_cli.errors import UsageError
-from nac_cli.models.codec import Codec, Encoded
+from nac_cli.models.codec import Codec, Encoded, TrainableCodec
 from nac_cli.models.encodec.config import EncodecConfig
 from nac_cli.models.layers.lstm import ResidualLstm
 from nac_cli.models.layers.overlap import overlap_add
@@ -39,7 +39,7 @@ from nac_cli.models.segmented import SegmentCoder, SegmentedCodec
 from nac_cli.values import CodecSpec
 
 QUIETEST = 1e-8
-"""Added to the scale of a segment, so that silence can be divided by it."""
+"""A constant added to the scale of a segment, so that silence can be divided by it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class EncodedSegment(Encoded):
     scale: torch.Tensor
 
 
-class EncodecCodec(SegmentCoder):
+class EncodecCodec(TrainableCodec, SegmentCoder):
     """See the module. `channels` are coded together, so a waveform is `[B, channels, T]`. Of any length from
     1 sample, it has ceil(T / hop_length) frames, and as many whole hops come back.
 
@@ -66,6 +66,9 @@ class EncodecCodec(SegmentCoder):
     files are made with.
     """
 
+    encoder: Chain
+    quantizer: ResidualEuclideanQuantizer
+    decoder: Chain
     heavy = True
 
     def __init__(self, config: EncodecConfig, name: str, model_id: bytes = bytes(8)):
@@ -99,10 +102,14 @@ class EncodecCodec(SegmentCoder):
         first, last = self.decoder.sources(0, hop - 1)
         return -first, last
 
+    def latents(self, wav: torch.Tensor) -> torch.Tensor:
+        """`[B, channels, F * hop_length]` -> z `[B, F, D]`."""
+        return self.encoder(wav).transpose(1, 2)
+
     def quantize(self, wav: torch.Tensor, depths: torch.Tensor) -> EuclideanQuantized:
         """The first half of training: `wav` `[B, channels, T]`, each frame with as many planes as `depths`
         `[B, F]` says."""
-        return self.quantizer(self.encoder(wav).transpose(1, 2), depths)
+        return self.quantizer(self.latents(wav), depths)
 
     def synthesise(self, z_q: torch.Tensor) -> torch.Tensor:
         """The second half: z_q `[B, F, D]` -> wav_hat `[B, channels, F * hop_length]`."""

@@ -181,7 +181,7 @@ def _config(entries: dict) -> EncodecConfig:
 
 
 def _num_codebooks(config: EncodecConfig) -> int:
-    """As many as the last bitrate pays for, at a frame rate rounded up."""
+    """The number of codebooks that the last bitrate pays for, at a frame rate rounded up."""
     bits = (config.codebook_size - 1).bit_length()
     return config.bitrates[-1] // (math.ceil(config.sample_rate / config.hop_length) * bits)
 
@@ -196,7 +196,7 @@ def _segment(entries: dict, sample_rate: int) -> tuple[int, int]:
 
 
 def _translated(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Under our names, weights plain. A name that we do not know stays as it is."""
+    """The state under our names, with weight norm multiplied out. A name that we do not know stays as it is."""
     return {_our_name(name): value for name, value in fold_state(state).items() if not LEFT_OUT.match(name)}
 
 

@@ -9,7 +9,7 @@ from nac_cli.errors import ModelError
 PREFIX = "hf:"
 CONFIGS = ("config.json", "model_config.json")
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.ckpt")
-"""In order of preference."""
+"""Weight files of a repository, in order of preference."""
 
 
 def fetch(repository: str) -> Path:

@@ -72,16 +72,16 @@ def _levels(config: dict) -> tuple[int, ...]:
 
 
 IMPORTERS = {"encodec": _encodec, "dac": _dac, "snac": _snac, "taae": _taae}
-"""By family: (path of a file or a folder, the network's config or None) -> `Imported`."""
+"""Importers by family: (path of a file or a folder, the network's config or None) -> `Imported`."""
 FAMILY_OF_TYPE = {"encodec": "encodec", "dac": "dac"}
-"""By `model_type` in a `config.json` of transformers."""
+"""Families by the `model_type` in a `config.json` of transformers."""
 FAMILY_OF_SUFFIX = {".th": "encodec", ".pth": "dac", ".ckpt": "taae"}
-"""How the vendors' packages call their files."""
+"""Families by the suffix of their vendors' files."""
 IN_FOLDERS = (".safetensors", ".bin")
 """Weights that have a `config.json` beside them."""
 CONFIG_OF_TAAE = "model_config.json"
 KEY_OF_SNAC = "vq_strides"
-"""In a `config.json` of snac, which has no `model_type`."""
+"""A key by which a `config.json` of SNAC is known, as it has no `model_type`."""
 
 
 def checkpoints() -> list[tuple[str, Checkpoint]]:
@@ -109,7 +109,7 @@ def import_checkpoint(path: Path, family: str | None = None, config: dict | None
 
 
 def _family_of(path: Path) -> str:
-    """By the file's suffix, else by what describes it in its folder. Raises ModelError."""
+    """The family of a checkpoint, by its suffix, else by the description in its folder. Raises ModelError."""
     from nac_cli.models.importers.state import read_config
 
     folder = path if path.is_dir() else path.parent

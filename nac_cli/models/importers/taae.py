@@ -36,7 +36,7 @@ serve every bottleneck: 400, 700 and 1000 bit/s."""
 
 CONFIG = "model_config.json"
 WEIGHTS = ("model.safetensors", "model.ckpt")
-"""In the package's order of preference."""
+"""Weight files, in the package's order of preference."""
 
 HALF = {
     "in_channels": 2,
@@ -59,7 +59,7 @@ MIRRORED = ("channels", "c_mults", "strides", "transformer_depths", "sliding_win
 FIXED = {"layer_scale": True, "use_snake": False, "conformer": False, "use_dilated_conv": False}
 """Entries that the package can vary and nac cannot, with the only value that is supported."""
 HEAD_WIDTH = 128
-"""The package knows no other."""
+"""Channels of an attention head; the package has no other."""
 
 BLOCK_NAMES = {
     "pre_norm.gamma": "norm.weight",
@@ -184,7 +184,7 @@ def _own_levels(levels: object, width: object) -> tuple[int, ...]:
 
 
 def _translated(state: dict[str, torch.Tensor], config: TaaeConfig) -> dict[str, torch.Tensor]:
-    """Under our names. A name that we do not know stays as it is."""
+    """The state under our names. A name that we do not know stays as it is."""
     names = _modules(config)
     ours = {}
     for name, value in state.items():

@@ -37,5 +37,5 @@ class ResidualLstm(StreamingLayer):
         return x + y.permute(1, 2, 0), LstmState(*after)
 
     def sources(self, first: int, last: int) -> tuple[int, int]:
-        """Its own moment only: what an output needs from before is the state, not a stretch of input."""
+        """The output's own step only: earlier inputs reach it through the state."""
         return first, last

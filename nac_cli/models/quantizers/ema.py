@@ -33,7 +33,7 @@ from nac_cli.models.quantizers.rvq import ResidualQuantized, ResidualStack
 from nac_cli.models.quantizers.vq import PlaneQuantizer
 
 SMOOTHING = 1e-5
-"""Added to the count of each entry, so that one without members has a mean."""
+"""A constant added to the count of each entry, so that one without members has a mean."""
 
 
 class EuclideanQuantizer(PlaneQuantizer):

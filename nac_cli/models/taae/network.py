@@ -34,7 +34,7 @@ import torch
 from torch import nn
 
 from nac_cli.errors import UsageError
-from nac_cli.models.codec import Codec, Encoded
+from nac_cli.models.codec import Encoded, TrainableCodec
 from nac_cli.models.layers.padded import TrimmedTransposedConv
 from nac_cli.models.layers.streaming import Chain, State
 from nac_cli.models.layers.weight_norm import add_weight_norm
@@ -48,7 +48,7 @@ from nac_cli.values import CodecSpec
 PATCH_KERNEL, LATENT_KERNEL = 7, 3
 
 
-class TaaeCodec(Codec):
+class TaaeCodec(TrainableCodec):
     """See the module. `quantize` and `synthesise` are the halves of the training pass, `encode` and `decode`
     the contract, `encode_step` and `decode_step` code a stream (causal models). Sound goes in at its natural
     level; the official weights were trained on speech at -20 +- 5 LUFS.
@@ -57,6 +57,9 @@ class TaaeCodec(Codec):
     see appendix B.2).
     """
 
+    encoder: Chain
+    quantizer: ResidualFsq
+    decoder: Chain
     unit_level = False
     all_planes = True
     heavy = True

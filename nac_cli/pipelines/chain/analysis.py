@@ -33,8 +33,9 @@ PAIR_GAIN = 3
 
 @dataclass(frozen=True)
 class Stretch:
-    """A chunk on its way: `samples` float32 `[C, L]` at the codec's rate, L a multiple of the hop, and the integers
-    found so far (see `ChunkCodes`); `levels` as in `Layered`, `silent` `[C, S]`: steps that get no planes."""
+    """A chunk between the stages of analysis: `samples` float32 `[C, L]` at the codec's rate, L a multiple of the hop,
+    and the integers found so far (see `ChunkCodes`); `levels` as in `Layered`, `silent` `[C, S]`: steps that get no
+    planes."""
 
     samples: np.ndarray
     angles: np.ndarray | None = None
@@ -101,7 +102,7 @@ def rotate_pairs(chunks: Iterable[Stretch], groups: tuple[int, ...], still: bool
 
 
 def natural_gains(groups: tuple[int, ...], rotated: bool) -> np.ndarray:
-    """Nodes `[C]` that leave sound at its natural level: 0 dB, and 3 dB in rotated pairs, whose principal channel is up
+    """Nodes `[C]` for sound at its natural level: 0 dB, and 3 dB in rotated pairs, whose principal channel is up
     to that much louder than left and right. Networks that end in a tanh have no room for it."""
     return np.array([DECIBEL_OFFSET + PAIR_GAIN * (rotated and size == 2) for size in groups for _ in range(size)])
 
@@ -149,7 +150,7 @@ def level(
 
 
 def _together(samples: np.ndarray) -> np.ndarray:
-    """Something as loud as the channels of each voice together: `[V, M, L]` -> `[V, L]`."""
+    """A signal with the joint level of each voice's channels (their RMS, sample by sample): `[V, M, L]` -> `[V, L]`."""
     return samples[:, 0] if samples.shape[1] == 1 else np.sqrt(np.square(samples).mean(axis=1))
 
 

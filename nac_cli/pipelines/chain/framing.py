@@ -1,4 +1,4 @@
-"""How the streams of a model divide time.
+"""The division of time in the streams of a model.
 
 Chunks of about ten seconds, gain nodes every 1.1 and depth steps every 0.37 seconds, in whole frames; longer chunks
 where ten seconds are so few bytes that what comes with a chunk would count.
@@ -29,7 +29,7 @@ WORTHWHILE_BYTES = 1200
 def stream_for(
     model: Codec, sample_rate: int, channels: int, num_samples: int | None = None, source_bits: int = 0
 ) -> StreamInfo:
-    """How `model` codes sound of this form. Raises UsageError as `framing_for`."""
+    """The header of a stream in which `model` codes sound of this form. Raises UsageError as `framing_for`."""
     framing = framing_for(model.chunked(), channels)
     return StreamInfo(model.spec, sample_rate, channels, GROUPS[channels], num_samples, source_bits, framing)
 

@@ -20,8 +20,8 @@ remember for seconds (forget gates opened by 4 in the logit) has other codes eve
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Frames around a stretch that one half of a model is given with it, and `piece`, the frames of the stretch that it
-    codes at once (None: all). Recurrent models code it at once."""
+    """The context of a stretch in frames, `before` and `after` it, for one half of a model; and `piece`, the frames
+    that are coded at once (None: all). Recurrent models code a whole stretch at once."""
 
     before: int
     after: int
@@ -40,9 +40,9 @@ class Surroundings:
         return cls(before, after, piece if model.heavy and not recurrent else None)
 
     def pieces(self, num_frames: int, before: int, after: int) -> Iterator[tuple[int, int, int, int]]:
-        """How to work through `num_frames` frames with `before` and `after` others around them: of each piece, the
-        first and last frame to give to the network, and those to take of what it makes, all counted from the first of
-        all frames."""
+        """The pieces of a stretch of `num_frames` frames with `before` and `after` others around it. For each piece:
+        first frame and end of the network's input, first frame and end of its output to keep, all counted from the
+        first of all frames."""
         size = self.piece or num_frames
         for start in range(before, before + num_frames, size):
             stop = min(start + size, before + num_frames)

@@ -1,4 +1,4 @@
-"""The user's own collection of models: what comes in, goes out and is thrown away."""
+"""The user's own collection of models: importing, exporting and removing them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""One network for several threads: what they ask of it at the same time goes through it as one batch.
+"""One network for several threads: their requests at the same time go through it as one batch.
 
-Chunks of many files fill a GPU, which one short file cannot. Nobody waits for a batch to fill: while the network works
-for one thread, requests of the others gather, and the next one to have the network takes all that are of its own's
-shape.
+Chunks of many files fill a GPU, which one short file cannot. No thread waits for a batch to fill: while the network
+works for one thread, requests of the others gather, and the next one to have the network takes all that are of its
+own's shape.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_ITEMS = 64
 
 
 class SharedEncoder:
-    """Stands for a codec, and encodes for one thread after the other, or, if `together`, for many at once.
+    """A codec for several threads, which encodes for one after the other, or, if `together`, for many at once.
 
     With other items beside it an item's distances are rounded differently, so that now and then, where two codes are
     equally good, another one is taken. Results that are to be the same every time want `together` off.
@@ -83,7 +83,7 @@ class SharedEncoder:
 
 @dataclass(eq=False)
 class _Request:
-    """Something to encode, and then what came of it."""
+    """A waveform to encode, and then its result or its error."""
 
     wav: torch.Tensor
     result: Encoded | None = field(default=None)

@@ -1,4 +1,4 @@
-"""Which depth each step gets: planes go where they lower the distortion most per bit.
+"""Allocation of planes to steps: they go where they lower the distortion most per bit.
 
 Because planes are nested, one encoding gives what every depth costs and what it loses. The allocator minimises
 the total distortion under a budget of bits with one Lagrange multiplier for all steps of all channels (Everett

@@ -1,4 +1,4 @@
-"""Adversarial losses, pure functions of what an ensemble of discriminators said, all computed in float32."""
+"""Adversarial losses, pure functions of the outputs of an ensemble of discriminators, all computed in float32."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""The other player: an ensemble of discriminators with an optimizer of its own."""
+"""The adversary of a codec in training: an ensemble of discriminators with an optimizer of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
 import torch
+from torch import nn
 
 from nac_cli.errors import UsageError
 from nac_cli.train import optimizers
@@ -20,7 +21,8 @@ from nac_cli.train.codec.discriminators.judgement import Ensemble
 
 
 class Adversary:
-    """Discriminators that learn to tell recordings from decodes, and say what the decoder should change."""
+    """Discriminators that learn to tell recordings from decodes, and whose gradients show the decoder how to come
+    nearer."""
 
     def __init__(self, config: TrainConfig, device: torch.device):
         self.config = config
@@ -37,7 +39,8 @@ class Adversary:
         step: int,
         average: Callable[[Iterable[torch.Tensor]], None],
     ) -> dict[str, torch.Tensor]:
-        """One update on `wav_hat` (detached here) and `wav` `[B, 1, T]`; nothing in the steps that chance leaves out.
+        """One update on `wav_hat` (detached here) and `wav` `[B, 1, T]`, in the steps that `updates_discriminator`
+        draws; the loss by name, nothing in other steps.
 
         `average` makes the gradients of parallel processes the same."""
         settings = self.config.adversary
@@ -56,9 +59,9 @@ class Adversary:
         return {"adv/disc": loss.detach()}
 
     def judge(self, wav_hat: torch.Tensor, wav: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Weighted losses for the decoder: to be taken for a recording, and to look like this one from within.
+        """Weighted losses of the decoder by name: hinge on the discriminators' logits, distance of their features.
 
-        The discriminators are held still meanwhile: they receive no gradients."""
+        Parameters of the discriminators receive no gradients."""
         self.discriminators.requires_grad_(False)
         with self._autocast(wav):
             with torch.no_grad():
@@ -76,19 +79,18 @@ class Adversary:
 
 def ensemble(config: AdversaryConfig) -> Ensemble:
     """The discriminators that `config` names. Raises UsageError for a kind that there is not."""
-    windows = {"windows": config.windows} if config.windows else {}
-    kinds = {
+    kinds: dict[str, Callable[[], Ensemble]] = {
         "period": lambda: period.multi_period(
             channels=tuple(max(width * config.channels // 32, 1) for width in period.CHANNELS)
         ),
-        "bands": lambda: bands.multi_band(channels=config.channels, **windows),
-        "stft": lambda: stft.multi_stft(channels=config.channels, **windows),
-        "golden": lambda: stft.golden_stft(channels=config.channels, **windows),
+        "bands": lambda: bands.multi_band(config.windows or bands.WINDOWS, channels=config.channels),
+        "stft": lambda: stft.multi_stft(config.windows or stft.WINDOWS, config.channels),
+        "golden": lambda: stft.golden_stft(config.windows or stft.GOLDEN_WINDOWS, config.channels),
     }
     unknown = sorted(set(config.kinds) - set(kinds))
     if unknown:
         raise UsageError(f"no discriminators of kind {', '.join(unknown)}; there are {', '.join(kinds)}")
-    members = {}
+    members: dict[str, nn.Module] = {}
     for kind in config.kinds:
         members |= kinds[kind]()
     return Ensemble(members)

@@ -1,4 +1,4 @@
-"""Moving averages of a model's weights: what validation, export and the next run take."""
+"""Moving averages of a model's weights: validation, export and runs that start from this one use them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class WeightAverages:
         torch._foreach_lerp_(self.values, parameters, 1 - decay)
 
     def restart(self) -> None:
-        """Forget the past: it was of another model, in effect."""
+        """Begin the averages anew with the model's present weights, which were set and not learned."""
         for mean, parameter in zip(self.values, self.model.parameters(), strict=True):
             mean.copy_(parameter.detach())
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from nac_cli.models.codec import Codec
-from nac_cli.models.quantizers.ema import CodebookAverages
-from nac_cli.models.quantizers.kmeans import initialise
+from nac_cli.models.codec import TrainableCodec
+from nac_cli.models.quantizers.ema import CodebookAverages, EuclideanQuantized, ResidualEuclideanQuantizer
+from nac_cli.models.quantizers.kmeans import Factorised, initialise
 from nac_cli.models.quantizers.rvq import ResidualQuantized
 from nac_cli.train.codec.usage import Usage
 from nac_cli.train.processes import Processes
@@ -20,8 +20,8 @@ class Codebooks(ABC):
     """The codebooks of `model`. Codes used less than `revive_below` times the even share have died; `revived` counts
     those that were given a new entry."""
 
-    def __init__(self, model: Codec, processes: Processes, revive_every: int, revive_below: float):
-        self.quantizer, self.processes = model.quantizer, processes
+    def __init__(self, model: TrainableCodec, processes: Processes, revive_every: int, revive_below: float):
+        self.processes = processes
         self.revive_every, self.revive_below = revive_every, revive_below
         self.usage = Usage(model.spec.codebook_sizes)
         self.revived = 0
@@ -53,12 +53,14 @@ class Codebooks(ABC):
 
 
 class FixedCodebooks(Codebooks):
-    """Nothing to learn: a grid (TAAE), or another run's that stay."""
+    """Codebooks that are not trained: the grid of TAAE, or those of another run."""
 
     def initialise(self, z: torch.Tensor) -> None:
         pass
 
-    def _tend(self, quantized, depths, frames, step) -> None:
+    def _tend(
+        self, quantized: ResidualQuantized, depths: torch.Tensor, frames: Callable[[], torch.Tensor], step: int
+    ) -> None:
         pass
 
 
@@ -66,28 +68,41 @@ class FactorisedCodebooks(Codebooks):
     """Entries learned by gradient (DAC, SNAC, the default model). Each plane starts from k-means centres; every
     `revive_every` steps (0: never) dead codes are put onto latents."""
 
+    def __init__(self, model: TrainableCodec, processes: Processes, revive_every: int, revive_below: float):
+        super().__init__(model, processes, revive_every, revive_below)
+        assert isinstance(model.quantizer, Factorised)  # the families that have these codebooks have such quantizers
+        self.quantizer = model.quantizer
+
     def initialise(self, z: torch.Tensor) -> None:
         initialise(self.quantizer, z)
         self.processes.share(self.quantizer.parameters())
 
-    def _tend(self, quantized, depths, frames, step) -> None:
+    def _tend(
+        self, quantized: ResidualQuantized, depths: torch.Tensor, frames: Callable[[], torch.Tensor], step: int
+    ) -> None:
         if self.revive_every and step % self.revive_every == 0:
             self.revived += self.usage.revive(self.quantizer, frames(), self.revive_below)
             self.processes.share(self.quantizer.parameters())
 
 
 class AveragedCodebooks(Codebooks):
-    """Entries that are moving averages of what they stood for; dead ones are replaced at every step (EnCodec)."""
+    """Entries that are moving averages of the latents that they were nearest to; dead ones are replaced at every step
+    (EnCodec)."""
 
-    def __init__(self, model: Codec, processes: Processes, revive_every: int, revive_below: float):
+    def __init__(self, model: TrainableCodec, processes: Processes, revive_every: int, revive_below: float):
         super().__init__(model, processes, revive_every, revive_below)
+        assert isinstance(model.quantizer, ResidualEuclideanQuantizer)  # EnCodec's, which alone has these codebooks
+        self.quantizer = model.quantizer
         self.restart()
 
     def initialise(self, z: torch.Tensor) -> None:
         self.averages.initialise(z.flatten(0, 1))
         self._share()
 
-    def _tend(self, quantized, depths, frames, step) -> None:
+    def _tend(
+        self, quantized: ResidualQuantized, depths: torch.Tensor, frames: Callable[[], torch.Tensor], step: int
+    ) -> None:
+        assert isinstance(quantized, EuclideanQuantized)  # what this quantizer gives
         self.revived += self.averages.update(quantized, depths)
         self._share()
 
@@ -98,5 +113,5 @@ class AveragedCodebooks(Codebooks):
         return self.averages
 
     def _share(self) -> None:
-        """Replacements are each process' own."""
+        """Take over the first process' codebooks, as every process draws replacements of its own."""
         self.processes.share([*self.quantizer.buffers(), *self.averages.buffers()])

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import soundfile
@@ -21,6 +21,8 @@ from nac_cli.train.codec.level import Level
 from nac_cli.train.corpus.prepare import Item, read_manifest
 
 if TYPE_CHECKING:
+    from torch.utils.data import Dataset
+
     from nac_cli.train.codec.config import TrainConfig
 
 MARGIN_SECONDS = 0.6
@@ -166,9 +168,16 @@ def batches(excerpts: Excerpts, items: range, seed: int, start: int, workers: in
     from torch.utils.data import DataLoader
 
     # a fork would copy locks that other threads hold, and hang on them
-    options = {"num_workers": workers, "prefetch_factor": AHEAD, "multiprocessing_context": "spawn"}
-    options["worker_init_fn"] = _leave_interrupts
-    yield from DataLoader(numbered, batch_size=None, sampler=itertools.count(start), collate_fn=_as_it_is, **options)
+    yield from DataLoader(
+        cast("Dataset[np.ndarray]", numbered),  # has all that one needs
+        batch_size=None,
+        sampler=itertools.count(start),
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        prefetch_factor=AHEAD,
+        multiprocessing_context="spawn",
+        worker_init_fn=_leave_interrupts,
+    )
 
 
 class _Numbered:
@@ -193,7 +202,7 @@ def _read_ahead(numbered: _Numbered, start: int) -> Iterator[np.ndarray]:
         reader.shutdown(wait=False, cancel_futures=True)
 
 
-def _as_it_is(batch: np.ndarray) -> np.ndarray:
+def _as_it_is(batch: Any) -> Any:
     return batch
 
 

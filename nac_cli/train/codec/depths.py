@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from nac_cli.models.encodec.config import EncodecConfig
 from nac_cli.train.codec.config import TrainConfig
 
 LOW_ODDS = (1, 3, 4, 4, 3, 2, 1, 2)
@@ -44,8 +45,9 @@ def by_item(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
 
 def by_bitrate(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
     """One of the bitrates that the model is for, for the whole batch (EnCodec, section 3.4)."""
-    bitrates = config.model.bitrates
-    depth = config.model.codebooks_at(bitrates[int(torch.randint(len(bitrates), ()))])
+    model = config.model
+    assert isinstance(model, EncodecConfig)  # `TrainConfig` has seen to it
+    depth = model.codebooks_at(model.bitrates[int(torch.randint(len(model.bitrates), ()))])
     return torch.full((count, config.excerpt_frames), depth)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
-from nac_cli.models.codec import Codec
+from nac_cli.models.codec import TrainableCodec
 from nac_cli.models.dac import DacCodec, DacConfig
 from nac_cli.models.encodec.config import EncodecConfig
 from nac_cli.models.encodec.network import EncodecCodec
@@ -25,16 +25,14 @@ ModelConfig = SpectralConfig | EncodecConfig | DacConfig | SnacConfig | TaaeConf
 
 @dataclass(frozen=True)
 class Family:
-    """`latents(model, wav)`: `[B, C, T]` -> z `[B, F, D]` as the quantizer gets it. `gain` is for convolutions at the
-    start (`scale_convolutions`), 0 if they stay as torch draws them."""
+    """`gain` is for convolutions at the start (`scale_convolutions`), 0 if they stay as torch draws them."""
 
-    config: type
-    codec: type[Codec]
+    config: type[ModelConfig]
+    codec: type[TrainableCodec]
     codebooks: type[Codebooks]
-    latents: Callable[[Codec, torch.Tensor], torch.Tensor]
     gain: float = 0.0
 
-    def fresh(self, config: ModelConfig, name: str) -> Codec:
+    def fresh(self, config: ModelConfig, name: str) -> TrainableCodec:
         """A network to train."""
         model = self.codec(config, name)
         if self.gain:
@@ -42,18 +40,14 @@ class Family:
         return model
 
 
-def _channels_last(model: Codec, wav: torch.Tensor) -> torch.Tensor:
-    return model.encoder(wav).transpose(1, 2)
-
-
 FAMILIES = {
-    "spectral": Family(SpectralConfig, SpectralCodec, FactorisedCodebooks, lambda model, wav: model.encoder(wav[:, 0])),
-    "encodec": Family(EncodecConfig, EncodecCodec, AveragedCodebooks, _channels_last, gain=3**0.5),
-    "dac": Family(DacConfig, DacCodec, FactorisedCodebooks, _channels_last, gain=1.0),
-    "snac": Family(SnacConfig, SnacCodec, FactorisedCodebooks, _channels_last, gain=1.0),
-    "taae": Family(TaaeConfig, TaaeCodec, FixedCodebooks, lambda model, wav: model.latents(wav)),
+    "spectral": Family(SpectralConfig, SpectralCodec, FactorisedCodebooks),
+    "encodec": Family(EncodecConfig, EncodecCodec, AveragedCodebooks, gain=3**0.5),
+    "dac": Family(DacConfig, DacCodec, FactorisedCodebooks, gain=1.0),
+    "snac": Family(SnacConfig, SnacCodec, FactorisedCodebooks, gain=1.0),
+    "taae": Family(TaaeConfig, TaaeCodec, FixedCodebooks),
 }
-"""By the name in a model's spec."""
+"""The families by the name in a model's spec."""
 
 
 def family_name(config: ModelConfig) -> str:
@@ -65,7 +59,7 @@ def family_of(config: ModelConfig) -> Family:
     return FAMILIES[family_name(config)]
 
 
-def restored(config: ModelConfig, name: str, state: Mapping[str, torch.Tensor]) -> Codec:
+def restored(config: ModelConfig, name: str, state: Mapping[str, torch.Tensor]) -> TrainableCodec:
     """The network with weights from a training's `state`, weight normalisation folded in, ready for inference."""
     model = family_of(config).codec(config, name)
     model.load_state_dict(fold_state(dict(state)))

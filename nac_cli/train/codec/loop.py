@@ -1,4 +1,4 @@
-"""The training loop of a codec: what keeps its steps going."""
+"""The training loop of a codec: batches, steps, checkpoints, log lines and validation."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def train(
     config, processes = trainer.config, trainer.processes
     excerpts = Excerpts.of(corpus, config)
     started = saved = time.monotonic()
-    first_step, recent, stopped_by = trainer.step, deque(maxlen=100), "steps"
+    first_step, stopped_by = trainer.step, "steps"
+    recent: deque[dict[str, float]] = deque(maxlen=100)
     mine = range(processes.rank * config.batch_size, (processes.rank + 1) * config.batch_size)
     for batch in batches(excerpts, mine, config.seed, trainer.step, workers):
         if trainer.step >= config.steps:

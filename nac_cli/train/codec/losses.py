@@ -47,7 +47,8 @@ def encodec_mel_loss(wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int)
         square = ((mel_hat + 1e-5).log10() - (mel + 1e-5).log10()).square()
         return (mel_hat - mel).abs().mean() + square.mean()
 
-    return sum(at(window) for window in ENCODEC_WINDOWS) / len(ENCODEC_WINDOWS)
+    distances = (at(window) for window in ENCODEC_WINDOWS)
+    return sum(distances, torch.zeros((), device=wav.device)) / len(ENCODEC_WINDOWS)
 
 
 def complex_stft_loss(

@@ -73,8 +73,9 @@ def _distances(
     rate, level = config.model.sample_rate, config.loss_level
 
     def mel() -> torch.Tensor:
-        distances = [losses.mel_loss(wav_hat * level, wav * level, rate, *scale) for scale in mels]
-        return config.mel_weight * sum(distances) * len(losses.MEL_SCALES) / len(mels)
+        distances = (losses.mel_loss(wav_hat * level, wav * level, rate, *scale) for scale in mels)
+        total = sum(distances, torch.zeros((), device=wav.device))
+        return config.mel_weight * total * len(losses.MEL_SCALES) / len(mels)
 
     def encodec_mel() -> torch.Tensor:
         return config.encodec_mel_weight * losses.encodec_mel_loss(wav_hat * level, wav * level, rate)

@@ -25,7 +25,10 @@ TINY_MODEL = SpectralConfig(
 )
 MODEL = SpectralConfig(num_codebooks=8, noise=True)
 """The default model. Beyond eight planes bits are worth more in the layer of detail."""
-FINISH = dict(
+
+FINISH = TrainConfig(
+    model=MODEL,
+    steps=6_000,
     batch_size=6,
     train_encoder=False,
     warmup_steps=50,
@@ -51,12 +54,7 @@ SPECTRAL = {
         warmup_steps=500,
         cooldown_share=0.3,
     ),
-    "nac-44k-finish": TrainConfig(
-        about="a decoder that does not buzz, from a run of nac-44k",
-        model=MODEL,
-        steps=6_000,
-        **FINISH,
-    ),
+    "nac-44k-finish": replace(FINISH, about="a decoder that does not buzz, from a run of nac-44k"),
     "nac-44k-adversarial": TrainConfig(
         about="from a run of nac-44k, with the discriminators of Improved RVQGAN; for a GPU",
         model=MODEL,
@@ -68,11 +66,11 @@ SPECTRAL = {
         muon_rate=5e-4,
         adam_rate=2e-4,
     ),
-    "nac-44k-adversarial-cpu": TrainConfig(
+    "nac-44k-adversarial-cpu": replace(
+        FINISH,
         about="as nac-44k-finish, with three small discriminators instead; for a CPU",
-        model=MODEL,
-        steps=6_000,
-        **FINISH | {"energy_weight": 0.0, "batch_size": 4},
+        energy_weight=0.0,
+        batch_size=4,
         adversary=AdversaryConfig(kinds=("stft",), windows=(1024, 512, 256), channels=8, rate=4e-3),
         excerpt_frames=43,
     ),
@@ -88,7 +86,7 @@ SPECTRAL = {
     ),
 }
 
-PUBLISHED = dict(
+PUBLISHED = TrainConfig(
     weight_norm=True,
     autocast=False,
     muon_rate=0.0,
@@ -107,28 +105,37 @@ PUBLISHED = dict(
 """Values of the published families unless a preset differs: one optimizer, the quantizer from the first step on,
 natural levels, float32."""
 
-TINY = dict(
-    batch_size=4,
-    steps=1_500,
-    adam_rate=1e-3,
-    betas=(0.8, 0.99),
-    warmup_steps=20,
-    cooldown_share=0.5,
-    rate_decay=1.0,
-    gradient_clip=5.0,
-    ema_decay=0.99,
-    quantizer_start=50,
-    quantizer_from_data=True,
-    augmentation=Augmentation(),
-    level=Level("unit", -30.0, -14.0),
-)
-"""Values of their small versions: a schedule of minutes, and codebooks initialised from data after some steps."""
 
-TINY_FACTORISED = TINY | {"mel_scales_per_step": 3, "adam_rate": 5e-4, "commitment_weight": 10.0}
-"""For codebooks learned by gradient, which in so few steps follow no encoder: the encoder has to stay with them."""
+def _tiny(config: TrainConfig) -> TrainConfig:
+    """A published family's config as its small version has it: a schedule of minutes, and codebooks from data, once
+    there is something to see."""
+    return replace(
+        config,
+        batch_size=4,
+        steps=1_500,
+        adam_rate=1e-3,
+        betas=(0.8, 0.99),
+        warmup_steps=20,
+        cooldown_share=0.5,
+        rate_decay=1.0,
+        gradient_clip=5.0,
+        ema_decay=0.99,
+        quantizer_start=50,
+        quantizer_from_data=True,
+        augmentation=Augmentation(),
+        level=Level("unit", -30.0, -14.0),
+    )
+
+
+def _tiny_factorised(config: TrainConfig) -> TrainConfig:
+    """The same for codebooks learned by gradient, which in so few steps follow no encoder: the encoder has to stay with
+    them."""
+    return replace(_tiny(config), mel_scales_per_step=3, adam_rate=5e-4, commitment_weight=10.0)
+
 
 ENCODEC_SHARES = {"waveform/loss": 0.1, "mel/encodec": 1.0, "adv/gen": 3.0, "adv/feature": 3.0}
-ENCODEC = TrainConfig(
+ENCODEC = replace(
+    PUBLISHED,
     name="encodec-24k",
     about="EnCodec, 24 kHz, causal, 1.5 to 24 kbit/s, as in its paper; for GPUs",
     model=encodec_config.PRESETS["encodec-24k"],
@@ -146,12 +153,14 @@ ENCODEC = TrainConfig(
     balance=ENCODEC_SHARES,
     codebook_weight=0.0,
     commitment_weight=1.0,
-    **PUBLISHED | {"encodec_mel_weight": 1.0, "waveform_weight": 1.0},
+    encodec_mel_weight=1.0,
+    waveform_weight=1.0,
 )
 """Sections 3.4, 4.1 and 4.4. The paper gives no weight for the commitment loss, and a discriminator of its own to each
 bitrate, where ours serve all. Weights are averaged as slowly as the codebooks, which are averages."""
 
-DAC = TrainConfig(
+DAC = replace(
+    PUBLISHED,
     name="dac-44k-8kbps",
     about="DAC, 44.1 kHz, 8 kbit/s, as in its paper; for GPUs",
     model=dac.PRESETS["dac-44k-8kbps"],
@@ -168,7 +177,8 @@ DAC = TrainConfig(
     depths="by item",
     full_depth_share=0.5,
     adversary=AdversaryConfig(kinds=("period", "bands"), rate=1e-4, warmup_steps=0),
-    **PUBLISHED | {"mel_weight": 15.0, "gradient_clip": 1e3},
+    mel_weight=15.0,
+    gradient_clip=1e3,
 )
 """Improved RVQGAN, sections 3.5 and 4.3; level, second beta and clipping of its code (the paper has -24 dB LUFS, 0.9
 and none). Adversarial losses are those of EnCodec (hinge, relative features, means instead of sums)."""
@@ -190,7 +200,8 @@ SNAC = replace(
 """SNAC, section 4.2, which is silent on levels, betas and loss weights: DAC's, on whose training it builds. Excerpts of
 0.8 s, rounded to what windows and planes can share."""
 
-TAAE = TrainConfig(
+TAAE = replace(
+    PUBLISHED,
     name="taae-16k-700bps",
     about="TAAE, 16 kHz speech, 700 bit/s, its pretraining as in its paper; for GPUs",
     model=taae_config.PRESETS["taae-16k-700bps"],
@@ -209,7 +220,9 @@ TAAE = TrainConfig(
     reconstruction_decay=0.9999,
     adversarial_weight=0.0,
     feature_weight=1.0,
-    **PUBLISHED | {"autocast": True, "magnitude_weight": 1.0, "waveform_weight": 1.0},
+    autocast=True,
+    magnitude_weight=1.0,
+    waveform_weight=1.0,
 )
 """Sections 3.4 and 4.2, level from the official code. The other bitrates are other divisions of the same weights. Its
 finetuning, by features of WavLM, is not here."""
@@ -224,9 +237,9 @@ FAMILIES = (
         balance=ENCODEC_SHARES | {"adv/gen": 4.0, "adv/feature": 4.0},
     ),
     replace(
-        ENCODEC, name="encodec-24k-tiny", about="a small EnCodec that learns in minutes",
+        _tiny(ENCODEC), name="encodec-24k-tiny", about="a small EnCodec that learns in minutes",
         model=encodec_config.PRESETS["encodec-24k-tiny"], excerpt_frames=38,
-        adversary=AdversaryConfig(("stft",), (512, 256), 8, 1e-3, probability=2 / 3, warmup_steps=500), **TINY,
+        adversary=AdversaryConfig(("stft",), (512, 256), 8, 1e-3, probability=2 / 3, warmup_steps=500),
     ),
     DAC,
     replace(
@@ -239,9 +252,10 @@ FAMILIES = (
         DAC, name="dac-16k", about="DAC, 16 kHz; for GPUs", model=dac.PRESETS["dac-16k"], excerpt_frames=19
     ),
     replace(
-        DAC, name="dac-tiny", about="a small DAC that learns in minutes", model=dac.PRESETS["dac-tiny"],
+        _tiny_factorised(DAC), name="dac-tiny", about="a small DAC that learns in minutes",
+        model=dac.PRESETS["dac-tiny"],
         excerpt_frames=25, adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
-        revive_every=50, **TINY_FACTORISED,
+        revive_every=50,
     ),
     SNAC,
     replace(
@@ -253,9 +267,10 @@ FAMILIES = (
         excerpt_frames=36,
     ),
     replace(
-        SNAC, name="snac-tiny", about="a small SNAC that learns in minutes", model=snac.PRESETS["snac-tiny"],
+        _tiny_factorised(SNAC), name="snac-tiny", about="a small SNAC that learns in minutes",
+        model=snac.PRESETS["snac-tiny"],
         excerpt_frames=24, adversary=AdversaryConfig(("bands",), (512, 256), 8, 1e-3, warmup_steps=500),
-        revive_every=50, **TINY_FACTORISED,
+        revive_every=50,
     ),
     TAAE,
     replace(
@@ -263,9 +278,10 @@ FAMILIES = (
         model=taae_config.PRESETS["taae-16k-causal"],
     ),
     replace(
-        TAAE, name="taae-tiny", about="a small TAAE that learns in minutes", model=taae_config.PRESETS["taae-tiny"],
+        _tiny(TAAE), name="taae-tiny", about="a small TAAE that learns in minutes",
+        model=taae_config.PRESETS["taae-tiny"],
         excerpt_frames=32, adversary=AdversaryConfig(("golden",), (542, 334), 8, 1e-3, warmup_steps=500),
-        reconstruction_decay=1.0, autocast=False, **TINY | {"quantizer_start": 0, "quantizer_from_data": False},
+        reconstruction_decay=1.0, autocast=False, quantizer_start=0, quantizer_from_data=False,
     ),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A codec in training: one readable step, and the state that it goes on from."""
+"""A codec in training: the state of a run, and one step."""
 
 from __future__ import annotations
 
@@ -60,9 +60,10 @@ class Trainer:
         self.recent: deque[np.ndarray] = deque(maxlen=32)
         self.stopwatch = Stopwatch(self.device)
         if compiled:
-            for part in (self.model.encoder, self.model.decoder, self.adversary and self.adversary.discriminators):
-                if part:
-                    part.compile()
+            self.model.encoder.compile()
+            self.model.decoder.compile()
+            if self.adversary:
+                self.adversary.discriminators.compile()
 
     @classmethod
     def resume(
@@ -185,7 +186,7 @@ class Trainer:
         self._backward(parts, outside, wav_hat)
         self.stopwatch.lap("generator")
         self._update()
-        if quantized is not None:
+        if quantized is not None and drawn is not None:
             self.codebooks.follow(quantized, drawn, lambda: self._frames(heard), step)
         self.step += 1
         self.stopwatch.lap("optimizer")
@@ -205,7 +206,7 @@ class Trainer:
         encoder is not trained."""
         with self._autocast(), torch.set_grad_enabled(self.config.train_encoder):
             if drawn is None:
-                return self.family.latents(self.model, wav), None
+                return self.model.latents(wav), None
             quantized = self.model.quantize(wav, drawn)
         return quantized.z_q, quantized
 
@@ -259,7 +260,7 @@ class Trainer:
     @torch.no_grad()
     def _frames(self, wav: torch.Tensor) -> torch.Tensor:
         """z `[B, F, D]` of `wav` `[B, C, T]`, of all processes."""
-        return self.processes.gather(self.family.latents(self.model, wav))
+        return self.processes.gather(self.model.latents(wav))
 
     def _all_optimizers(self) -> list[torch.optim.Optimizer]:
         return [*self.optimizers, *([self.adversary.optimizer] if self.adversary else [])]

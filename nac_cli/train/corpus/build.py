@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from nac_cli.errors import AudioError, UsageError
@@ -69,7 +70,7 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
         builder = _Builder(target, cache, work, recipe, report)
         stages = len(wanted) + bool(extras) + bool(soundfonts)
         for number, package in enumerate(wanted):
-            builder.add_package(package, lambda text, number=number: stage(number, stages, text))
+            builder.add_package(package, partial(stage, number, stages))
         if extras:
             stage(len(wanted), stages, "decoding extra recordings")
             builder.decode(extras, WHOLE)

@@ -73,6 +73,7 @@ def unpack(deb: Path, folder: Path, suffixes: Collection[str]) -> list[str]:
             ["dpkg-deb", "--fsys-tarfile", str(deb)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
         ) as process,
     ):
+        assert process.stdout is not None  # it is a pipe
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
                 for member in archive:

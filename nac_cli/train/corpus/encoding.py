@@ -62,10 +62,10 @@ class Encoding:
 
     def _parameters(self) -> tuple[str, str, float]:
         """libsndfile's format, subtype and compression level 0..1."""
+        if self.bitrate is None:
+            return "FLAC", "PCM_16", 0.625
         if self.codec == "opus":
             low, high = OPUS_RANGE
             return "OGG", "OPUS", (high - self.bitrate) / (high - low)
-        if self.codec == "vorbis":
-            quality = np.interp(self.bitrate, VORBIS_BITRATES, np.arange(len(VORBIS_BITRATES)) / 10)
-            return "OGG", "VORBIS", 1 - float(quality)
-        return "FLAC", "PCM_16", 0.625
+        quality = np.interp(self.bitrate, VORBIS_BITRATES, np.arange(len(VORBIS_BITRATES)) / 10)
+        return "OGG", "VORBIS", 1 - float(quality)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import random
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -35,9 +35,9 @@ CAPS = {"music": 14.0, "speech": 50.0, "env": 25.0, "game-sfx": 12.0, "instrumen
 """Minutes of a domain from one package, so that no single game colours the corpus."""
 OTHER_CAP = 15.0
 FILE_SECONDS = 240.0
-"""Kept of one file."""
+"""Seconds kept of one file."""
 LONG_SECONDS = 45.0
-"""A longer file is music where a package has music."""
+"""Seconds: a longer file is music where a package has music."""
 CALLED = {"game-sfx": "env"}
 """The corpus' name of a domain of the table, where it is another."""
 SPEECH_PATH = re.compile(r"voice|speech|talk|dialog|/vo/|taunt|announc", re.IGNORECASE)
@@ -155,7 +155,9 @@ def choose(
     `max_minutes` replaces the caps of every domain.
     """
     domains = [domain for domain in package.offers if domain != MIDI]
-    chosen, tunes, left_out, used = [], [], Counter(), Counter()
+    chosen, tunes = [], []
+    left_out: Counter[str] = Counter()
+    used: dict[str, float] = defaultdict(float)
     for name in random.Random(package.name).sample(sorted(names), len(names)):
         path, suffix = str(folder / name), Path(name).suffix.lower()
         if held_out.forbids(package.name, name):

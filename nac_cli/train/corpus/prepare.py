@@ -64,7 +64,7 @@ class Item:
     full_band: bool
 
 
-TYPES = {
+TYPES: dict[str, type | tuple[type, ...]] = {
     "path": str,
     "domain": str,
     "source": str,

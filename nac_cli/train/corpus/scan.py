@@ -71,7 +71,8 @@ def scan(path: Path, workers: int = 2, progress: Progress = lambda done, whole: 
     files = list(find_recordings(path))
     if not files:
         raise AudioError(f"{path}: no sound files in it, and no {MANIFEST}")
-    domains, unreadable = defaultdict(Domain), []
+    domains: dict[str, Domain] = defaultdict(Domain)
+    unreadable = []
     with worker_pool(workers) as pool:
         for done, (file, facts) in enumerate(zip(files, pool.map(_inspect, files), strict=True), 1):
             progress(done, len(files))
@@ -101,7 +102,8 @@ def _add(domain: Domain, facts: Facts) -> None:
 
 def _of_items(kind: str, items: Iterable[Item], sample_rate: int | None = None) -> Scan:
     """`sample_rate`: the one that all files have, if it is known."""
-    domains, licences = defaultdict(Domain), Counter()
+    domains: dict[str, Domain] = defaultdict(Domain)
+    licences: dict[str, float] = defaultdict(float)
     for item in items:
         domain = domains[item.domain]
         domain.files += 1
@@ -111,4 +113,4 @@ def _of_items(kind: str, items: Iterable[Item], sample_rate: int | None = None) 
         if sample_rate is not None:
             domain.sample_rates[sample_rate] += 1
         licences[item.licence] += item.seconds
-    return Scan(kind, dict(sorted(domains.items())), dict(licences.most_common()), [])
+    return Scan(kind, dict(sorted(domains.items())), dict(sorted(licences.items(), key=lambda entry: -entry[1])), [])

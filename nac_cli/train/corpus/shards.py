@@ -9,11 +9,12 @@ import io
 import re
 import shutil
 import tarfile
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import soundfile
@@ -83,7 +84,8 @@ def pack(
         raise UsageError("no domain has a weight above 0, so there is nothing to pack")
     target.mkdir(parents=True, exist_ok=True)
     _make_room(target, force)
-    taken, done, bits, channel_seconds = Counter(), 0, 0, 0.0
+    taken: dict[str, float] = defaultdict(float)
+    done, bits, channel_seconds = 0, 0, 0.0
     writer = _ShardWriter(target, shard_bytes)
     with worker_pool(workers) as pool:
         for excerpt, data in zip(excerpts, pool.map(_encode, repeat(corpus), excerpts, repeat(encoding)), strict=True):
@@ -129,7 +131,7 @@ def draw(corpus: Path, items: list[Item], weights: dict[str, float], seed: int) 
 
 def _in_order(items: list[Item], rate: int, rng: np.random.Generator) -> Iterator[Excerpt]:
     """Excerpts of one domain: each file is a Poisson process of its pieces."""
-    arrivals = []
+    arrivals: list[tuple[float, int, int, int]] = []
     for number, item in enumerate(items):
         pieces = max(1, int(np.ceil(item.seconds / EXCERPT_SECONDS)))
         times = rng.exponential(1 / np.sqrt(max(item.seconds, MIN_SECONDS)), pieces).cumsum()
@@ -233,7 +235,7 @@ def unpack(shard: Path, folder: Path) -> list[SourceFile]:
         for item in _items(shard, members, archive):
             path = folder / item.path
             with open(path, "wb") as file:
-                shutil.copyfileobj(archive.extractfile(members[item.path]), file)
+                shutil.copyfileobj(_contents(archive, members[item.path]), file)
             files.append(SourceFile(str(path), item.domain, item.source, item.licence, item.full_band))
     return files
 
@@ -264,12 +266,18 @@ def _members(archive: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
     return {member.name: member for member in archive if member.isreg() and not member.issparse()}
 
 
+def _contents(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    file = archive.extractfile(member)
+    assert file is not None  # members are regular files
+    return file
+
+
 def _items(shard: Path, members: dict[str, tarfile.TarInfo], archive: tarfile.TarFile) -> list[Item]:
     """The manifest's items, every one a plain member with a plain name."""
     manifest = members.get(MANIFEST)
     if manifest is None or manifest.size > MAX_MANIFEST_BYTES:
         raise AudioError(f"{shard}: has no {MANIFEST}, so it is no shard of `nac train pack`, or not all of one")
-    text = archive.extractfile(manifest).read().decode("utf-8", "replace")
+    text = _contents(archive, manifest).read().decode("utf-8", "replace")
     items = parse_manifest(text, f"{shard}: {MANIFEST}")
     for item in items:
         if not isinstance(item.path, str) or not MEMBER.fullmatch(item.path) or item.path not in members:

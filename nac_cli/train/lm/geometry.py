@@ -14,7 +14,7 @@ import torch
 from nac_cli.train.lm.network import LmNetwork
 
 OTHERS = 0.1
-"""How large the random start of what the vectors do not fill is, beside them."""
+"""The scale of random start values where the vectors give none, relative to the vectors."""
 LOGITS = 0.3
 
 

@@ -163,7 +163,8 @@ def train(
     `save_every` seconds, a line to `log.jsonl` every 50 steps and after every validation."""
     config, processes = trainer.config, trainer.processes
     started = saved = time.monotonic()
-    first_step, codes, recent, stopped_by = trainer.step, 0, deque(maxlen=100), "steps"
+    first_step, codes, stopped_by = trainer.step, 0, "steps"
+    recent: deque[float] = deque(maxlen=100)
     depths = _depths_shown(trainer.tokens.codec.num_codebooks)
     trainer.stopwatch.lap("start")
     while trainer.step < config.steps:
@@ -197,7 +198,7 @@ def train(
 
 
 def _depths_shown(planes: int) -> tuple[int, ...]:
-    """Low, middling and full depth."""
+    """A low, a middle and the full depth, in planes."""
     return tuple(sorted({max(planes // 4, 1), max(planes * 7 // 16, 1), planes}))
 
 

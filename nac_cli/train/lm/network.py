@@ -70,7 +70,7 @@ class LmNetwork(nn.Module):
         """Time model, `[B, L, D]`."""
         states = functional.embedding(depths, self["input.depth"])
         before = codes[..., :-1]
-        past = 0
+        past = torch.zeros((), device=codes.device)
         for plane in range(self.config.planes):
             table = self._table(f"input.{plane}")
             past = past + functional.embedding(_row(before[:, plane], table), table)

@@ -144,7 +144,7 @@ class Tokens:
 
 
 def _codes(path: Path, model: Codec, seed: tuple[int, int]) -> Iterator[np.ndarray]:
-    """int16 `[K, F]` of each channel."""
+    """Codes int16 `[K, F]` of each channel of a recording."""
     rng = np.random.default_rng(seed)
     with soundfile.SoundFile(path) as sound:
         sound.seek(min(int(rng.integers(model.spec.hop_length)), sound.frames))
@@ -166,7 +166,8 @@ def _codes(path: Path, model: Codec, seed: tuple[int, int]) -> Iterator[np.ndarr
 
 
 def _claim(folder: Path, model: Codec) -> None:
-    """Say whose tokens these are, and what the codes stand for."""
+    """Write the codec's description and code vectors into a new folder. Raises ModelError if it holds another
+    codec's."""
     if (folder / CODEC).exists():
         if _read_codec(folder)[0] != model.spec:
             raise ModelError(f"{folder}: holds tokens of another codec than {model.spec.name}; choose another folder")

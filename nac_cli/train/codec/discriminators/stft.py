@@ -10,11 +10,11 @@ from nac_cli.train.codec.discriminators.spectrogram import Spectrogram
 from nac_cli.train.codec.discriminators.stack import Stack, judge
 
 WINDOWS = (2048, 1024, 512, 256, 128)
-"""At 24 kHz; doubled for 48 kHz (EnCodec, section 3.4)."""
+"""Windows in samples at 24 kHz; doubled for 48 kHz (EnCodec, section 3.4)."""
 
 GOLDEN_WINDOWS = (2296, 1418, 876, 542, 334, 206, 126, 78)
-"""Neighbours in the golden ratio. Windows that share divisors are sensitive at the same regular places in time and
-frequency, and a generator learns periodic artefacts there (TAAE, appendix B.5)."""
+"""Windows in samples, neighbours in the golden ratio. Windows that share divisors are sensitive at the same regular
+places in time and frequency, and a generator learns periodic artefacts there (TAAE, appendix B.5)."""
 
 CHANNELS = 32
 DILATIONS = (1, 2, 4)
