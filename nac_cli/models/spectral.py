@@ -20,7 +20,6 @@ from nac_cli.errors import ModelError
 from nac_cli.models.codec import Encoded, TrainableCodec
 from nac_cli.models.fields import integer
 from nac_cli.models.layers.convnext import ConvNeXtBlock
-from nac_cli.models.layers.lapped import LappedAnalysis, LappedSynthesis
 from nac_cli.models.layers.noise import NoiseBlock, code_noise, random_noise
 from nac_cli.models.layers.spectrum import Spectrum, compress
 from nac_cli.models.layers.typed import LayerSequence
@@ -36,7 +35,7 @@ MOST_BLOCKS, MOST = 256, 1 << 16
 class SpectralConfig:
     """Everything that shapes the network. Widths and block counts: `fine` at the STFT's frame rate, `coarse` at the
     latent's. `hop_length` must be a multiple of `stft_hop`. With `noise`, every fine block of the decoder is preceded
-    by a noise block. With `linear_path`, latents and sound are linked by lapped transforms beside the blocks too."""
+    by a noise block."""
 
     sample_rate: int = 44_100
     hop_length: int = 512
@@ -54,18 +53,15 @@ class SpectralConfig:
     codebook_size: int = 1024
     codebook_dim: int = 8
     noise: bool = False
-    linear_path: bool = False
 
     def __post_init__(self) -> None:
         """Raises ModelError for values that make no network."""
         for name, value in vars(self).items():
             low, high = LIMITS.get(name, (0, MOST_BLOCKS) if name.endswith("_blocks") else (1, MOST))
-            if name not in ("noise", "linear_path"):
+            if name != "noise":
                 integer(name, value, low, high)
-        if self.hop_length % self.stft_hop:
-            raise ModelError("the model's hop_length is no multiple of its stft_hop")
-        if not isinstance(self.noise, bool) or not isinstance(self.linear_path, bool):
-            raise ModelError("the model's noise or linear_path is neither true nor false")
+        if self.hop_length % self.stft_hop or not isinstance(self.noise, bool):
+            raise ModelError("the model's hop_length is no multiple of its stft_hop, or noise neither true nor false")
 
     @property
     def frames_per_latent(self) -> int:
@@ -98,14 +94,12 @@ class Encoder(nn.Module):
         self.coarse = _blocks(config.encoder_coarse_blocks, config.coarse_width, config)
         self.norm = nn.LayerNorm(config.coarse_width, eps=1e-6)
         self.to_latent = nn.Linear(config.coarse_width, config.coarse_width)
-        self.linear = LappedAnalysis(config.hop_length, config.coarse_width) if config.linear_path else None
 
     def forward(self, wav: torch.Tensor) -> torch.Tensor:
         x = self.project(compress(self.spectrum(wav)).flatten(2))
         x = self.fine(x)
         x = self.stride(x.reshape(x.shape[0], -1, self.stride.in_features))
-        z = self.to_latent(self.norm(self.coarse(x)))
-        return z + self.linear(wav) if self.linear else z
+        return self.to_latent(self.norm(self.coarse(x)))
 
 
 class Decoder(nn.Module):
@@ -121,7 +115,6 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(config.fine_width, eps=1e-6)
         self.head = nn.Linear(config.fine_width, 2 * config.num_bins)
         self.spectrum = Spectrum(config.n_fft, config.stft_hop)
-        self.linear = LappedSynthesis(config.hop_length, config.coarse_width) if config.linear_path else None
         with torch.no_grad():
             self.head.bias[: config.num_bins].fill_(-3.0)
 
@@ -133,8 +126,7 @@ class Decoder(nn.Module):
             x = block(self.noise[number](x, noise[:, :, number]) if self.noise else x)
         log_magnitude, phase = self.head(self.norm(x)).float().chunk(2, dim=-1)
         spectrum = torch.polar(log_magnitude.clamp_max(6.0).exp(), phase)
-        wav = self.spectrum.inverse(spectrum)
-        return wav + self.linear(z_q) if self.linear else wav
+        return self.spectrum.inverse(spectrum)
 
 
 class SpectralCodec(TrainableCodec):

@@ -48,6 +48,7 @@ class TrainConfig:
       to a listening level, as the mel loss has an absolute floor; it is 1 for natural levels.
       With `shared_spectra` two windows a step serve mel, complex and log distances (`spectra`), complex bins only up to
       `phase_up_to` Hz (0: all) and single bins only above `lines_above`; else each has windows of its own (`losses`).
+      `latent_weight` brings the planes nearer to z (`ResidualQuantized.latent`).
       `energy_weight` is the share of the repulsion in the energy score: 0 compares one decode with the recording, 1 is
       the proper score of two decodes with different noise, whose phases repel each other above `energy_from` Hz.
       `balance`, if not empty, holds the weights of EnCodec's balancer by loss name and replaces the `..._weight`s.

@@ -53,6 +53,7 @@ SPECTRAL = {
         excerpt_frames=96,
         warmup_steps=500,
         cooldown_share=0.3,
+        latent_weight=10.0,
     ),
     "nac-44k-finish": replace(FINISH, about="a decoder that does not buzz, from a run of nac-44k"),
     "nac-44k-adversarial": TrainConfig(
