@@ -137,6 +137,12 @@ class StreamInfo:
         return -(-codec_samples // self.codec.hop_length)
 
     @property
+    def known_length(self) -> int:
+        """`num_samples`, for those who have seen to it that it is known."""
+        assert self.num_samples is not None
+        return self.num_samples
+
+    @property
     def duration(self) -> float | None:
         """Seconds, None while unknown."""
         return None if self.num_samples is None else self.num_samples / self.sample_rate

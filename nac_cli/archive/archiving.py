@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from nac_cli.archive.journal import Copied, Done
 from nac_cli.archive.places.place import Found, Place
@@ -22,6 +22,7 @@ from nac_cli.files import sha256_of
 from nac_cli.pipelines.verify import verify
 
 if TYPE_CHECKING:
+    from nac_cli.models.codec import Codec
     from nac_cli.pipelines.compress import Compressor
 
 FILES_AT_ONCE = {"cpu": 2, "cuda": 16}
@@ -60,7 +61,8 @@ class Archiving:
             threads=self.threads,
         )
         shared = SharedEncoder(compressor.codec, together=device == "cuda")
-        return Archiver(self, replace(compressor, codec=shared), FILES_AT_ONCE[device])
+        # it has all that a codec has, by passing on what is asked of it
+        return Archiver(self, replace(compressor, codec=cast("Codec", shared)), FILES_AT_ONCE[device])
 
 
 class Archiver:
@@ -101,6 +103,7 @@ class Archiver:
             source_sha256 = sha256_of(source).hex() if work.hashed else None
             self._unchanged(job.path, found)
         settings = work.settings
+        assert report.pcm_md5 is not None  # as `open` asks for it
         return Done(
             job.path,
             job.target,
@@ -138,15 +141,16 @@ class Archiver:
         if before is None:
             return None
         with target.reading(job.target) as path:
-            now_is = {"bytes": path.stat().st_size, "sha256": sha256_of(path).hex(), "time": now()}
-            if not _holds_the_same(path, now_is["sha256"], before):
+            size, sha256, time_now = path.stat().st_size, sha256_of(path).hex(), now()
+            if not _holds_the_same(path, sha256, before):
                 return None
             with target.writing(job.target, before.source_mtime_ns) as place:
                 shutil.copyfile(path, place)
         if isinstance(before, Copied):
-            return replace(before, **now_is)
+            return replace(before, bytes=size, sha256=sha256, time=time_now)
         kept = "it was changed in the archive (its tags, say) and is sound: it stays as it is"
-        return replace(before, messages=(*before.messages, kept), **now_is)
+        messages = (*before.messages, kept)
+        return replace(before, bytes=size, sha256=sha256, messages=messages, time=time_now)
 
     def _unchanged(self, path: str, before: Found | None) -> Found:
         """The source file as it is now. Raises AudioError where it is gone, or differs from `before` if that is

@@ -144,7 +144,7 @@ def _write_journal(data: Path, records: bytes, ledger: Ledger, names: Mapping[st
     file = data / JOURNAL
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(records)
-    renamed = []
+    renamed: list[journal.Entry] = []
     for entry in ledger.files.values():
         name = names[entry.target]
         if name != entry.target:

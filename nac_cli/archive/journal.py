@@ -227,7 +227,7 @@ def _makes_sense(entry: Entry) -> bool:
     """Whether all values have the declared types, and integers are within the reach of file systems."""
     for name in fields(entry):
         value = getattr(entry, name.name)
-        if type(value).__name__ not in _KINDS[name.type]:
+        if type(value).__name__ not in _KINDS[str(name.type)]:
             return False
         if type(value) is int and not _LEAST.get(name.name, 0) <= value < 1 << 63:
             return False

@@ -184,7 +184,9 @@ def check_places(source: Place, target: Place) -> None:
     the archive would be archived."""
     if isinstance(source, Folder) and not source.root.is_dir():
         raise AudioError(f"{source.name}: no such folder; name the one that holds the library")
-    both = isinstance(source, Folder) and isinstance(target, Folder)
-    names = [f"{place.root.resolve() if both else place.name.rstrip('/')}/" for place in (source, target)]
+    if isinstance(source, Folder) and isinstance(target, Folder):
+        names = [f"{place.root.resolve()}/" for place in (source, target)]
+    else:
+        names = [f"{place.name.rstrip('/')}/" for place in (source, target)]
     if names[0].startswith(names[1]) or names[1].startswith(names[0]):
         raise UsageError(f"{source.name} and {target.name} lie one inside the other; choose a folder outside of it")

@@ -29,7 +29,7 @@ from nac_cli.archive.estimate import Estimate, estimate
 from nac_cli.archive.inventory import Inventory, Kept, take_inventory
 from nac_cli.archive.library import Survey, Tally, check_places, survey
 from nac_cli.archive.places.opening import open_place
-from nac_cli.archive.places.place import LOCK, Place
+from nac_cli.archive.places.place import LOCK, Found, Place
 from nac_cli.archive.plan import EVERYTHING, Patterns
 from nac_cli.archive.restoring import DEFAULT_FORMAT, Restoration, RestorePlan, Restoring, plan_restore, tidy
 from nac_cli.archive.settings import Settings
@@ -97,9 +97,15 @@ class LibraryRun:
             self.source, self.target, self.settings, self.options.hashed, self.options.check, workers.device,
             workers.threads_each,
         )  # fmt: skip
-        visible = (self.source, replace(jobs[0].found, mtime_ns=0)), (self.target, self.target.stat(LOCK))
+        visible = [(self.source, replace(jobs[0].found, mtime_ns=0)), *_lock(self.target)]
         with workers.at(work, len(jobs), visible) as pool:
             return library.archive(self.source, self.target, self.settings, self.survey, pool, watch)
+
+
+def _lock(place: Place) -> list[tuple[Place, Found]]:
+    """The file that stands for the claim on a place, which its workers must see."""
+    lock = place.stat(LOCK)
+    return [] if lock is None else [(place, lock)]
 
 
 @dataclass(frozen=True)
@@ -240,8 +246,7 @@ class LibraryRestore:
                 self.archive, self.target, asked.format, asked.bits, asked.tags, asked.force, workers.device,
                 workers.threads_each,
             )  # fmt: skip
-            visible = [(self.target, self.target.stat(LOCK))]
-            with workers.at(work, len(self.plan.pieces), visible) as pool:
+            with workers.at(work, len(self.plan.pieces), _lock(self.target)) as pool:
                 done = restoring.restore(self.plan, pool, watch)
         tidy(self.target)
         return done

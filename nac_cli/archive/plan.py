@@ -110,7 +110,8 @@ def make_plan(
         sound, target = is_sound(found.path), targets[found.path]
         reason = _reason(found, ledger, outputs.get(target), settings_id if sound else None, times)
         if reason is not None:
-            before = ledger.last[found.path] if reason == "altered" else None
+            last = ledger.last.get(found.path)
+            before = last if reason == "altered" and isinstance(last, (Done, Copied)) else None
             jobs.append(Job(found, target, sound, reason, before))
     if not force:
         _refuse_foreign(jobs, ledger, outputs)

@@ -62,7 +62,9 @@ def plan_restore(
     fold = fold_case if target.folds_case() else str
     names = _names(inventory.kept(), format, fold)
     there = {fold(found.path): found for found in files_of(target).values()}
-    pieces, present, in_the_way = [], [], []
+    pieces: list[Piece] = []
+    present: list[Piece] = []
+    in_the_way: list[Piece] = []
     for entry in inventory.kept(patterns):
         piece = Piece(entry, names[entry.path])
         found = there.get(fold(piece.output))
@@ -148,8 +150,11 @@ class Restoring:
         from nac_cli.pipelines.chain.prefetch import Prefetch
 
         with local_copies(self.archive, [piece.entry for piece in pieces]) as files:
-            sounds = [isinstance(piece.entry, Done) and isinstance(file, Path) for piece, file in zip(pieces, files)]
-            prefetch = Prefetch([file if sound else None for file, sound in zip(files, sounds)], self.threads)
+            sounds = [
+                file if isinstance(piece.entry, Done) and isinstance(file, Path) else None
+                for piece, file in zip(pieces, files)
+            ]
+            prefetch = Prefetch(sounds, self.threads)
             for index, (piece, file) in enumerate(zip(pieces, files)):
                 if isinstance(file, Failure):
                     yield index, file
@@ -177,9 +182,11 @@ class Restoring:
     ) -> Restored:
         if not self.force and self.target.stat(piece.output) is not None:
             raise OutputExists(f"{piece.output}: already exists; use --force to replace it")
-        write = self._decoded if isinstance(piece.entry, Done) else self._copied
         with self.target.writing(piece.output, mtime_ns) as place:
-            restored = write(piece.entry, file, place, strict, progress)
+            if isinstance(piece.entry, Done):
+                restored = self._decoded(piece.entry, file, place, strict, progress)
+            else:
+                restored = self._copied(piece.entry, file, place)
             if strict and restored.damage:
                 raise CorruptStream("; ".join(restored.damage))
         return restored
@@ -209,9 +216,7 @@ class Restoring:
             place.stat().st_size, report.seconds, report.messages, tuple(damage), kind.exit_code if damage else 0
         )
 
-    def _copied(
-        self, entry: Copied, file: Path, place: Path, strict: bool, progress: Callable[[float, float | None], None]
-    ) -> Restored:
+    def _copied(self, entry: Copied, file: Path, place: Path) -> Restored:
         shutil.copyfile(file, place)
         changed = sha256_of(place).hex() != entry.sha256
         damage = ("has changed since it was archived (another SHA-256 than in the journal)",) if changed else ()

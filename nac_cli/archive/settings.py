@@ -45,7 +45,8 @@ class Settings:
             coders_to_pack(file, entropy)  # which says what is missing
         lm = zoo.lm_beside(file) if entropy in ("auto", "lm") else None
         name = file.path.absolute() if Path(model).suffix == zoo.SUFFIX else model
-        return cls(str(name), file.spec.model_id.hex(), lm and lm.model_id.hex(), bitrate, planes, entropy, tags)
+        lm_id = lm.model_id.hex() if lm else None
+        return cls(str(name), file.spec.model_id.hex(), lm_id, bitrate, planes, entropy, tags)
 
     @property
     def id(self) -> str:

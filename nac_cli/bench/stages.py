@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nac_cli.bench.stopwatch import Clock, inside, inside_call
 
 if TYPE_CHECKING:
-    from nac_cli.models.codec import Codec
+    from nac_cli.models.codec import TrainableCodec
     from nac_cli.models.weights import WeightFile
 
 ORDER = ("read", "entropy", "dequantise", "decode", "finish", "write")
@@ -37,7 +37,9 @@ class Pass:
         return self.sound_seconds / max(self.total, 1e-9)
 
 
-def stages(source: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: int, threads: int | None) -> list[Pass]:
+def stages(
+    source: Path, codec: TrainableCodec, file: WeightFile, entropy: str, bitrate: int, threads: int | None
+) -> list[Pass]:
     """Compress and decompress `source` by the steps of `Compressor` and `Decompressor`, each one's work done before the
     next begins. `codec` is the network of `file` as `open_model` gives it, `bitrate` that of a channel group."""
     packed = source.with_suffix(".nac")
@@ -50,7 +52,7 @@ def stages(source: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: 
 
 
 def _compressing(
-    source: Path, packed: Path, codec: Codec, file: WeightFile, entropy: str, bitrate: int, threads: int | None
+    source: Path, packed: Path, codec: TrainableCodec, file: WeightFile, entropy: str, bitrate: int, threads: int | None
 ) -> tuple[Clock, float]:
     """Seconds by stage, and seconds of sound."""
     from nac_cli.pipelines.chain.voices import device_of
@@ -77,7 +79,9 @@ def _compressing(
     return clock, analysed.seconds
 
 
-def _decompressing(packed: Path, restored: Path, codec: Codec, weights: WeightFile, threads: int | None) -> Clock:
+def _decompressing(
+    packed: Path, restored: Path, codec: TrainableCodec, weights: WeightFile, threads: int | None
+) -> Clock:
     from nac_cli.container import ContainerReader
     from nac_cli.pipelines.chain.span import Span
     from nac_cli.pipelines.chain.voices import device_of

@@ -106,7 +106,7 @@ def _what_is_lost(job: Job, report: DecompressReport) -> NacError | None:
 def _refuse_other_suffix(target: Path | None, format: str | None) -> None:
     """`-o song.flac --format wav` is more likely a slip than a wish."""
     suffix = target.suffix.lower().lstrip(".") if target else ""
-    if format and suffix in FORMATS and suffix != format:
+    if format and target and suffix in FORMATS and suffix != format:
         raise click.UsageError(
             f"--format {format} and the output's name {printable(target.name)} contradict each other."
         )

@@ -61,10 +61,11 @@ class _Interruption:
 
     def _remind(self, number: int) -> None:
         while not self._over.wait(REMIND_SECONDS):
-            if hasattr(signal, "pthread_kill"):  # which also wakes a thread that waits for input
-                signal.pthread_kill(threading.main_thread().ident, number)
+            main = threading.main_thread().ident
+            if hasattr(signal, "pthread_kill") and main is not None:  # which also wakes a thread that waits for input
+                signal.pthread_kill(main, number)
             else:
-                _thread.interrupt_main(number)
+                _thread.interrupt_main(signal.Signals(number))
 
 
 @contextmanager

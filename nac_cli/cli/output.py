@@ -63,7 +63,9 @@ class Output:
         if isinstance(error, click.UsageError):
             error.show()
         else:
-            click.echo(f"Error: {printable(with_name(failure.message, values.get('file')))}", err=True)
+            file = values.get("file")
+            message = with_name(failure.message, file if isinstance(file, str) else None)
+            click.echo(f"Error: {printable(message)}", err=True)
         self.record({**values, "exit_code": failure.exit_code, "error": failure.message})
         return failure.exit_code
 

@@ -64,7 +64,7 @@ def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
     _refuse_clashes(jobs)
     if any(job.target is None for job in jobs):
         refuse_binary_on_terminal("name a file with -o, or use a pipe")
-    if folder:
+    if folder and output is not None:
         Path(output).mkdir(parents=True, exist_ok=True)
     return jobs
 

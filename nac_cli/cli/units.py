@@ -28,7 +28,7 @@ class Bitrate(click.ParamType):
             return value
         match = _RATE.fullmatch(value)
         factor = _FACTORS.get(match[2].lower()) if match and "B/" not in match[2] else None  # kB/s are bytes
-        if factor is None:
+        if match is None or factor is None:
             self.fail(f"{value!r} is not a bitrate; write it like 6kbps, 1.5kbps or 6000 (bit/s).", param, ctx)
         number = Decimal(match[1])
         if number <= 0:

@@ -48,10 +48,11 @@ def plane_costs(
     return costs
 
 
-def lm_plane_costs(chunks: Sequence[ChunkCodes], info: StreamInfo, lm: LanguageModel) -> list[np.ndarray]:
+def lm_plane_costs(chunks: Sequence[ChunkCodes], info: StreamInfo, lm: LanguageModel | None) -> list[np.ndarray]:
     """Bits that plane k costs in step s of each of `chunks` in `lm` mode, float64 `[C, K, S]`, 0 above its depths.
 
-    Exact for just these depths: with others, a frame's codes pay slightly other prices.
+    Exact for just these depths: with others, a frame's codes pay slightly other prices. Raises `ModelError` if `lm`
+    does not fit the codec.
     """
     return [
         np.stack([

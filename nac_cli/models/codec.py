@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from nac_cli.models.quantizers.rvq import ResidualQuantized
 from nac_cli.values import CodecSpec
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,10 @@ class Codec(nn.Module, ABC):
 
 
 class TrainableCodec(Codec):
-    """A codec of `encoder`, `quantizer` and `decoder`, as all families are: besides the contract it has the halves of
-    a training pass."""
+    """A codec of `encoder`, `quantizer` and `decoder`, shaped by its `config`, as all families are: besides the
+    contract it has the halves of a training pass."""
 
+    config: DataclassInstance
     encoder: nn.Module
     quantizer: nn.Module
     decoder: nn.Module

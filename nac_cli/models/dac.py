@@ -137,6 +137,7 @@ class DacCodec(TrainableCodec):
     """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and
     `decode` are the contract. Sound goes in at its natural level."""
 
+    config: DacConfig
     encoder: Encoder
     quantizer: ResidualVectorQuantizer
     decoder: Decoder

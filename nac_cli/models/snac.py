@@ -185,6 +185,7 @@ class SnacCodec(TrainableCodec):
     themselves) suffice.
     """
 
+    config: SnacConfig
     encoder: Encoder
     quantizer: MultiScaleQuantizer
     decoder: Decoder

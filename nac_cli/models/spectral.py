@@ -133,6 +133,7 @@ class SpectralCodec(TrainableCodec):
     """See the module. `quantize` and `synthesise` are the halves of the training pass; `encode` and `decode` are the
     contract."""
 
+    config: SpectralConfig
     encoder: Encoder
     quantizer: ResidualVectorQuantizer
     decoder: Decoder

@@ -142,7 +142,7 @@ def _write(
 
 def _parameters(file: safe_open) -> list[str]:
     """The names of a weight file's tensors without the entropy coder's tables."""
-    return [name for name in list(file.keys()) if name != TABLES]  # type: ignore[no-untyped-call]
+    return [name for name in list(file.keys()) if name != TABLES]
 
 
 def _in_order(data: bytes) -> bytes:

@@ -19,7 +19,7 @@ from nac_cli.errors import ModelError
 from nac_cli.models.weights import WeightFile, describe, file_id, load_state
 
 if TYPE_CHECKING:
-    from nac_cli.models.codec import Codec
+    from nac_cli.models.codec import TrainableCodec
 
 DEFAULT = "nac-44k"
 SHIPPED = Path(__file__).parent.parent / "weights"
@@ -143,7 +143,7 @@ def find_lm_id(lm_id: bytes, codec_name: str) -> LmFile:
     )
 
 
-def load(file: WeightFile, device: str = "cpu") -> Codec:
+def load(file: WeightFile, device: str = "cpu") -> TrainableCodec:
     """Build the network of a weight file on `device`, ready for inference. Raises ModelError if the file does not
     make one."""
     from nac_cli.models.build import build

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, overload
 
 import numpy as np
 
@@ -46,6 +46,44 @@ class DecompressReport(Report):
     def as_dict(self) -> dict:
         losses = [{"start": x.start, "stop": x.stop, "reason": str(x.error)} for x in self.losses]
         return super().as_dict() | {"losses": losses}
+
+
+@overload
+def decompress(
+    source: str | os.PathLike | BinaryIO,
+    target: None = None,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    format: str | None = None,
+    bits: int | None = None,
+    tags: bool = True,
+    strict: bool = False,
+    max_seconds: float = MAX_SECONDS,
+    device: str = "auto",
+    threads: int | None = None,
+    force: bool = False,
+    progress: Progress = lambda done, whole: None,
+) -> Waveform: ...
+
+
+@overload
+def decompress(
+    source: str | os.PathLike | BinaryIO,
+    target: str | os.PathLike | BinaryIO,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    format: str | None = None,
+    bits: int | None = None,
+    tags: bool = True,
+    strict: bool = False,
+    max_seconds: float = MAX_SECONDS,
+    device: str = "auto",
+    threads: int | None = None,
+    force: bool = False,
+    progress: Progress = lambda done, whole: None,
+) -> DecompressReport: ...
 
 
 def decompress(

@@ -96,7 +96,8 @@ def info(source: str | os.PathLike | BinaryIO) -> FileInfo:
     with open_stream(source) as file:
         reader = ContainerReader(file)
         modes: Counter[str] = Counter()
-        bits, codes = Counter(), Counter()
+        bits: Counter[str] = Counter()
+        codes: Counter[str] = Counter()
         plane_codes = np.zeros(reader.info.codec.num_codebooks, np.int64)
         depths, damage = [], []
         for record in reader.chunks():
@@ -124,7 +125,7 @@ def info(source: str | os.PathLike | BinaryIO) -> FileInfo:
     return FileInfo(
         name=name_of(source),
         stream=stream,
-        version=tuple(reader.version),
+        version=reader.version,
         file_bytes=total,
         bitrate=8 * total / stream.duration if stream.duration else None,
         chunks=sum(modes.values()),

@@ -36,6 +36,8 @@ KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "INDX", "tags", "pict", "padd", "pm
 class RecodeReport(StreamReport):
     """The file that another one became."""
 
+    source_bytes: int
+
 
 def recode(
     source: str | os.PathLike | BinaryIO,
@@ -108,6 +110,7 @@ def _read(
         chunks, frames = [], 0
         coders = CodersToUnpack(weight_file, reader.info, threads)
         for chunk in decode_records(reader.chunks(), reader.info, coders, [], strict=True):
+            assert isinstance(chunk, ChunkCodes)  # since a loss would have raised its error
             chunks.append(chunk)
             frames += chunk.num_frames
             progress(frames / reader.info.codec.frame_rate, reader.info.duration)

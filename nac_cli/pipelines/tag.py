@@ -93,7 +93,7 @@ def tag(
         if target is not None:
             editor.write(target)
             target.flush()
-        elif changed:
+        elif changed and isinstance(source, (str, os.PathLike)):
             with open_replacement(Path(source)) as beside:
                 editor.write(beside)
                 file.close()  # some systems replace no file that is open

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -12,10 +12,10 @@ import numpy as np
 from nac_cli.container import ContainerReader
 from nac_cli.errors import CorruptStream, NacError, TokenMismatch
 from nac_cli.models import zoo
-from nac_cli.pipelines.chain.unpacking import Loss, decode_records
+from nac_cli.pipelines.chain.unpacking import Loss, Missing, decode_records
 from nac_cli.pipelines.endpoints import name_of, open_stream
 from nac_cli.pipelines.models.opening import CodersToUnpack, open_model
-from nac_cli.values import StreamInfo
+from nac_cli.values import ChunkCodes, StreamInfo
 
 LEVELS = ("structure", "tokens", "full")
 
@@ -72,13 +72,14 @@ def verify(
             reader.structure()
         else:
             coders = CodersToUnpack(weight_file, reader.info, threads)
-            chunks = decode_records(reader.chunks(), reader.info, coders, losses)
+            codes = decode_records(reader.chunks(), reader.info, coders, losses)
+            chunks: Iterator[ChunkCodes | Missing | np.ndarray] = codes
             if level == "full":
                 from nac_cli.pipelines.chain.synthesis import (
                     synthesise,  # brings torch, which the other levels do without
                 )
 
-                chunks = synthesise(chunks, reader.info, open_model(weight_file, device, threads))
+                chunks = synthesise(codes, reader.info, open_model(weight_file, device, threads))
             frames = 0
             for chunk in chunks:
                 if isinstance(chunk, np.ndarray):

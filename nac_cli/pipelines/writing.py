@@ -58,7 +58,7 @@ def write_stream(
         writer = ContainerWriter(file, stream.info, stream.tags, stream.padding)
         for record in stream.records:
             writer.write_chunk(record)
-        counts = writer.finish(stream.info.num_samples, stream.pcm_md5)
+        counts = writer.finish(stream.info.known_length, stream.pcm_md5)
         if check:
             verify(written(), device=device, threads=threads).require_sound()
     return counts

@@ -80,7 +80,7 @@ class RayPool:
         import ray
 
         calls = [remote.call for remote in self._workers if remote.call is not None]
-        answered = []
+        answered: list[object] = []
         if calls:
             ray.wait(calls, timeout=WAIT_SECONDS)
             answered, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
@@ -119,7 +119,8 @@ class RayPool:
             if isinstance(message, _NodeName):
                 remote.node = message
             elif isinstance(message, Failure):
-                raise Refused(Failure(f"node {remote.node.host}: {message.message}", message.exit_code))
+                host = remote.node.host if remote.node else "of Ray"
+                raise Refused(Failure(f"node {host}: {message.message}", message.exit_code))
             elif message is None:
                 remote.ready, self._failed_starts = True, 0
                 if remote.replacing:

@@ -53,7 +53,8 @@ def restore(archive, out_name, format, bits, no_tags, patterns, workers, force, 
     """
     from nac_cli.archive.operations import RestoreOptions, open_restore
 
-    out, messages = Output(as_json, quiet), Counter()
+    out = Output(as_json, quiet)
+    messages: Counter[str] = Counter()
     asked = RestoreOptions(format, bits and int(bits), not no_tags, patterns, force)
     with open_restore(archive, out_name, asked) as run:
         _announce(run.plan, out)
@@ -84,7 +85,7 @@ def _tell(piece: Piece, event: Restored | Failure | Progressed, out: Output, mes
 
     if isinstance(event, Progressed):
         return
-    record = {"file": piece.output, "archived": piece.entry.target}
+    record: dict[str, object] = {"file": piece.output, "archived": piece.entry.target}
     if isinstance(event, Failure):
         out.failed(Refused(event), **record)
         return

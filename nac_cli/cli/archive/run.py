@@ -91,13 +91,13 @@ def run(source, target, no_tags, files_from, dry_run, workers, as_json, quiet, *
 
     options.target(asked["bitrate"], asked["planes"])
     out = Output(as_json, quiet)
-    asked = ArchiveOptions(tags=not no_tags, paths=files_from and _paths(files_from.read()), **asked)
+    wanted = ArchiveOptions(tags=not no_tags, paths=files_from and _paths(files_from.read()), **asked)
     if dry_run:
-        plan = plan_run(source, target, asked)
+        plan = plan_run(source, target, wanted)
         _announce(plan.survey, out)
         _estimate(plan, out)
         return
-    with open_run(source, target, asked) as run:
+    with open_run(source, target, wanted) as run:
         found = run.survey
         _announce(found, out)
         progress = Progress(len(found.plan.jobs), found.plan.bytes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,6 @@ class Steps:
 
 
 @contextmanager
-def steps(title: str, entries: list[Kept], out: Output) -> Iterator[Steps]:
+def steps(title: str, entries: Sequence[Kept], out: Output) -> Iterator[Steps]:
     with out.progress(title) as show:
         yield Steps(len(entries), sum(entry.bytes for entry in entries), show, out)

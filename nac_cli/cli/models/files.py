@@ -132,7 +132,7 @@ def count(model, sources, name, seconds, device, threads, force, as_json, quiet)
     from nac_cli.train.corpus.recordings import find_recordings
 
     out = Output(as_json, quiet)
-    recordings = []
+    recordings: list[Path] = []
     for source in sources:
         recordings += find_recordings(source) if source.is_dir() else [source]
     with out.progress(model) as progress:

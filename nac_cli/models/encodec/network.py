@@ -66,6 +66,7 @@ class EncodecCodec(TrainableCodec, SegmentCoder):
     files are made with.
     """
 
+    config: EncodecConfig
     encoder: Chain
     quantizer: ResidualEuclideanQuantizer
     decoder: Chain

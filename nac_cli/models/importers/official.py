@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from nac_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from nac_cli.models.codec import Codec
+    from nac_cli.models.codec import TrainableCodec
     from nac_cli.models.importers.state import Checkpoint
     from nac_cli.models.weights import WeightFile
 
-Imported = tuple["Codec", str]
+Imported = tuple["TrainableCodec", str]
 """The model of a checkpoint, and a note on its licence."""
 
 

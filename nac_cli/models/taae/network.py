@@ -57,6 +57,7 @@ class TaaeCodec(TrainableCodec):
     see appendix B.2).
     """
 
+    config: TaaeConfig
     encoder: Chain
     quantizer: ResidualFsq
     decoder: Chain

@@ -33,15 +33,26 @@ PAIR_GAIN = 3
 
 @dataclass(frozen=True)
 class Stretch:
-    """A chunk between the stages of analysis: `samples` float32 `[C, L]` at the codec's rate, L a multiple of the hop,
-    and the integers found so far (see `ChunkCodes`); `levels` as in `Layered`, `silent` `[C, S]`: steps that get no
-    planes."""
+    """A chunk on its way: `samples` float32 `[C, L]` at the codec's rate, L a multiple of the hop."""
 
     samples: np.ndarray
-    angles: np.ndarray | None = None
-    gains: np.ndarray | None = None
-    levels: np.ndarray | None = None
-    silent: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Rotated(Stretch):
+    """A chunk whose pairs are turned by `angles` (see `ChunkCodes`)."""
+
+    angles: np.ndarray
+
+
+@dataclass(frozen=True)
+class Levelled(Rotated):
+    """A chunk as the model takes it: `gains` are taken off (see `ChunkCodes`), `levels` are as in `Layered`, `silent`
+    `[C, S]` are the steps that get no planes."""
+
+    gains: np.ndarray
+    levels: np.ndarray
+    silent: np.ndarray
 
 
 def analyse(blocks: Iterable[np.ndarray], info: StreamInfo, model: Codec) -> Iterator[Layered]:
@@ -79,12 +90,12 @@ def _resampled(blocks: Iterable[np.ndarray], resampler: Resampler) -> Iterator[n
     yield resampler.finish()
 
 
-def rotate_pairs(chunks: Iterable[Stretch], groups: tuple[int, ...], still: bool = False) -> Iterator[Stretch]:
+def rotate_pairs(chunks: Iterable[Stretch], groups: tuple[int, ...], still: bool = False) -> Iterator[Rotated]:
     """Turn each pair into principal and residual. The angle at a boundary is that of both chunks around it. Where pairs
     are to stay `still`, as they are, all angles are 0."""
     firsts = pair_starts(groups)
     if still:
-        yield from (Stretch(chunk.samples, np.zeros((len(firsts), 2), np.int64)) for chunk in chunks)
+        yield from (Rotated(chunk.samples, np.zeros((len(firsts), 2), np.int64)) for chunk in chunks)
         return
     start = None
     for chunk, following in with_next(chunks):
@@ -97,7 +108,7 @@ def rotate_pairs(chunks: Iterable[Stretch], groups: tuple[int, ...], still: bool
             ramp = angle_ramp(begin, end, 0, length, length)
             samples[first : first + 2] = rotate(samples[first : first + 2], ramp)
         angles = np.array(list(zip(start, stop, strict=True)), dtype=np.int64).reshape(-1, 2)
-        yield Stretch(samples, angles)
+        yield Rotated(samples, angles)
         start = stop
 
 
@@ -108,24 +119,26 @@ def natural_gains(groups: tuple[int, ...], rotated: bool) -> np.ndarray:
 
 
 def level(
-    chunks: Iterable[Stretch],
+    chunks: Iterable[Rotated],
     framing: Framing,
     hop_length: int,
     voices: Voices | None = None,
     fixed: np.ndarray | None = None,
-) -> Iterator[Stretch]:
+) -> Iterator[Levelled]:
     """Find the level nodes of each voice (by default of each channel) and divide by them, so that the model sees about
     unit RMS, or by those that are `fixed` `[V]`. Channels that carry no codes have gains of 0 dB."""
     spacing = framing.node_frames * hop_length
-    meter, nodes, first_node, waiting = None, None, 0, []
+    meter: LevelMeter | None = None
+    nodes: np.ndarray | None = None
+    first_node, waiting = 0, []
 
-    def finished(chunk: Stretch) -> Stretch:
+    def finished(chunk: Rotated, nodes: np.ndarray, voices: Voices) -> Levelled:
         length = chunk.samples.shape[1]
         levels = nodes[:, first_node : first_node + framing.nodes(length // hop_length)]
         gains = levels if fixed is None else np.repeat(fixed[:, None], levels.shape[1], axis=1)
         curves = np.stack([gain_curve(voice, spacing, 0, length) for voice in gains])[voices.of_channels]
         silent = _silent_steps(voices.gather(chunk.samples), framing.step_frames * hop_length)
-        return Stretch(
+        return Levelled(
             chunk.samples / curves,
             chunk.angles,
             voices.spread(gains, DECIBEL_OFFSET),
@@ -140,12 +153,13 @@ def level(
         nodes = new if nodes is None else np.concatenate((nodes, new), axis=1)
         waiting.append(chunk)
         while waiting and nodes.shape[1] - first_node >= framing.nodes(waiting[0].samples.shape[1] // hop_length):
-            yield finished(waiting.pop(0))
+            yield finished(waiting.pop(0), nodes, voices)
             first_node += framing.chunk_frames // framing.node_frames
-    if meter is not None:
-        nodes = np.concatenate((nodes, meter.finish()), axis=1)
+    if meter is None or nodes is None or voices is None:
+        return  # there was no chunk
+    nodes = np.concatenate((nodes, meter.finish()), axis=1)
     while waiting:
-        yield finished(waiting.pop(0))
+        yield finished(waiting.pop(0), nodes, voices)
         first_node += framing.chunk_frames // framing.node_frames
 
 
@@ -161,7 +175,7 @@ def _silent_steps(samples: np.ndarray, step: int) -> np.ndarray:
 
 
 def encode(
-    chunks: Iterable[Stretch], framing: Framing, model: Codec, voices: Voices | None = None
+    chunks: Iterable[Levelled], framing: Framing, model: Codec, voices: Voices | None = None
 ) -> Iterator[Layered]:
     """Codes and distortion of each chunk, its voices (by default each channel) as one batch, with the neighbours'
     samples as context."""

@@ -34,13 +34,13 @@ class Packer:
     def total_bytes(self, records: Sequence[ChunkRecord]) -> int:
         """Size of the stream in bytes, tags aside."""
         info = with_lm_id(self.info, records, self.coders)
-        return stream_bytes(info, [len(record.payload) for record in records], info.num_samples).total
+        return stream_bytes(info, [len(record.payload) for record in records], info.known_length).total
 
 
 def with_lm_id(info: StreamInfo, records: Sequence[ChunkRecord], coders: Coders) -> StreamInfo:
     """`info` with the id of the language model if a chunk needs it, without any id if none does."""
     needed = any(record.mode == Mode.LM for record in records)
-    return replace(info, lm_id=coders.lm.model_id if needed else None)
+    return replace(info, lm_id=coders.lm.model_id if coders.lm and needed else None)
 
 
 def mean_depth(records: Sequence[ChunkRecord], info: StreamInfo) -> float:

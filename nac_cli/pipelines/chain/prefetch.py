@@ -40,7 +40,8 @@ class Prefetch:
         decoded."""
         if index < self._next or len(self._sources) < 2:
             return
-        streams, lm = [], None
+        streams: list[tuple[bytes, np.ndarray]] = []
+        lm: LanguageModel | None = None
         for number in range(index, len(self._sources) + 1):
             self._next = number
             if number == len(self._sources) or len(streams) >= STREAMS_AHEAD:
@@ -71,7 +72,10 @@ class Prefetch:
                         streams += streams_ahead(section, side.depths, record.num_frames, info)
                     if len(streams) > SHORT:
                         return None
+            if not streams:
+                return None
             coders = CodersToUnpack(zoo.find_id(info.codec.model_id, info.codec.name), info, self._threads)
-            return (coders.for_mode(Mode.LM).lm, streams) if streams else None
+            lm = coders.for_mode(Mode.LM).lm
+            return None if lm is None else (lm, streams)
         except NacError:
             return None

@@ -27,7 +27,7 @@ class Span:
         first = round((start or 0.0) * info.sample_rate)
         stop = info.num_samples if end is None else round(end * info.sample_rate)
         if info.num_samples is not None:
-            stop = min(stop, info.num_samples)
+            stop = info.num_samples if stop is None else min(stop, info.num_samples)
             if first > info.num_samples:
                 raise UsageError(f"start {start} s lies behind the end of the sound ({info.duration:.3f} s)")
         if first < 0 or (stop is not None and stop < first):

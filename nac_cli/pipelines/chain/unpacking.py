@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from nac_cli.container import ChunkRecord, DamagedChunk
 from nac_cli.entropy import Coders, Packed, token_checksum, unpack_each
-from nac_cli.errors import CorruptStream, NacError, TokenMismatch
+from nac_cli.errors import CorruptStream, TokenMismatch
 from nac_cli.pipelines.models.opening import CodersToUnpack
 from nac_cli.values import ChunkCodes, Mode, StreamInfo
 
@@ -128,7 +128,9 @@ def number_of(record: Record) -> int:
     return record.first if isinstance(record, DamagedChunk) else record.index
 
 
-def _add_loss(losses: list[Loss], number: int, num_frames: int, error: NacError, info: StreamInfo) -> None:
+def _add_loss(
+    losses: list[Loss], number: int, num_frames: int, error: CorruptStream | TokenMismatch, info: StreamInfo
+) -> None:
     """Note a lost chunk; one that continues the loss before it, for the same reason, makes that one longer."""
     first_frame = number * info.framing.chunk_frames
     start, stop = (frame / info.codec.frame_rate for frame in (first_frame, first_frame + num_frames))

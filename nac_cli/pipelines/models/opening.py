@@ -17,10 +17,10 @@ from nac_cli.values import ENTROPY, Mode, StreamInfo
 
 if TYPE_CHECKING:
     from nac_cli.entropy.lm import LanguageModel
-    from nac_cli.models.codec import Codec
+    from nac_cli.models.codec import TrainableCodec
 
 
-def open_model(file: WeightFile, device: str = "auto", threads: int | None = None) -> Codec:
+def open_model(file: WeightFile, device: str = "auto", threads: int | None = None) -> TrainableCodec:
     """The network of `file`, ready on `device` ("auto", "cpu" or "cuda"), with `threads` CPU threads.
 
     On a GPU, products are from now on whole float32 ones, of which cuDNN keeps 10 bits by default (TF32), so that codes
@@ -70,7 +70,7 @@ def coders_to_pack(
     if entropy == "lm" and lm_file is None:
         wanted = f"{file.path.stem}{zoo.LM_SUFFIX}"
         raise UsageError(f"the mode lm is not possible with {file.spec.name}: no {wanted} lies beside its weight file")
-    coders = Coders(tables, lm_file and open_lm(lm_file, file, threads))
+    coders = Coders(tables, open_lm(lm_file, file, threads) if lm_file else None)
     if entropy != "auto":
         return coders, (Mode[entropy.upper()],)
     has = {Mode.PACKED: True, Mode.STATIC: tables is not None, Mode.LM: lm_file is not None}
@@ -119,12 +119,12 @@ def processors() -> int:
 
 
 @lru_cache(maxsize=4)
-def _loaded(path, modified: int, device: str) -> Codec:
+def _loaded(path: Path, modified: int, device: str) -> TrainableCodec:
     return zoo.load(zoo.described(path), device)
 
 
 @lru_cache(maxsize=4)
-def _tables(path, modified: int) -> FrequencyTables | None:
+def _tables(path: Path, modified: int) -> FrequencyTables | None:
     tables = weights.load_tables(path)
     return None if tables is None else FrequencyTables(tables)
 

@@ -47,6 +47,7 @@ class SharedEncoder:
         self._network.submit(self._serve, request).result()
         if request.error is not None:
             raise request.error
+        assert request.result is not None  # `_serve` has left one or the other
         return request.result
 
     def _take(self, first: _Request) -> list[_Request]:

@@ -33,7 +33,7 @@ def fit(packer: Packer, target: Target, all_planes: bool) -> list[ChunkRecord]:
     if target.planes is not None:
         return fit_planes(packer, target.planes)
     if target.bitrate is not None:
-        exact = target.exact or info.duration > SHORT_SECONDS
+        exact = target.exact or info.known_length / info.sample_rate > SHORT_SECONDS
         return (fit_bitrate if exact else fit_default)(packer, target.bitrate)
     if target.group_bitrate is None and all_planes:
         return fit_planes(packer, info.codec.num_codebooks)
@@ -74,7 +74,7 @@ def fit_default(packer: Packer, bitrate: int) -> list[ChunkRecord]:
 
 
 def _target_bytes(bitrate: int, info: StreamInfo) -> int:
-    return int(bitrate * info.num_samples / info.sample_rate / 8)
+    return int(bitrate * info.known_length / info.sample_rate / 8)
 
 
 def _fit(packer: Packer, target: int) -> list[ChunkRecord] | None:
@@ -123,7 +123,7 @@ def _fixed_bits(packer: Packer) -> float:
     """A first guess at everything but the codes: container, gains, angles, depths that hardly change, coder."""
     info, chunks = packer.info, packer.chunks
     side = sum(side_bits(info.num_pairs, chunk.gains, np.zeros_like(chunk.available)) + 48 for chunk in chunks)
-    return 8.0 * stream_bytes(info, [300] * len(chunks), info.num_samples).overhead + side
+    return 8.0 * stream_bytes(info, [300] * len(chunks), info.known_length).overhead + side
 
 
 def _nominal_bitrate(info: StreamInfo) -> float:
@@ -139,7 +139,7 @@ def _out_of_range(packer: Packer, bitrate: int) -> str:
     info, secondary = packer.info, np.array(secondary_channels(packer.info))[:, None]
 
     def reached(depths: list[np.ndarray]) -> float:
-        return 8 * packer.total_bytes(packer.records(depths)) * info.sample_rate / info.num_samples
+        return 8 * packer.total_bytes(packer.records(depths)) * info.sample_rate / info.known_length
 
     low = reached([np.where(secondary, 0, np.minimum(chunk.available, 1)) for chunk in packer.chunks])
     high = reached([chunk.available for chunk in packer.chunks])

@@ -85,6 +85,7 @@ def _choices(packer: Packer, prices: Sequence[np.ndarray]) -> DepthChoices:
     info, bits, distortion, least = packer.info, [], [], []
     secondary = secondary_channels(info)
     for chunk, price in zip(packer.chunks, prices, strict=True):
+        assert chunk.distortion is not None  # there is a rate to be met
         weights = np.where(chunk.available == 0, 0.0, _level_weights(chunk, info))
         for channel, available in enumerate(chunk.available):
             cumulated = np.concatenate((np.zeros((1, price.shape[2])), price[channel].cumsum(axis=0)))

@@ -10,7 +10,7 @@ import torch
 import nac_cli
 from nac_cli.container import ContainerReader
 from nac_cli.models import zoo
-from nac_cli.pipelines.chain.analysis import Stretch, cut, encode, level, rotate_pairs
+from nac_cli.pipelines.chain.analysis import Levelled, cut, encode, level, rotate_pairs
 from nac_cli.pipelines.chain.unpacking import decode_records
 from nac_cli.pipelines.models.opening import CodersToUnpack
 from nac_cli.values import Framing, StreamInfo
@@ -26,8 +26,9 @@ def test_codes_of_chunks_equal_those_of_the_whole(tiny):
     with torch.inference_mode():
         whole = model.encode(torch.from_numpy(wav)[None])
     size = 864 * HOP
-    stretches = [Stretch(wav[:, at : at + size]) for at in range(0, wav.shape[1], size)]
-    chunks = list(encode(stretches, Framing(), model))
+    loud, none = np.zeros((1, 1), bool), np.zeros((1, 0), np.int64)  # for each step; what is not looked at
+    parts = [wav[:, at : at + size] for at in range(0, wav.shape[1], size)]
+    chunks = list(encode([Levelled(part, none, none, none, loud) for part in parts], Framing(), model))
     assert [chunk.num_frames for chunk in chunks] == [864, 864, 864, 100]
     for plane, codes in enumerate(whole.codes):
         chunked = np.concatenate([chunk.codes[plane] for chunk in chunks], axis=1)
