@@ -22,18 +22,18 @@ class Muon(torch.optim.Optimizer):
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closures here
         for group in self.param_groups:
-            alike: dict[tuple[int, ...], list[nn.Parameter]] = {}
+            alike: dict[tuple[int, ...], list[torch.Tensor]] = {}
             for matrix in group["params"]:
                 if matrix.grad is not None:
                     alike.setdefault(tuple(matrix.shape), []).append(matrix)
             for matrices in alike.values():
                 self._update(matrices, group)
 
-    def _update(self, matrices: list[nn.Parameter], group: dict) -> None:
-        """One step of `matrices` of the same shape."""
-        gradients = [matrix.grad for matrix in matrices]
+    def _update(self, matrices: list[torch.Tensor], group: dict) -> None:
+        """One step of `matrices` of the same shape, which have gradients."""
+        gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
         momenta = [self._momentum(matrix) for matrix in matrices]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
@@ -41,7 +41,7 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(matrices, updates, alpha=-group["lr"] * LIKE_ADAM * max(matrices[0].shape) ** 0.5)
 
-    def _momentum(self, matrix: nn.Parameter) -> torch.Tensor:
+    def _momentum(self, matrix: torch.Tensor) -> torch.Tensor:
         state = self.state[matrix]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(matrix)

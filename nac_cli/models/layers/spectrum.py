@@ -40,8 +40,8 @@ def overlap_add(frames: torch.Tensor, hop_length: int) -> torch.Tensor:
     length = (frames.shape[1] - 1) * hop_length + frames.shape[2]
     frames = functional.pad(frames, (0, -frames.shape[2] % hop_length))
     parts = frames.unflatten(2, (-1, hop_length)).unbind(2)
-    padded = [functional.pad(part, (0, 0, start, len(parts) - 1 - start)) for start, part in enumerate(parts)]
-    return sum(padded).flatten(1)[:, :length]
+    first, *others = (functional.pad(part, (0, 0, i, len(parts) - 1 - i)) for i, part in enumerate(parts))
+    return sum(others, first).flatten(1)[:, :length]
 
 
 def compress(spectrum: torch.Tensor, power: float = 0.3) -> torch.Tensor:

@@ -57,7 +57,7 @@ class EuclideanQuantizer(PlaneQuantizer):
 
 @dataclass
 class EuclideanQuantized(ResidualQuantized):
-    """As its parent, `codebook` and `latent` being 0; and `residuals[k]` `[B, F, D]`: what plane k was given to code."""
+    """As its parent, `codebook` and `latent` being 0; and `residuals[k]` `[B, F, D]`: what plane k had to code."""
 
     residuals: list[torch.Tensor]
 

@@ -65,7 +65,8 @@ def phase_distance(x: Spectrum, y: Spectrum, sample_rate: int, window: int, up_t
         gain = (spectrum.power[..., low] * scale**2 + 1e-7).pow(-0.35) * scale
         return spectrum.real[..., low] * gain, spectrum.imaginary[..., low] * gain
 
-    distance = sum((a - b).abs() for a, b in zip(compressed(x), compressed(y), strict=True))
+    (real, imaginary), (real_y, imaginary_y) = compressed(x), compressed(y)
+    distance = (real - real_y).abs() + (imaginary - imaginary_y).abs()
     return (distance.mean((0, 1)) * weights[low]).sum() / (2 * bins)
 
 

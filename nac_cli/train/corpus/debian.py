@@ -78,7 +78,7 @@ def unpack(deb: Path, folder: Path, suffixes: Collection[str]) -> list[str]:
             with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
                 for member in archive:
                     suffix = Path(member.name).suffix.lower()
-                    if _plain(member) and suffix in suffixes | ZIPS:
+                    if _plain(member) and (suffix in suffixes or suffix in ZIPS):
                         try:
                             archive.extract(member, folder, filter="data")
                         except tarfile.FilterError:
