@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from nac_cli.errors import AudioError, OutputExists
+from nac_cli.errors import AudioError, OutputExists, UsageError
 
 LONGEST_NAME = 230
 """Bytes of a name to which a few can be added."""
@@ -144,6 +144,25 @@ def open_replacement(path: Path) -> Iterator[BinaryIO]:
         raise AudioError(f"{path}: is write-protected; allow writing to it first")
     with atomic_path(path.resolve(), force=True) as beside, open(beside, "wb") as file:
         yield file
+
+
+def require_binary(file: object, method: str) -> None:
+    """Raises UsageError unless `file` is a path or an open binary file with `method` ("read" or "write"), AudioError if
+    it is closed."""
+    if isinstance(file, (str, os.PathLike)):
+        return
+    if not hasattr(file, method) or isinstance(file, io.TextIOBase):
+        opened = "; open it in binary mode" if isinstance(file, io.TextIOBase) else ""
+        raise UsageError(f"a path or an open binary file is wanted, not {type(file).__name__}{opened}")
+    if getattr(file, "closed", False):
+        raise AudioError(f"{getattr(file, 'name', 'the stream')} is closed: nac can neither read nor write it")
+
+
+def check_target(target: str | os.PathLike | BinaryIO, force: bool) -> None:
+    """Raises what `check_output` raises for a path, and what `require_binary` does for anything else."""
+    require_binary(target, "write")
+    if isinstance(target, (str, os.PathLike)):
+        check_output(Path(target), force)
 
 
 @contextmanager

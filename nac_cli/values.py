@@ -44,10 +44,12 @@ ENTROPY = ("auto", *(mode.label for mode in Mode))
 
 @dataclass(frozen=True)
 class Waveform:
-    """Sound in memory: `samples` float32 `[C, T]`, nominal range [-1, 1]; `sample_rate` in Hz."""
+    """Sound in memory: `samples` float32 `[C, T]`, nominal range [-1, 1]; `sample_rate` in Hz. `speakers` is the
+    mask of its channels' speakers (see `nac_cli.speakers`), None for the usual ones of so many channels."""
 
     samples: np.ndarray
     sample_rate: int
+    speakers: int | None = None
 
     @property
     def channels(self) -> int:
@@ -116,6 +118,7 @@ class StreamInfo:
     `num_samples` (per channel, at the source `sample_rate`) is None while unknown (a pipe).
     `groups` lists channel groups in order: 2 is a rotated stereo pair, 1 a single channel; sum(groups) == channels.
     `source_bits` is the source's sample width (8..32; 0: unknown), a hint for the output's width.
+    `speakers` is the mask of the channels' speakers (see `nac_cli.speakers`), None for the usual ones.
     """
 
     codec: CodecSpec
@@ -126,6 +129,7 @@ class StreamInfo:
     source_bits: int = 0
     framing: Framing = field(default_factory=Framing)
     lm_id: bytes | None = None
+    speakers: int | None = None
 
     @property
     def num_pairs(self) -> int:

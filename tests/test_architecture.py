@@ -17,6 +17,7 @@ RANKS = {
     "errors": 0,
     "failures": 0,
     "files": 0,
+    "speakers": 0,
     "values": 0,
     "varint": 0,
     "audio": 1,

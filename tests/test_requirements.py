@@ -44,7 +44,7 @@ def imported(folder: Path) -> dict[str, str]:
                 modules = [node.module or ""]
             for module in modules:
                 top = module.partition(".")[0]
-                if top not in sys.stdlib_module_names and top != "nac_cli":
+                if top not in sys.stdlib_module_names and top not in ("nac_cli", "_typeshed"):  # mypy's own
                     found.setdefault(DISTRIBUTIONS.get(top, top), str(path.relative_to(ROOT)))
     return found
 

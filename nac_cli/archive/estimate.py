@@ -13,8 +13,8 @@ from nac_cli.audio import open_audio
 from nac_cli.errors import NacError
 from nac_cli.failures import Failure, explain
 from nac_cli.models import zoo
-from nac_cli.pipelines.chain.framing import GROUPS
 from nac_cli.pipelines.rate.target import DEFAULT_BITRATE
+from nac_cli.speakers import groups_of
 from nac_cli.values import CodecSpec
 
 THREADS = 8
@@ -38,10 +38,10 @@ def estimate(jobs: Sequence[Job], source: Place, settings: Settings, progress: C
     spec = zoo.find(settings.model).spec
     seconds, total, unreadable = 0.0, 0.0, []
 
-    def shape(job: Job) -> tuple[float, int] | Failure:
+    def shape(job: Job) -> tuple[float, int, int] | Failure:
         try:
             with source.reading(job.path) as path, open_audio(path, lambda message: None) as sound:
-                return sound.seconds or 0.0, sound.channels
+                return sound.seconds or 0.0, sound.channels, len(groups_of(sound.speakers, sound.channels))
         except (NacError, OSError) as error:
             return explain(error)
 
@@ -52,17 +52,17 @@ def estimate(jobs: Sequence[Job], source: Place, settings: Settings, progress: C
                 unreadable.append((job.path, found))
             else:
                 seconds += found[0]
-                total += found[0] * _bitrate(found[1], settings, spec) / 8 + OVERHEAD_BYTES
+                total += found[0] * _bitrate(*found[1:], settings, spec) / 8 + OVERHEAD_BYTES
             progress(number + 1)
     copies = sum(job.found.size for job in jobs if not job.sound)
     return Estimate(seconds, round(total) + copies, tuple(unreadable))
 
 
-def _bitrate(channels: int, settings: Settings, spec: CodecSpec) -> float:
+def _bitrate(channels: int, groups: int, settings: Settings, spec: CodecSpec) -> float:
     if settings.bitrate is not None:
         return settings.bitrate
     if settings.planes is None:
-        return DEFAULT_BITRATE * len(GROUPS[channels])
+        return DEFAULT_BITRATE * groups
     bits = sum(
         (size - 1).bit_length() / stride
         for size, stride in list(zip(spec.codebook_sizes, spec.strides, strict=True))[: settings.planes]

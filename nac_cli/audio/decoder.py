@@ -13,8 +13,10 @@ Warn = Callable[[str], None]
 class Decoder(Protocol):
     """The sound of one file.
 
-    `num_samples` is the length that the file states and None where it states none that can be relied on;
-    `seconds` is the same or a rougher figure. `source_bits` is 0 for lossy sources.
+    `num_samples` is the length that the file states and None where it states none that can be relied on; `seconds` is
+    the same or a rougher figure. `source_bits` is 0 for lossy sources. `speakers` is the mask of the channels' speakers
+    (`nac_cli.speakers`), None for the usual ones. `md5` is that of the samples (`SampleDigest`), None if the file does
+    not state it.
     """
 
     sample_rate: int
@@ -22,6 +24,8 @@ class Decoder(Protocol):
     num_samples: int | None
     source_bits: int
     format_name: str
+    speakers: int | None
+    md5: bytes | None
 
     @property
     def seconds(self) -> float | None: ...

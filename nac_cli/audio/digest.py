@@ -10,6 +10,12 @@ EXACT_BITS = 24
 """Integers of up to so many bits are exact in float32."""
 
 
+def stated_md5(stream_info: bytes) -> bytes | None:
+    """The MD5 of a FLAC file's samples in its STREAMINFO block (without the block's header), None if it states none."""
+    md5 = stream_info[18:34]
+    return md5 if len(md5) == 16 and any(md5) else None
+
+
 class SampleDigest:
     """MD5 of the samples of blocks `[C, T]`, interleaved, little-endian.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import BinaryIO
@@ -11,8 +10,13 @@ import av
 import numpy as np
 
 from nac_cli.audio.decoder import Unreadable, Warn
+from nac_cli.audio.digest import stated_md5
+from nac_cli.audio.lossless import source_bits
 from nac_cli.audio.mpeg import states_length
+from nac_cli.audio.sndfile import GuardedSource
+from nac_cli.audio.view import read_at
 from nac_cli.errors import AudioError
+from nac_cli.speakers import NAMES, mask_of
 
 CONTAINERS = (
     "aac,ac3,adx,aea,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,dv,eac3,flac,flv,iff,loas,matroska,mlp,mov,"
@@ -28,38 +32,48 @@ ROUGH_LENGTH = {"asf", "matroska", "mov"}
 OPTIONS = {"format_whitelist": CONTAINERS}
 MOST_LOST = Fraction(1)
 """Seconds: no lost packet counts for more, whatever it says of itself."""
+HEAD_BYTES = 64
 FAULTS = (av.FFmpegError, OSError, ValueError, EOFError)
+
+
+def open_container(file: GuardedSource) -> av.container.InputContainer:
+    """A seekable file opened by FFmpeg. Text is taken byte for byte, as Latin-1: no encoding can refuse a file. Raises
+    FAULTS, and what reading the file raised."""
+    file.seek(0)
+    try:
+        return av.open(file, "r", metadata_encoding="latin-1", options=dict(OPTIONS))
+    finally:
+        file.check()
 
 
 class FFmpegDecoder:
     """A `Decoder` on FFmpeg.
 
     A packet that cannot be decoded becomes silence of its length, so that timing stays right, and `warn` is
-    told. FFmpeg takes off an encoder's delay (edit lists, LAME headers). `ignore_length` reads a WAV file to
-    its end instead of its header's. Raises `Unreadable` if FFmpeg cannot open the file, `AudioError` if it
-    has no sound.
+    told. FFmpeg takes off an encoder's delay (edit lists, LAME headers). Channels come in the order of their speakers'
+    bits, whatever the file's own. Raises `Unreadable` if FFmpeg cannot open the file, `AudioError` if it has no sound.
     """
 
-    def __init__(self, file: BinaryIO, name: str, warn: Warn, ignore_length: bool = False):
+    def __init__(self, file: BinaryIO, name: str, warn: Warn):
         self._name, self._warn = name, warn
         self._bad_packets = 0
         mp3_states_length = states_length(file)
-        file.seek(0, os.SEEK_SET)
-        options = OPTIONS | ({"ignore_length": "1"} if ignore_length else {})
+        head = read_at(file, 0, HEAD_BYTES)
+        self._file = GuardedSource(file)
         try:
-            self._container = av.open(file, "r", options=options)
-        except FAULTS as error:
+            self._container = open_container(self._file)
+        except (av.FFmpegError, ValueError) as error:
             raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
         try:
-            self._open_stream()
+            self._open_stream(head)
             container = self._container.format.name.split(",")[0]
             stated = mp3_states_length if container == "mp3" else container in STATES_LENGTH
-            self._read_length(container, stated and not ignore_length)
+            self._read_length(container, stated)
         except BaseException:
             self._container.close()
             raise
 
-    def _open_stream(self) -> None:
+    def _open_stream(self, head: bytes) -> None:
         """Find the stream and decode its first frame: only that makes rate and channels certain (HE-AAC)."""
         streams = self._container.streams.audio
         stream = self._container.streams.best("audio")
@@ -75,7 +89,11 @@ class FFmpegDecoder:
         shape = codec if self._first is None else self._first[1]
         self.sample_rate, self._layout = shape.sample_rate, shape.layout
         self.channels = self._layout.nb_channels
-        self.source_bits = _source_bits(codec)
+        self.speakers, self._order = _speakers(self._layout)
+        self.source_bits, self.md5 = source_bits(codec, head), None
+        if codec.name == "flac":
+            self.md5 = stated_md5(codec.extradata or b"")
+        self.codec_name = codec.name
         self.format_name = f"{self._container.format.long_name}, {codec.codec.long_name}"
 
     def _read_length(self, container: str, stated: bool) -> None:
@@ -109,12 +127,12 @@ class FFmpegDecoder:
             done += silence + frame.samples
             if converter.changes(frame):
                 self._warn(f"{self._name} changes its rate or channels: all is made like its beginning")
-            held = converter.push(frame)
+            held = converter.push(frame)[self._order]
             entry = next(self._frames, None)
         if held is not None:
             # Encoders fill up the last frame: there the packet's length is the true one.
             yield held[:, : held.shape[1] - padding]
-            yield converter.finish()
+            yield converter.finish()[self._order]
         if self._bad_packets and done - padding != self.num_samples:  # else it is only rubbish at the end
             self._warn(
                 f"{self._name} is damaged: {self._bad_packets} packets of sound cannot be decoded "
@@ -139,8 +157,10 @@ class FFmpegDecoder:
             try:
                 packet = next(packets)
             except StopIteration:
+                self._file.check()
                 return
             except FAULTS:
+                self._file.check()
                 self._bad_packets += 1
                 return
             try:
@@ -202,11 +222,10 @@ def _padding(packet: av.Packet, frame: av.AudioFrame) -> int:
     return max(0, frame.samples - int(packet.duration * base * frame.sample_rate))
 
 
-def _source_bits(codec: av.AudioCodecContext) -> int:
-    """Sample width of a lossless source, 0 for a lossy one. FLAC and ALAC keep 24 bits in integers of 32."""
-    if codec.codec.lossy or not codec.codec.lossless:
-        return 0
-    name = codec.format.name.rstrip("p")
-    if name == "s32":
-        return 32 if codec.name.startswith("pcm_s32") else 24
-    return {"u8": 8, "s16": 16, "flt": 32, "dbl": 32}.get(name, 0)
+def _speakers(layout: av.AudioLayout) -> tuple[int | None, list[int]]:
+    """The mask of a layout's speakers, None for one that cannot be said so, and the order of its bits."""
+    names = [channel.name for channel in layout.channels]
+    mask = mask_of(names)
+    if mask is None:
+        return None, list(range(len(names)))
+    return mask, sorted(range(len(names)), key=lambda channel: NAMES.index(names[channel]))

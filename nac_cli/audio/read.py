@@ -9,17 +9,32 @@ from typing import BinaryIO
 
 import numpy as np
 
+from nac_cli.audio.bitstream import packed_bitstream, words_of
 from nac_cli.audio.decoder import BrokenOff, Decoder, Unreadable, Warn
+from nac_cli.audio.digest import EXACT_BITS, SampleDigest
+from nac_cli.audio.envelope import inner
 from nac_cli.audio.ffmpeg import FFmpegDecoder
+from nac_cli.audio.headers import find_sound
+from nac_cli.audio.mend import mended
 from nac_cli.audio.mpeg import is_mpeg
+from nac_cli.audio.ogg import ChainDecoder, links
 from nac_cli.audio.sndfile import SndfileDecoder
 from nac_cli.audio.source import Source, open_source
 from nac_cli.audio.source import reason as reason_of
 from nac_cli.audio.tags.sound_files import Tags, read_open_tags
-from nac_cli.audio.wav import runs_on
+from nac_cli.audio.tags.vorbis import flac_speakers
+from nac_cli.audio.view import read_at, size_of, view
 from nac_cli.errors import AudioError
+from nac_cli.speakers import fitting_mask
 from nac_cli.values import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
+PROBE_BYTES = 1 << 20
+PROBE_SAMPLES = 1 << 20
+"""How far compressed sound that is packed into samples is looked for."""
+MOST_EMPTY_BYTES = 4096
+"""A file of more is not taken for one without sound unless something is said."""
+OTHER_ORDERS = ("CAF", "AIFF")
+"""Formats of libsndfile in which channels may come in any order, which FFmpeg knows."""
 SECONDS_TOLERANCE = 0.25
 """Seconds that the end of the sound may lie from a length that is only roughly known."""
 
@@ -36,13 +51,13 @@ def open_audio(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warni
     """
     origin = open_source(source)
     try:
-        decoder = _decoder(origin, warn)
+        decoder, file = _opened(origin, warn)
     except BaseException as error:
         origin.close()
         if isinstance(error, OSError):
             raise _unreadable(origin, error) from error
         raise
-    reader = AudioReader(decoder, origin, warn)
+    reader = AudioReader(decoder, file, origin, warn)
     try:
         _check_limits(reader)
     except AudioError:
@@ -54,8 +69,8 @@ def open_audio(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warni
 class AudioReader:
     """The sound of one source: what it is, and its samples once, in order. A context manager."""
 
-    def __init__(self, decoder: Decoder, origin: Source, warn: Warn):
-        self._decoder, self._origin, self._warn = decoder, origin, warn
+    def __init__(self, decoder: Decoder, file: BinaryIO, origin: Source, warn: Warn):
+        self._decoder, self._file, self._origin, self._warn = decoder, file, origin, warn
         self.name = origin.name
         self.sample_rate = decoder.sample_rate
         """Sample rate in Hz."""
@@ -66,6 +81,8 @@ class AudioReader:
         """Length, perhaps only roughly (for progress), or None."""
         self.source_bits = decoder.source_bits
         """Sample width 8..32; 0: unknown, or the source is lossy."""
+        self.speakers = fitting_mask(decoder.speakers, decoder.channels)
+        """The mask of the channels' speakers (`nac_cli.speakers`), None for the usual ones."""
         self.format_name = decoder.format_name
 
     def blocks(self, size: int) -> Iterator[np.ndarray]:
@@ -75,14 +92,22 @@ class AudioReader:
         """
         if size < 1:
             raise ValueError(f"a block needs at least one sample, not {size}")
-        done = 0
+        done, looked = 0, self.source_bits < 16
+        md5 = self._decoder.md5
+        digest = SampleDigest(self.source_bits) if md5 and self.source_bits <= EXACT_BITS else None
         try:
             for block in _regrouped(self._pieces(), size):
+                if not looked:
+                    looked = self._looks_packed(block) or done > PROBE_SAMPLES
+                if digest:
+                    digest.push(block)
                 done += block.shape[1]
                 yield block
         except OSError as error:
             raise _unreadable(self._origin, error) from error
         self._compare(done)
+        if digest and md5 and self.num_samples in (None, done) and digest.hex() != md5.hex():
+            self._warn(f"{self.name} is damaged: its sound is not that of which its header has the MD5")
 
     def tags(self) -> Tags:
         """Tags and pictures of the source, which also works where it came through a pipe."""
@@ -116,16 +141,27 @@ class AudioReader:
             self._warn(f"{self.name} is damaged near {where} ({error}); silence stands for what is lost")
             self._decoder.close()
             try:
-                self._decoder = FFmpegDecoder(self._origin.file, self.name, self._warn)
+                self._decoder = FFmpegDecoder(self._file, self.name, self._warn)
             except (Unreadable, AudioError):
                 return
             if (self._decoder.channels, self._decoder.sample_rate) == (self.channels, self.sample_rate):
                 yield from _behind(self._decoder.pieces(), done)
 
+    def _looks_packed(self, block: np.ndarray) -> bool:
+        kind = packed_bitstream(words_of(block))
+        if kind:
+            self._warn(
+                f"{self.name} seems to hold {kind} packed into samples (S/PDIF): coded as sound it is noise; extract "
+                "the bitstream and compress that"
+            )
+        return kind is not None
+
     def _compare(self, done: int) -> None:
         """Tell if the sound is not as long as the file says."""
         if done == 0 and self.seconds:
             raise AudioError(f"{self.name} is damaged: no sound could be decoded from it")
+        if done == 0 and (whole := size_of(self._origin.file)) > MOST_EMPTY_BYTES:
+            self._warn(f"{self.name} claims no sound, and none was found in its {whole} bytes")
         stated = self.seconds if self.num_samples is None else self.num_samples / self.sample_rate
         if stated is None:
             return
@@ -136,49 +172,69 @@ class AudioReader:
             self._warn(f"{self.name} {relation}: {stated:.3f} s are announced, {there:.3f} s are there")
 
 
-def _decoder(origin: Source, warn: Warn) -> Decoder:
+def _opened(origin: Source, warn: Warn) -> tuple[Decoder, BinaryIO]:
+    """The decoder that suits a source, and the file or view that it reads."""
+    name, (start, stop) = origin.name, inner(origin.file)
+    file, stop = (view(origin.file, start), stop - start) if start else (origin.file, stop)
+    chain = links(file)
+    if len(chain) > 1:
+        return ChainDecoder(chain, lambda part: _decoder(part, name, warn), name, warn), file
+    place = find_sound(file)
+    mask = flac_speakers(file) if place is None else place.mask
+    if place is not None:
+        file = mended(file, place, stop, name, warn)
+        if place.frame == 4 and packed_bitstream(_words_at(file, place.start)):
+            unpacked = _by_ffmpeg(file, name, warn, "")
+            if not unpacked.codec_name.startswith("pcm"):
+                warn(f"{name} has {unpacked.codec_name.upper()} packed into its samples (S/PDIF), which is decoded")
+                return unpacked, file
+            unpacked.close()
+    elif stop < size_of(file) and (is_mpeg(file) or read_at(file, 0, 4) == b"fLaC"):
+        file = view(file, 0, stop)
+    decoder = _decoder(file, name, warn)
+    if mask is not None:
+        decoder.speakers = mask
+    return decoder, file
+
+
+def _words_at(file: BinaryIO, start: int) -> np.ndarray:
+    data = read_at(file, start, PROBE_BYTES)
+    return np.frombuffer(data[: len(data) // 2 * 2], "<i2")
+
+
+def _decoder(file: BinaryIO, name: str, warn: Warn) -> Decoder:
     """Open with libsndfile what it decodes well, the rest with FFmpeg."""
-    if runs_on(origin.file):
-        warn(f"{origin.name} holds sound behind the end that its header gives; it is read to its true end")
-        return _by_ffmpeg(origin, warn, "", ignore_length=True)
     # libsndfile's MP3 decoder talks on stderr and lies about damage; FFmpeg has the same samples.
     reason = ""
-    if not is_mpeg(origin.file):
+    if not is_mpeg(file):
         try:
-            decoder = SndfileDecoder(origin.file, origin.name, warn)
-            if decoder.container != "MP3":
+            decoder = SndfileDecoder(file, name, warn)
+            if decoder.container != "MP3" and not (decoder.channels > 2 and decoder.container in OTHER_ORDERS):
                 return decoder
             decoder.close()
         except Unreadable as error:
             reason = str(error)
             if error.damaged:
-                ffmpeg = _by_ffmpeg(origin, warn, reason)
-                warn(f"{origin.name} is damaged ({reason.rstrip('.').lower()}); FFmpeg reads what it can")
+                ffmpeg = _by_ffmpeg(file, name, warn, reason)
+                warn(f"{name} is damaged ({reason.rstrip('.').lower()}); FFmpeg reads what it can")
                 return ffmpeg
-    return _by_ffmpeg(origin, warn, reason)
+    return _by_ffmpeg(file, name, warn, reason)
 
 
-def _by_ffmpeg(origin: Source, warn: Warn, reason: str, ignore_length: bool = False) -> FFmpegDecoder:
+def _by_ffmpeg(file: BinaryIO, name: str, warn: Warn, reason: str) -> FFmpegDecoder:
     try:
-        return FFmpegDecoder(origin.file, origin.name, warn, ignore_length)
+        return FFmpegDecoder(file, name, warn)
     except Unreadable as error:
         said = (("libsndfile", reason), ("FFmpeg", str(error)))
         reasons = "; ".join(f"{who}: {text.rstrip('.').lower()}" for who, text in said if text)
         advice = "check that it plays elsewhere, or convert it to WAV or FLAC"
-        if _is_mp4(origin.file):
+        if read_at(file, 4, 4) == b"ftyp":
             advice = "an MP4 file whose index (moov) is missing was not downloaded or recorded to its end"
-        raise AudioError(
-            f"{origin.name} is not sound that nac can read, or it is broken ({reasons}): {advice}"
-        ) from error
+        raise AudioError(f"{name} is not sound that nac can read, or it is broken ({reasons}): {advice}") from error
 
 
 def _unreadable(origin: Source, error: OSError) -> AudioError:
     return AudioError(f"{origin.name} cannot be read: {reason_of(error)}")
-
-
-def _is_mp4(file: BinaryIO) -> bool:
-    file.seek(4)
-    return file.read(4) == b"ftyp"
 
 
 def _check_limits(reader: AudioReader) -> None:

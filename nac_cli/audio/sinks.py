@@ -13,6 +13,7 @@ import soundfile as sf
 
 from nac_cli.audio.sndfile import ForwardFile, GuardedFile
 from nac_cli.audio.wav import wav_header
+from nac_cli.audio.xiph import PLACES, to_xiph
 from nac_cli.errors import AudioError
 
 PIECE_SAMPLES = 65536
@@ -25,13 +26,22 @@ class WavSink:
     On a path the header is corrected at the end if the length turns out to be another; on a pipe it stays.
     """
 
-    def __init__(self, file: BinaryIO, sample_rate: int, channels: int, bits: int, num_samples: int | None, pipe: bool):
-        self._file, self._pipe = file, pipe
+    def __init__(
+        self,
+        file: BinaryIO,
+        sample_rate: int,
+        channels: int,
+        bits: int,
+        num_samples: int | None,
+        pipe: bool,
+        speakers: int | None = None,
+    ):
+        self._file, self._pipe, self._speakers = file, pipe, speakers
         self._shape = sample_rate, channels, bits
         self._announced = num_samples
         self._reserve = num_samples is None and not pipe
         self._written = 0
-        self._header_bytes = file.write(wav_header(*self._shape, num_samples, self._reserve))
+        self._header_bytes = file.write(wav_header(*self._shape, num_samples, self._reserve, speakers))
 
     def write(self, samples: np.ndarray) -> None:
         """Append samples `[T, C]`: int32 for 16 and 24 bits, float32 for 32 bits."""
@@ -56,7 +66,7 @@ class WavSink:
             raise AudioError(
                 f"the WAV header on the pipe announced {self._announced} samples, but {self._written} came"
             )
-        header = wav_header(*self._shape, self._written, self._reserve)
+        header = wav_header(*self._shape, self._written, self._reserve, self._speakers)
         if len(header) != self._header_bytes:
             raise AudioError("the output grew beyond the 4 GiB that its announced length kept room for")
         self._file.seek(0)
@@ -69,7 +79,8 @@ class WavSink:
 class SndfileSink:
     """Writes FLAC or Ogg Vorbis through libsndfile into a file that can seek.
 
-    Raises `AudioError` if libsndfile refuses the rate or the number of channels, `OSError` if the file fails.
+    Samples come in the usual order of channels. Raises `AudioError` if libsndfile refuses the rate or the number of
+    channels, `OSError` if the file fails.
     """
 
     def __init__(self, file: BinaryIO, sample_rate: int, channels: int, format: str, bits: int, quality: float):
@@ -90,6 +101,7 @@ class SndfileSink:
             ) from error
         # libsndfile wants integers in the upper bits, and writes no FLAC file at all without samples.
         self._shift = 32 - bits if format == "flac" else 0
+        self._order = to_xiph(channels) if format == "ogg" and channels in PLACES else None
         self._empty_file = _empty_flac(sample_rate, channels, bits) if format == "flac" else b""
 
     def write(self, samples: np.ndarray) -> None:
@@ -97,6 +109,8 @@ class SndfileSink:
         for start in range(0, len(samples), PIECE_SAMPLES):
             self._empty_file = b""
             piece = samples[start : start + PIECE_SAMPLES]
+            if self._order:
+                piece = np.ascontiguousarray(piece[:, self._order])
             self._call(self._sound.write, piece << self._shift if self._shift else piece)
 
     def finish(self) -> None:

@@ -12,6 +12,9 @@ import numpy as np
 import soundfile as sf
 
 from nac_cli.audio.decoder import BrokenOff, Unreadable, Warn
+from nac_cli.audio.digest import stated_md5
+from nac_cli.audio.view import read_at, view
+from nac_cli.audio.xiph import from_xiph, has_speakers
 
 PIECE_SAMPLES = 65536
 UNKNOWN_FRAMES = 1 << 62
@@ -19,6 +22,7 @@ UNKNOWN_FRAMES = 1 << 62
 WRONG_SIZE = re.compile(r"^ *(?:data|SSND|Data Size|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.M)
 OGG_DAMAGE = re.compile(r"^Ogg ?: .*(?:hole|Corrupted)", re.M)
 """Words in libsndfile's log that tell of damage."""
+FLAC_HEAD_BYTES = 42
 MALFORMED_FILE = 3
 """libsndfile's SF_ERR_MALFORMED_FILE."""
 
@@ -81,6 +85,18 @@ class GuardedFile:
             return 0
 
 
+class GuardedSource(GuardedFile):
+    """The same for FFmpeg, which is told of a place that cannot be, and to which an error is the end of the file."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (ValueError, OSError) as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                self._error = self._error or error
+            return -errno.EINVAL
+
+
 class SndfileDecoder:
     """A `Decoder` on libsndfile.
 
@@ -88,8 +104,10 @@ class SndfileDecoder:
     """
 
     def __init__(self, file: BinaryIO, name: str, warn: Warn):
-        file.seek(0)
-        self._file = GuardedFile(file)
+        head, mapped = read_at(file, 0, FLAC_HEAD_BYTES), has_speakers(file)
+        flac = head.startswith(b"fLaC") and len(head) == FLAC_HEAD_BYTES
+        self._file = GuardedFile(_without_length(file, head) if flac else file)
+        self._file.seek(0)
         try:
             self._sound = ForwardFile(self._file)
         except sf.LibsndfileError as error:
@@ -101,9 +119,14 @@ class SndfileDecoder:
         self.sample_rate = self._sound.samplerate
         self.channels = self._sound.channels
         frames = self._sound.frames
+        frames = _flac_length(head) or frames if flac else frames
         self.num_samples = frames if 0 <= frames < UNKNOWN_FRAMES else None
         self.container = self._sound.format
         self.source_bits = SOURCE_BITS.get(self._sound.subtype, 0)
+        self.speakers: int | None = None
+        self.md5 = stated_md5(head[8:]) if flac else None
+        xiph = self.container == "OGG" and self._sound.subtype in ("VORBIS", "OPUS") and mapped
+        self._order = from_xiph(self.channels) if xiph else None
         self.format_name = f"{self._sound.format_info}, {self._sound.subtype_info}"
 
     @property
@@ -128,7 +151,8 @@ class SndfileDecoder:
             self._file.check()
             if got:
                 done += got
-                yield buffer[:got].T.copy()  # libsndfile goes on writing into the buffer
+                piece = buffer[:got].T
+                yield piece[self._order] if self._order else piece.copy()  # libsndfile goes on writing into the buffer
             elif reason is None:
                 break
         ended = _complaint(self._sound.extra_info)
@@ -146,6 +170,16 @@ class SndfileDecoder:
             return self._sound.tell()
         except sf.LibsndfileError:
             return -1
+
+
+def _flac_length(head: bytes) -> int:
+    """Samples that the header of a FLAC file states, 0 if it leaves that open (RFC 9639, section 8.2)."""
+    return int.from_bytes(head[21:26], "big") & (1 << 36) - 1
+
+
+def _without_length(file: BinaryIO, head: bytes) -> BinaryIO:
+    """A FLAC file whose header leaves its length open, so that it is read to its end."""
+    return view(file, patches={21: bytes([head[21] & 0xF0]), 22: bytes(4)})
 
 
 def _complaint(log: str) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nac_cli.errors import AudioError
+from nac_cli.files import require_binary
 
 COPY_BYTES = 1 << 20
 
@@ -34,11 +35,13 @@ def open_source(source: str | os.PathLike | BinaryIO | Source) -> Source:
     Whatever cannot seek (standard input, a named pipe) is first copied to an unnamed temporary file: nearly
     every format needs to look back, and memory stays bounded. `TMPDIR` decides where that file lies.
 
-    Raises `AudioError` if the source is missing, not readable, a directory or empty.
+    Raises `AudioError` if the source is missing, not readable, a directory or empty, `UsageError` if it is neither a
+    path nor a binary file.
     """
     if isinstance(source, Source):
         source.file.seek(0)
         return replace(source, owned=False)
+    require_binary(source, "read")
     file, name, owned = _opened(source)
     try:
         if not file.seekable():

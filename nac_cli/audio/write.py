@@ -13,8 +13,10 @@ from nac_cli.audio.formats import WRITES
 from nac_cli.audio.pcm import Quantizer
 from nac_cli.audio.sinks import SndfileSink, WavSink
 from nac_cli.audio.tags.sound_files import Tags, write_tags
+from nac_cli.audio.tags.vorbis import with_speakers
 from nac_cli.audio.target import Target
 from nac_cli.errors import AudioError, UsageError
+from nac_cli.speakers import alike, said_of, usual
 from nac_cli.values import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 
 VORBIS_QUALITY = 0.6
@@ -32,6 +34,7 @@ def create_audio(
     dither: bool = True,
     quality: float = VORBIS_QUALITY,
     tags: Tags | None = None,
+    speakers: int | None = None,
     warn: Warn = warnings.warn,
 ) -> AudioWriter:
     """Begin a sound file at a path (it is overwritten: give a temporary one), or on a binary file object.
@@ -41,6 +44,8 @@ def create_audio(
     - `num_samples`: the length, if it is known: a WAV header on a pipe can say it only at the beginning.
     - `dither`: add triangular noise when rounding to 16 bits.
     - `tags`: written when the file is complete; a WAV file on a pipe gets none, and `warn` is told.
+    - `speakers`: the mask of the channels' speakers (`nac_cli.speakers`), None for the usual ones. Ogg Vorbis has the
+      usual ones only: `warn` is told where that moves a channel.
 
     A file object is written from front to back: FLAC and Ogg wait in a temporary file for their end.
     Raises `UsageError` for a format or width that does not exist, `AudioError` if the file cannot be written.
@@ -51,12 +56,17 @@ def create_audio(
         with opened.faults():
             sink: WavSink | SndfileSink
             if format == "wav":
-                sink = WavSink(opened.file, sample_rate, channels, bits, num_samples, opened.pipe)
+                sink = WavSink(opened.file, sample_rate, channels, bits, num_samples, opened.pipe, speakers)
             else:
                 sink = SndfileSink(opened.file, sample_rate, channels, format, bits, quality)
     except AudioError:
         opened.discard()
         raise
+    if format == "flac" and speakers is not None:
+        tags = with_speakers(tags or Tags(), speakers)
+    if format == "ogg" and speakers is not None and not alike(speakers, channels):
+        wanted, taken = said_of(speakers, channels), said_of(usual(channels), channels)
+        warn(f"Ogg Vorbis cannot say that its channels are for {wanted}: players take them for {taken}")
     if tags and format == "wav" and opened.pipe:
         warn("a WAV file on a pipe cannot carry tags: they are left out")
         tags = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from nac_cli.cli.errors import CLOSED_PIPE
-from nac_cli.cli.output import Output
+from nac_cli.cli.output import Output, with_name
 from nac_cli.cli.text import counted
 from nac_cli.errors import BatchFailed, NacError
 
@@ -31,7 +31,7 @@ class Outcome:
 def reported(job: Job, report: Report, summary: str, output: Output, error: NacError | None = None) -> Outcome:
     """Tells of a file that was made: messages and a line of `summary` on stderr. Its outcome."""
     for message in report.messages:
-        output.warn(f"{job.name}: {message}")
+        output.warn(with_name(message, job.name))
     output.say(f"{job.name} -> {job.target_name}: {summary}")
     record = report.as_dict()
     del record["source"]

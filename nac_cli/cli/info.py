@@ -12,6 +12,7 @@ from nac_cli.cli.output import Output
 from nac_cli.cli.targets import PIPE, refuse_repeated_pipe, standard_input
 from nac_cli.cli.text import clock, counted, kilobits, kilohertz, layout, size
 from nac_cli.errors import CorruptStream
+from nac_cli.speakers import said_of
 
 if TYPE_CHECKING:
     from nac_cli import FileInfo
@@ -54,12 +55,13 @@ def _rows(found: FileInfo) -> list[tuple[str, str]]:
     stream, codec = found.stream, found.stream.codec
     length = "unknown" if stream.duration is None else f"{clock(stream.duration)} ({stream.num_samples} samples)"
     source = f", {stream.source_bits} bits" if stream.source_bits else ""
+    speakers = "" if stream.speakers is None else f" ({said_of(stream.speakers, stream.channels)})"
     missing = "" if found.installed else ", NOT INSTALLED"
     modes = ", ".join(f"{count} {mode}" for mode, count in found.modes.items())
     bits = ", ".join(f"{mode} {mean:.2f}" for mode, mean in found.code_bits.items())
     rows = [
         ("Duration", length),
-        ("Sound", f"{layout(stream.channels)}, {kilohertz(stream.sample_rate)}{source}"),
+        ("Sound", f"{layout(stream.channels)}{speakers}, {kilohertz(stream.sample_rate)}{source}"),
         ("Size", size(found.file_bytes)),
         ("Bitrate", "unknown" if found.bitrate is None else kilobits(found.bitrate)),
         ("Model", f"{codec.name} ({codec.family}, id {codec.model_id.hex()}){missing}"),

@@ -3,6 +3,7 @@
 from nac_cli.container.chunk import MODES, ChunkRecord
 from nac_cli.container.detail import DetailRecord, LostDetail
 from nac_cli.container.editor import ContainerEditor
+from nac_cli.container.fitting import fitting_tags
 from nac_cli.container.header import chunk_frames
 from nac_cli.container.index import Index
 from nac_cli.container.reader import ContainerReader, Extent
@@ -16,5 +17,5 @@ from nac_cli.values import Picture, Tags
 __all__ = [
     "MODES", "TAG_PADDING", "ByteCounts", "ChunkRecord", "ContainerEditor", "ContainerReader", "ContainerWriter",
     "Damage", "DamagedChunk", "DetailRecord", "Extent", "Index", "LostDetail", "PcmDigest", "Picture", "Tags",
-    "chunk_frames", "is_valid_key", "overhead_bytes", "pack_tags", "stream_bytes",
+    "chunk_frames", "fitting_tags", "is_valid_key", "overhead_bytes", "pack_tags", "stream_bytes",
 ]  # fmt: skip

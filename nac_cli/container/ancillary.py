@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from nac_cli.container import limits
 from nac_cli.container.blocks import Block, is_critical
+from nac_cli.container.header import unpack_speakers
 from nac_cli.container.tags import PcmDigest, unpack_digest, unpack_picture, unpack_tags
 from nac_cli.errors import CorruptStream, LimitExceeded, UnsupportedStream
 from nac_cli.values import Picture, Tags
 
 
 class Ancillary:
-    """Takes blocks one by one; `tags`, `md5` and `padding` (bytes) are what came so far."""
+    """Takes blocks one by one; `tags`, `md5`, `speakers` (a mask) and `padding` (bytes) are what came so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
+        self.speakers: int | None = None
         self.md5: PcmDigest | None = None
         self.padding = 0
+        self._channels = channels
         self._items: tuple[tuple[str, str], ...] = ()
         self._pictures: tuple[Picture, ...] = ()
         self._bytes = {"tags": 0, "pict": 0}
@@ -39,6 +42,8 @@ class Ancillary:
             self.padding += len(block.payload)
         elif block.kind == "pmd5":
             self._take_digest(block)
+        elif block.kind == "chan":
+            self._take_speakers(block)
         elif block.kind == "detl":
             raise CorruptStream(f"{block.where}: no chunk stands before it whose detail it could be")
         elif block.kind == "HEAD":
@@ -51,6 +56,11 @@ class Ancillary:
         if self.md5 is not None:
             raise CorruptStream(f"{block.where}: a stream has only one PCM digest")
         self.md5 = unpack_digest(block.payload, block.where)
+
+    def _take_speakers(self, block: Block) -> None:
+        if self.speakers is not None:
+            raise CorruptStream(f"{block.where}: a stream says its speakers only once")
+        self.speakers = unpack_speakers(block.payload, block.where, self._channels)
 
     def _check_limits(self) -> None:
         if len(self._items) > limits.MAX_TAGS or self._bytes["tags"] > limits.MAX_TAG_BYTES:

@@ -16,7 +16,7 @@ from nac_cli.container.limits import MAX_BLOCK, MAX_PAYLOAD
 from nac_cli.errors import CorruptStream, LimitExceeded, UnsupportedStream
 
 SIGNATURE = b"\x89NAC\r\n\x1a\n"
-VERSION_MAJOR, VERSION_MINOR, DETAIL_MINOR = 1, 0, 1
+VERSION_MAJOR, VERSION_MINOR, LATER_MINOR = 1, 0, 1
 PREFIX_SIZE = len(SIGNATURE) + 2
 
 HEADER_SIZE = 8
@@ -79,9 +79,9 @@ def crc8(data: bytes) -> int:
     return value
 
 
-def pack_prefix(detail: bool = False) -> bytes:
-    """Signature and version, which says whether the file may hold detail."""
-    return SIGNATURE + bytes([VERSION_MAJOR, DETAIL_MINOR if detail else VERSION_MINOR])
+def pack_prefix(later: bool = False) -> bytes:
+    """Signature and version, which says whether the file may hold blocks that version 1.0 did not have."""
+    return SIGNATURE + bytes([VERSION_MAJOR, LATER_MINOR if later else VERSION_MINOR])
 
 
 def unpack_prefix(data: bytes) -> tuple[int, int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 
 from nac_cli.container import limits
+from nac_cli.container.blocks import pack_block, pack_prefix
 from nac_cli.container.fields import FieldReader, pack_text, pack_varint
 from nac_cli.errors import CorruptStream, LimitExceeded, UnsupportedStream, UsageError
 from nac_cli.values import CodecSpec, Framing, StreamInfo
@@ -17,7 +19,7 @@ def pack_header(info: StreamInfo) -> bytes:
     """Raises `UsageError` when `info` is not one a reader would accept and give back unchanged."""
     try:
         payload = _pack_fields(info)
-        accepted = unpack_header(payload, "HEAD") == info
+        accepted = unpack_header(payload, "HEAD") == replace(info, speakers=None)
     except (CorruptStream, LimitExceeded, ValueError) as error:
         raise UsageError(f"this stream cannot be written: {error}") from error
     if not accepted:
@@ -47,6 +49,34 @@ def unpack_header(payload: bytes, where: str) -> StreamInfo:
     if length is not None:
         num_chunks(info, length)  # for its limit
     return info
+
+
+def pack_speakers(info: StreamInfo) -> bytes:
+    """The `chan` payload: the mask of speakers. Raises `UsageError` for one that cannot be that of the channels."""
+    payload = pack_varint(info.speakers or 0)
+    try:
+        unpack_speakers(payload, "chan", info.channels)
+    except (CorruptStream, LimitExceeded) as error:
+        raise UsageError(f"this stream cannot be written: {error}") from error
+    return payload
+
+
+def unpack_speakers(payload: bytes, where: str, channels: int) -> int:
+    """Raises `CorruptStream` or `LimitExceeded`."""
+    fields = FieldReader(payload, where)
+    mask = fields.number("mask of speakers", 0, limits.MAX_SPEAKERS)
+    if mask.bit_count() > channels:
+        raise fields.corrupt(f"{mask.bit_count()} speakers for {channels} channels")
+    fields.end()
+    return mask
+
+
+def stream_header(info: StreamInfo, detail: bool = False) -> bytes:
+    """All in front of tags and chunks: signature, version, `HEAD`, and `chan` where speakers are said; chunks may have
+    `detail`."""
+    said = info.speakers is not None
+    chan = pack_block("chan", pack_speakers(info)) if said else b""
+    return pack_prefix(later=detail or said) + pack_block("HEAD", pack_header(info)) + chan
 
 
 def num_chunks(info: StreamInfo, num_samples: int) -> int:

@@ -16,6 +16,7 @@ MAX_BLOCK = {
     "CHNK": MAX_PAYLOAD,
     "detl": MAX_PAYLOAD,
     "INDX": 4 * MAX_CHUNKS + 64,
+    "chan": 3,
     "tags": 2**20,
     "pict": MAX_PAYLOAD,
     "padd": MAX_PAYLOAD,
@@ -25,6 +26,7 @@ MAX_BLOCK = {
 
 MIN_RATE, MAX_RATE = values.MIN_SAMPLE_RATE, values.MAX_SAMPLE_RATE
 MAX_CHANNELS = values.MAX_CHANNELS
+MAX_SPEAKERS = 2**18 - 1
 MIN_SOURCE_BITS, MAX_SOURCE_BITS = 8, 32
 MAX_SAMPLES = 2**40
 MAX_NAME_BYTES = 32

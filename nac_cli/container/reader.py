@@ -36,7 +36,7 @@ class ContainerReader:
     """Header and tags at once, then one forward pass over the chunks. Memory: one block and a little a chunk.
 
     - `info`: the header; `num_samples` comes from the index where the header left it open, so on a pipe it is
-      None until the pass has ended.
+      None until the pass has ended. `speakers` are those of a `chan` block met so far; nac's stand before the chunks.
     - `version`: (major, minor) of the format.
     - `index`: None while unknown; `index_error` says why a file that can seek gave none.
     - `damage`: every damaged stretch met so far. With `strict` the first one raises `CorruptStream` instead.
@@ -54,7 +54,6 @@ class ContainerReader:
         self._index_offset = 0
         self._layout: list[Extent] = []
         self._others = 0
-        self._ancillary = Ancillary()
         self._sequence = ChunkSequence()
         self._has_detail = False
         self._hole: Damage | None = None  # what was damaged since the last intact chunk
@@ -63,6 +62,7 @@ class ContainerReader:
         self._layout.append(Extent("signature", 0, PREFIX_SIZE))
         self._blocks = scan(self._source)
         self.info = self._read_header()
+        self._ancillary = Ancillary(self.info.channels)
         if self._source.seekable:
             self._look_for_index()
         self._first = self._read_to_first_chunk()
@@ -271,6 +271,7 @@ class ContainerReader:
             self._report_block(event, str(error))
         else:
             self._count_other()
+            self.info = replace(self.info, speakers=self._ancillary.speakers)
             self._layout.append(Extent(event.kind, event.offset, event.size))
 
     def _report_block(self, block: Block, reason: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nac_cli.container.blocks import BLOCK_OVERHEAD, PREFIX_SIZE
+from nac_cli.container.blocks import BLOCK_OVERHEAD
 from nac_cli.container.chunk import ChunkRecord, pack_chunk_fields
 from nac_cli.container.detail import DetailRecord, pack_detail_fields
-from nac_cli.container.header import num_chunks, pack_header
+from nac_cli.container.header import num_chunks, stream_header
 from nac_cli.container.index import TRAILER_SIZE, Index, pack_index
 from nac_cli.container.limits import MAX_PAYLOAD, MAX_PICTURE_BYTES, MAX_PICTURES
 from nac_cli.container.tags import pack_picture, pack_tags
@@ -22,7 +22,7 @@ TAG_PADDING = 512
 
 @dataclass(frozen=True)
 class ByteCounts:
-    """Bytes of a stream: `header` (signature and HEAD), `tags` (with pictures and padding), `payload` (packed
+    """Bytes of a stream: `header` (signature, HEAD and chan), `tags` (with pictures and padding), `payload` (packed
     codes), `chunks` (the rest of the CHNK blocks), `detail` (whole detl blocks), `index` (PCM digest, INDX,
     trailer)."""
 
@@ -80,7 +80,7 @@ def stream_bytes(
     distance = sum(blocks) + sum(details) + DIGEST_BYTES * digest if spans else 0
     index = Index(num_samples, info.frames_for(num_samples), spans, distance)
     return ByteCounts(
-        header=PREFIX_SIZE + BLOCK_OVERHEAD + len(pack_header(info)),
+        header=len(stream_header(info)),
         tags=sum(BLOCK_OVERHEAD + len(payload) for _, payload in tag_blocks(tags, padding)),
         chunks=sum(fixed),
         payload=sum(payload_sizes),

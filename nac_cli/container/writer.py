@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import BinaryIO
 
-from nac_cli.container.blocks import pack_block, pack_prefix
+from nac_cli.container.blocks import pack_block
 from nac_cli.container.chunk import ChunkRecord, pack_chunk
 from nac_cli.container.detail import DetailRecord, pack_detail
-from nac_cli.container.header import pack_header
+from nac_cli.container.header import pack_header, stream_header
 from nac_cli.container.index import Index, pack_index, pack_trailer
 from nac_cli.container.limits import MAX_CHUNKS
 from nac_cli.container.sizes import ByteCounts, tag_blocks
@@ -35,7 +35,7 @@ class ContainerWriter:
         self._detail = 0  # bytes of that
         self._num_frames = 0
         self._finished = False
-        header = pack_prefix(detail) + pack_block("HEAD", pack_header(info))
+        header = stream_header(info, detail)
         blocks = b"".join(pack_block(kind, payload) for kind, payload in tag_blocks(tags, padding))
         self._write(header + blocks, header=len(header), tags=len(blocks))
 

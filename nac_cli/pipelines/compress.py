@@ -13,7 +13,7 @@ from typing import BinaryIO
 from nac_cli.audio import SampleDigest
 from nac_cli.container import TAG_PADDING, ByteCounts, ChunkRecord
 from nac_cli.entropy import Coders
-from nac_cli.files import check_output
+from nac_cli.files import check_target
 from nac_cli.models import zoo
 from nac_cli.models.codec import Codec
 from nac_cli.pipelines.chain.analysis import analyse
@@ -164,8 +164,7 @@ class Compressor:
     ) -> CompressReport:
         """Compress one input. Raises AudioError, UsageError, OutputExists."""
         started = time.monotonic()
-        if isinstance(target, (str, os.PathLike)):
-            check_output(Path(target), force)
+        check_target(target, force)
         messages: list[str] = []
         with self.read(source, messages.append) as sound:
             analysed = self.analyse(sound, progress)
@@ -196,7 +195,9 @@ class Compressor:
     def analyse(self, sound: Sound, progress: Progress = lambda done, whole: None) -> Analysed:
         """Step 2: codes of all planes for every chunk. Raises AudioError where reading on fails, UsageError for a
         model whose chunks the format does not allow."""
-        info = stream_for(self.codec, sound.sample_rate, sound.channels, source_bits=sound.source_bits)
+        info = stream_for(
+            self.codec, sound.sample_rate, sound.channels, source_bits=sound.source_bits, speakers=sound.speakers
+        )
         meter = Meter(sound, progress, self.digest)
         chunks = list(analyse(meter.blocks(), info, self.codec))
         info = replace(info, num_samples=meter.num_samples)

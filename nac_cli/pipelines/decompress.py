@@ -15,7 +15,7 @@ import numpy as np
 from nac_cli.audio import EXTENSIONS, Resampler, create_audio
 from nac_cli.container import ContainerReader, DamagedChunk, Index, chunk_frames
 from nac_cli.errors import CorruptStream, LimitExceeded, UsageError
-from nac_cli.files import atomic_path, check_output
+from nac_cli.files import atomic_path, check_target
 from nac_cli.models import zoo
 from nac_cli.models.codec import Codec
 from nac_cli.models.weights import WeightFile
@@ -119,8 +119,8 @@ def decompress(
     (2, 48000)
     """
     started = time.monotonic()
-    if isinstance(target, (str, os.PathLike)):
-        check_output(Path(target), force)
+    if target is not None:
+        check_target(target, force)
     with open_stream(source) as file:
         reader = ContainerReader(file, strict=strict or target is None)
         info = reader.info
@@ -130,7 +130,7 @@ def decompress(
         blocks = decompressor.run(span, progress)
         if target is None:
             empty = np.zeros((info.channels, 0), np.float32)
-            return Waveform(np.concatenate([empty, *blocks], axis=1), info.sample_rate)
+            return Waveform(np.concatenate([empty, *blocks], axis=1), info.sample_rate, info.speakers)
         messages: list[str] = []
         form = _output_format(target, format, bits, info)
         kept = reader.tags if tags else Tags()
@@ -273,7 +273,11 @@ class Decompressor:
     ) -> tuple[int, int]:
         """Step 6: a sound file of the span's samples. How many there were, and how many of them were clipped."""
         shape = self.info.sample_rate, self.info.channels, format, bits, span.num_samples
-        with _output(target, force) as place, create_audio(place, *shape, tags=tags, warn=warn) as writer:
+        speakers = self.info.speakers
+        with (
+            _output(target, force) as place,
+            create_audio(place, *shape, tags=tags, speakers=speakers, warn=warn) as writer,
+        ):
             for block in blocks:
                 writer.write(block)
         return writer.num_samples, writer.clipped
@@ -290,7 +294,7 @@ class Decompressor:
 
 
 def _check_duration(info: StreamInfo, max_seconds: float) -> None:
-    if info.duration is not None and info.duration > max_seconds:
+    if info.duration is not None and not info.duration <= max_seconds:
         raise LimitExceeded(f"the stream claims {info.duration:.0f} s of sound, the limit is {max_seconds:.0f} s")
 
 

@@ -8,13 +8,15 @@ from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
 from nac_cli.errors import AudioError
+from nac_cli.files import require_binary
 from nac_cli.values import Waveform
 
 
 @contextmanager
 def open_stream(source: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
     """The binary file of a path, or the file object itself, which stays open. Raises AudioError if it cannot be
-    read."""
+    read, UsageError if it is neither."""
+    require_binary(source, "read")
     if not isinstance(source, (str, os.PathLike)):
         yield source
         return

@@ -15,6 +15,7 @@ from nac_cli.entropy import code_counts, split_payload
 from nac_cli.errors import CorruptStream, ModelError
 from nac_cli.models import zoo
 from nac_cli.pipelines.endpoints import name_of, open_stream
+from nac_cli.speakers import names_of, usual
 from nac_cli.values import StreamInfo, Tags
 
 
@@ -57,6 +58,9 @@ class FileInfo:
             "sample_rate": stream.sample_rate,
             "channels": stream.channels,
             "groups": list(stream.groups),
+            "speakers": list(
+                names_of(usual(stream.channels) if stream.speakers is None else stream.speakers, stream.channels)
+            ),
             "source_bits": stream.source_bits,
             "bitrate": self.bitrate,
             "chunks": self.chunks,

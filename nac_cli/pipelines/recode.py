@@ -6,14 +6,13 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from nac_cli.container import ContainerReader
 from nac_cli.errors import CorruptStream, TokenMismatch
-from nac_cli.files import check_output
+from nac_cli.files import check_target
 from nac_cli.models import zoo
 from nac_cli.models.weights import WeightFile
 from nac_cli.pipelines.chain.layered import Layered
@@ -28,7 +27,7 @@ from nac_cli.pipelines.reports import StreamReport
 from nac_cli.pipelines.writing import Stream, write_stream
 from nac_cli.values import ABSENT, ChunkCodes, StreamInfo
 
-KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "INDX", "tags", "pict", "padd", "pmd5", "trailer"}
+KNOWN_BLOCKS = {"signature", "HEAD", "CHNK", "INDX", "chan", "tags", "pict", "padd", "pmd5", "trailer"}
 """Blocks that a copy has too. Others are left out, since they may not hold for other codes."""
 
 
@@ -74,8 +73,7 @@ def recode(
     """
     wanted = Target(bitrate, planes)
     started = time.monotonic()
-    if isinstance(target, (str, os.PathLike)):
-        check_output(Path(target), force)
+    check_target(target, force)
     with open_stream(source) as file:
         reader, weight_file, chunks = _read(file, name_of(source), threads, progress)
         structure = reader.structure()

@@ -61,7 +61,8 @@ def test_ogg_vorbis_keeps_length_and_timing(tmp_path, rate, channels):
     write(tmp_path / "a", sound, "ogg", rate=rate, quality=0.9)
     got, got_rate = sf.read(tmp_path / "a", always_2d=True)
     assert got_rate == rate and got.T.shape == sound.shape
-    assert np.mean((got.T - sound)[:3] ** 2) < 0.02 * np.mean(sound[:3] ** 2)  # the subwoofer is filtered
+    front = got.T[[0, 2, 1]] if channels > 2 else got.T  # Vorbis has the centre between left and right
+    assert np.mean((front - sound[:3]) ** 2) < 0.02 * np.mean(sound[:3] ** 2)  # the subwoofer is filtered
 
 
 def test_ogg_of_better_quality_is_larger(tmp_path):

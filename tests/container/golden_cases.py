@@ -139,6 +139,9 @@ CASES: dict[str, Case] = {
         sized(3400, codec=STRIDES, framing=Framing(8, 3, 5)),
     ),
     "good-six-channels": good("Groups of pair, single, single, pair.", sized(900, channels=6, groups=(2, 1, 1, 2)), 2),
+    "good-speakers": good(
+        "2.1 sound: a pair and a subwoofer, as the block `chan` says.", stream(channels=3, groups=(2, 1), speakers=0xB)
+    ),
     "good-lm-id": good("The header names an entropy model that no chunk uses.", stream(lm_id=b"lm-model")),
     "good-minor-version": good("Version 1.9: a later minor version.", PLAIN[:9] + b"\x09" + PLAIN[10:]),
     "good-unknown-block": good(

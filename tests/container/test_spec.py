@@ -10,7 +10,7 @@ from itertools import combinations
 import pytest
 import torch
 
-from nac_cli import errors
+from nac_cli import errors, speakers
 from nac_cli.container import MODES, ContainerReader, limits
 from nac_cli.container.blocks import crc8
 from nac_cli.container.fields import pack_varint
@@ -19,7 +19,7 @@ from nac_cli.errors import NacError
 from nac_cli.models.layers.noise import code_noise
 from tests.container.streams import write_stream
 from tests.helpers.specification import SPEC, example, example_bytes, table
-from tests.reference.file_decoder import decode_file, read_blocks, read_tags
+from tests.reference.file_decoder import SPEAKERS, USUAL, decode_file, read_blocks, read_speakers, read_tags
 from tests.reference.payload_decoder import Layout, decode_payload
 from tests.reference.range_decoder import RangeDecoder
 from tests.reference.spectral_decoder import MULTIPLIERS, SEED, STEP, frame_noise, frame_states, frame_words
@@ -49,6 +49,7 @@ def test_limits():
     wanted = {
         "sample rate, codec rate (Hz)": (limits.MIN_RATE, limits.MAX_RATE),
         "channels": (1, limits.MAX_CHANNELS),
+        "mask of speakers": (0, limits.MAX_SPEAKERS),
         "source bits (0: unknown)": (limits.MIN_SOURCE_BITS, limits.MAX_SOURCE_BITS),
         "bytes of family, of name": (1, limits.MAX_NAME_BYTES),
         "hop length": (1, limits.MAX_HOP),
@@ -103,6 +104,28 @@ def test_complete_file_by_nac():
     assert [[plane[plane >= 0].tolist() for plane in planes] for planes in codes.codes] == wanted["codes"]
     assert [f"{key}={value}" for key, value in reader.tags.items] == wanted["tags"]
     assert write_stream(reader.info, [record], 400, reader.tags) == data
+
+
+def test_speakers():
+    data, wanted = example_bytes("speakers"), json.loads(example("json", "speakers"))
+    head, chunks = decode_file(data)
+    assert chunks == [] and data[8:10] == b"\x01\x01"
+    assert [head[name] for name in ("speakers", "groups", "num_samples")] == [11, wanted["groups"], 0]
+    kind, payload = read_blocks(data)[1]
+    assert (kind, read_speakers(payload, 3)) == ("chan", (wanted["speakers"], wanted["names"]))
+    reader = ContainerReader(io.BytesIO(data), strict=True)
+    assert (reader.info.speakers, reader.info.groups) == (wanted["speakers"], tuple(wanted["groups"]))
+    assert list(speakers.names_of(reader.info.speakers, 3)) == wanted["names"]
+    assert speakers.groups_of(reader.info.speakers, 3) == reader.info.groups
+    assert write_stream(reader.info, [], 0) == data
+
+
+def test_speakers_of_bits_and_of_numbers_of_channels():
+    rows = table("### 6.6 chan")
+    named = {int(row[i]): row[i + 1].partition(",")[0] for row in rows for i in (0, 2, 4)}
+    assert [named[bit] for bit in range(len(named))] == SPEAKERS == list(speakers.NAMES)
+    (masks,) = table("| channels | 1 | 2 |")
+    assert [int(mask, 16) for mask in masks[1:]] == USUAL == list(speakers.USUAL.values())
 
 
 def test_static_payload():

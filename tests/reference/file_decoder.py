@@ -71,14 +71,33 @@ def read_tags(payload: bytes) -> list[str]:
     return [cursor.raw(cursor.varint()).decode("utf-8") for _ in range(cursor.varint())]
 
 
+SPEAKERS = [
+    "FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR",
+]  # fmt: skip
+USUAL = [0x4, 0x3, 0x7, 0x33, 0x37, 0x3F, 0x70F, 0x63F]
+
+
+def read_speakers(payload: bytes, channels: int) -> tuple[int, list[str]]:
+    """The mask of `chan`, and each channel's speaker, "" for none."""
+    cursor = Cursor(payload)
+    mask = cursor.varint()
+    names = [name for bit, name in enumerate(SPEAKERS) if mask >> bit & 1]
+    if cursor.data or mask >= 1 << len(SPEAKERS) or len(names) > channels:
+        raise ValueError("corrupt: the speakers")
+    return mask, (names + [""] * channels)[:channels]
+
+
 def decode_file(
     data: bytes, tables: list[list[int]] | None = None, language_model: LanguageModel | None = None
 ) -> tuple[dict, list[Chunk]]:
     """HEAD's fields, with the number of samples from INDX, and every chunk, checked against its checksum."""
     blocks = read_blocks(data)
     head = read_head(blocks[0][1])
+    head["speakers"] = USUAL[head["channels"] - 1]
     chunks = []
     for kind, payload in blocks:
+        if kind == "chan":
+            head["speakers"], _ = read_speakers(payload, head["channels"])
         if kind != "CHNK":
             continue
         cursor = Cursor(payload)

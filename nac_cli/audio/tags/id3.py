@@ -6,7 +6,7 @@ import re
 
 from mutagen import id3
 
-from nac_cli.audio.tags.values import clean_key, counted, grouped
+from nac_cli.audio.tags.values import clean_key, counted, decoded, grouped
 from nac_cli.values import Picture, Tags
 
 TEXT_KEYS = {
@@ -30,6 +30,8 @@ OF_THE_FILE = frozenset(
 
 def from_id3(frames: id3.ID3Tags) -> tuple[Tags, set[str]]:
     """Tags, and the names of frames that have no place among them (private data, counters)."""
+    if getattr(frames, "version", (2,)) < (2,):
+        _read_as_utf8(frames)
     items: list[tuple[str, str]] = []
     pictures: list[Picture] = []
     left: set[str] = set()
@@ -43,6 +45,13 @@ def from_id3(frames: id3.ID3Tags) -> tuple[Tags, set[str]]:
             if not found and not isinstance(frame, id3.TextFrame):
                 left.add(frame.FrameID)
     return Tags(tuple(items), tuple(pictures)), left
+
+
+def _read_as_utf8(frames: id3.ID3Tags) -> None:
+    """Text of ID3v1 tags, which mutagen takes for Latin-1, becomes what it is as UTF-8, if it is that."""
+    for frame in frames.values():
+        if isinstance(frame, id3.TextFrame) and all(isinstance(text, str) for text in frame.text):
+            frame.text = [decoded(text.encode("latin-1", "replace")) or text for text in frame.text]
 
 
 def _items(frame: id3.Frame) -> list[tuple[str, str]]:
@@ -86,7 +95,8 @@ def into_id3(tags: Tags, frames: id3.ID3Tags) -> None:
     for key, values in groups.items():
         frames.add(_frame(key, [value.replace("\0", "") for value in values]))
     for place, picture in enumerate(tags.pictures):
-        frame = id3.APIC(id3.Encoding.UTF8, picture.mime, picture.type, picture.description, picture.data)
+        kind, text = picture.type if picture.type < 256 else 0, picture.description.replace("\0", "")
+        frame = id3.APIC(id3.Encoding.UTF8, picture.mime, kind, text, picture.data)
         frame.salt = " " * place  # frames of one description would replace each other
         frames.add(frame)
 

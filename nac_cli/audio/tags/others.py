@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from typing import BinaryIO
 
-import av
 from mutagen import apev2, asf, mp4
 
-from nac_cli.audio.ffmpeg import OPTIONS
-from nac_cli.audio.sndfile import ForwardFile, GuardedFile
-from nac_cli.audio.tags.values import clean_key, counted
+from nac_cli.audio.ffmpeg import open_container
+from nac_cli.audio.sndfile import GuardedSource
+from nac_cli.audio.tags.values import clean_key, counted, decoded
 from nac_cli.values import FRONT_COVER, Picture, Tags
 
 MP4_KEYS = {
@@ -35,7 +33,12 @@ APE_KEYS = {"YEAR": "DATE", "TRACK": "TRACKNUMBER", "DISC": "DISCNUMBER", "ALBUM
 FFMPEG_KEYS = {
     "TRACK": "TRACKNUMBER", "DISC": "DISCNUMBER", "ALBUM_ARTIST": "ALBUMARTIST", "PUBLISHER": "LABEL",
     "ENCODED_BY": "ENCODEDBY", "ICMT": "COMMENT", "YEAR": "DATE",
+    "AUTHOR": "ARTIST",
 }  # fmt: skip
+INFO_KEYS = {
+    "TITLE", "ARTIST", "ALBUM", "COMMENT", "COPYRIGHT", "DATE", "GENRE", "TRACKNUMBER", "TRACKTOTAL", "ENCODEDBY",
+}  # fmt: skip
+"""What FFmpeg may add to tags that were read already: it gives many of them again, by other names."""
 FFMPEG_OF_THE_FILE = (
     "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "CREATION_TIME", "HANDLER_NAME", "VENDOR_ID",
     "DURATION",
@@ -122,36 +125,22 @@ def from_ape(tag: apev2.APEv2) -> tuple[Tags, set[str]]:
     return Tags(tuple(items), tuple(pictures)), left
 
 
-def from_sndfile(file: BinaryIO) -> list[tuple[str, str]]:
-    """Items of RIFF INFO and AIFF's text chunks. Raises what soundfile raises."""
-    file.seek(0)
-    with ForwardFile(GuardedFile(file)) as sound:
-        found = sound.copy_metadata()
-    found.pop("software", None)
-    return [item for name, value in found.items() for item in _numbered(clean_key(name), value)]
-
-
-def from_ffmpeg(file: BinaryIO) -> list[tuple[str, str]]:
-    """Items that FFmpeg finds in other containers (Matroska, CAF, RIFF INFO ...). Raises what PyAV raises."""
-    found: dict[str, str] = {}
-    for encoding in ("utf-8", "cp1252"):
-        file.seek(0)
-        try:
-            with av.open(file, metadata_encoding=encoding, options=dict(OPTIONS)) as container:
-                found |= container.metadata
-                for stream in container.streams.audio:
-                    found |= stream.metadata
-            break
-        except UnicodeDecodeError:
-            continue
-    return list(_known(found.items()))
-
-
-def _known(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    for name, value in pairs:
-        key = clean_key(name)
-        if value.strip() and not key.startswith(FFMPEG_OF_THE_FILE):
-            yield from _numbered(FFMPEG_KEYS.get(key, key), value)
+def from_ffmpeg(file: BinaryIO) -> tuple[list[tuple[str, str]], set[str]]:
+    """Items that FFmpeg finds in other containers (Matroska, CAF, RIFF INFO ...), and the keys of those that are no
+    text. Raises what PyAV raises."""
+    with open_container(GuardedSource(file)) as container:
+        found = dict(container.metadata)
+        for stream in container.streams.audio:
+            found |= stream.metadata
+    items: list[tuple[str, str]] = []
+    left: set[str] = set()
+    for name, value in found.items():
+        key, text = clean_key(name), decoded(value.encode("latin-1"))
+        if text is None:
+            left.add(key)
+        elif text.strip() and not key.startswith(FFMPEG_OF_THE_FILE):
+            items += _numbered(FFMPEG_KEYS.get(key, key), text)
+    return items, left
 
 
 def _numbered(key: str, value: str) -> list[tuple[str, str]]:

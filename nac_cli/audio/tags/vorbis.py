@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import BinaryIO
 
 from mutagen import flac
 
 from nac_cli.audio.tags.values import clean_key
+from nac_cli.audio.view import read_at
 from nac_cli.values import Picture, Tags
 
 Comments = list[tuple[str, str]]
 """mutagen's Vorbis comments are such a list."""
 PICTURE_KEY = "METADATA_BLOCK_PICTURE"
 """A comment that holds a FLAC picture block in base64 (Xiph's VorbisComment page)."""
+
+
+SPEAKERS_KEY = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
+"""A comment of FLAC files that has the mask of speakers, as `0x` and hexadecimal digits (RFC 9639, section 8.6.2)."""
 
 
 def from_vorbis(comments: Comments, blocks: list[flac.Picture]) -> tuple[Tags, set[str]]:
@@ -23,6 +29,8 @@ def from_vorbis(comments: Comments, blocks: list[flac.Picture]) -> tuple[Tags, s
     left: set[str] = set()
     for name, value in comments:
         key = clean_key(name)
+        if key == SPEAKERS_KEY:
+            continue
         if key != PICTURE_KEY:
             items.append((key, value))
             continue
@@ -31,6 +39,23 @@ def from_vorbis(comments: Comments, blocks: list[flac.Picture]) -> tuple[Tags, s
         except (flac.error, binascii.Error, ValueError):
             left.add(key)
     return Tags(tuple(items), tuple(pictures)), left
+
+
+def flac_speakers(file: BinaryIO) -> int | None:
+    """The mask of speakers that the comments of a FLAC file tell, None if they tell none that can be read."""
+    if read_at(file, 0, 4) != b"fLaC":
+        return None
+    file.seek(0)
+    try:
+        return int(flac.FLAC(fileobj=file)[SPEAKERS_KEY][0], 0)
+    except Exception:  # mutagen meets damage with any of them; the tags' reader tells of it
+        return None
+
+
+def with_speakers(tags: Tags, speakers: int) -> Tags:
+    """`tags` with the comment that says so."""
+    items = tuple(item for item in tags.items if item[0].upper() != SPEAKERS_KEY)
+    return Tags((*items, (SPEAKERS_KEY, f"0x{speakers:04X}")), tags.pictures)
 
 
 def into_vorbis(tags: Tags, comments: Comments) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nac_cli.container import limits
 from nac_cli.errors import UsageError
+from nac_cli.speakers import groups_of
 from nac_cli.values import CodecSpec, Framing, StreamInfo
 
 if TYPE_CHECKING:
@@ -20,18 +21,23 @@ SECONDS = 10.03
 MOST_SECONDS = 30.0
 STEPS, NODES = 27, 9
 """Depth steps and gain nodes in a chunk of `SECONDS`."""
-GROUPS = {1: (1,), 2: (2,), 3: (2, 1), 4: (2, 2), 5: (2, 1, 2), 6: (2, 1, 1, 2), 7: (2, 1, 1, 1, 2), 8: (2, 1, 1, 2, 2)}
-"""Channel groups in the usual orders (L R, C, LFE, surround pairs): pairs that belong together are rotated."""
 WORTHWHILE_BYTES = 1200
 """Least size of a chunk of one channel with all planes: a chunk costs some 30 bytes by itself."""
 
 
 def stream_for(
-    model: Codec, sample_rate: int, channels: int, num_samples: int | None = None, source_bits: int = 0
+    model: Codec,
+    sample_rate: int,
+    channels: int,
+    num_samples: int | None = None,
+    source_bits: int = 0,
+    speakers: int | None = None,
 ) -> StreamInfo:
-    """The header of a stream in which `model` codes sound of this form. Raises UsageError as `framing_for`."""
+    """The header of a stream in which `model` codes sound of this form; left and right channels that are neighbours are
+    rotated pairs. Raises UsageError as `framing_for`."""
     framing = framing_for(model.chunked(), channels)
-    return StreamInfo(model.spec, sample_rate, channels, GROUPS[channels], num_samples, source_bits, framing)
+    groups = groups_of(speakers, channels)
+    return StreamInfo(model.spec, sample_rate, channels, groups, num_samples, source_bits, framing, speakers=speakers)
 
 
 def framing_for(model: Codec, channels: int) -> Framing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 from nac_cli.errors import UsageError
 from nac_cli.pipelines.chain.unpacking import Loss
@@ -23,7 +24,14 @@ class Span:
 
     @classmethod
     def of(cls, info: StreamInfo, start: float | None = None, end: float | None = None) -> Span:
-        """From `start` to `end` in seconds. Raises UsageError for a range outside the sound."""
+        """From `start` to `end` in seconds; an infinite end is that of the sound. Raises UsageError for a range outside
+        the sound."""
+        for name, place in (("start", start), ("end", end)):
+            if place is not None and (isinstance(place, bool) or not isinstance(place, Real) or math.isnan(place)):
+                raise UsageError(f"{name} is a number of seconds, not {place!r}")
+        end = None if end == math.inf else end
+        if math.inf in (start, end) or -math.inf in (start, end):
+            raise UsageError(f"there is nothing from {start or 0} s to {end} s: give 0 <= start <= end")
         first = round((start or 0.0) * info.sample_rate)
         stop = info.num_samples if end is None else round(end * info.sample_rate)
         if info.num_samples is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,8 +110,8 @@ def open_lm(lm_file: zoo.LmFile, file: WeightFile, threads: int | None = None) -
 
 
 def _check_threads(threads: int | None) -> None:
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads must be at least 1, not {threads}")
+    if threads is not None and (not isinstance(threads, Integral) or threads < 1):
+        raise UsageError(f"threads must be a whole number of at least 1, not {threads!r}")
 
 
 def processors() -> int:

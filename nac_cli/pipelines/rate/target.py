@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+from numbers import Integral, Real
 
 from nac_cli.errors import UsageError
 from nac_cli.values import CodecSpec
@@ -21,7 +23,7 @@ class Target:
     - The default is `group_bitrate` bit/s for each stereo pair or single channel, and the container's bytes on top
       where a sound is short; where that is None, DEFAULT_BITRATE, or all planes of models published at one rate.
 
-    Raises UsageError for a bitrate together with planes.
+    Raises UsageError for a bitrate together with planes, and for what is no such number.
     """
 
     bitrate: int | None = None
@@ -32,6 +34,10 @@ class Target:
     def __post_init__(self) -> None:
         if self.bitrate is not None and self.planes is not None:
             raise UsageError("give a bitrate or a number of planes, not both")
+        if self.planes is not None and (isinstance(self.planes, bool) or not isinstance(self.planes, Integral)):
+            raise UsageError(f"planes are a whole number, not {self.planes!r}")
+        if self.bitrate is not None and not (isinstance(self.bitrate, Real) and 0 < self.bitrate < inf):
+            raise UsageError(f"a bitrate is a number of bit/s above 0, not {self.bitrate!r}")
 
     def require_possible(self, codec: CodecSpec) -> None:
         """Raises UsageError for a depth that `codec` lacks. Bitrates depend on the sound (see `fitting`)."""
