@@ -8,6 +8,8 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from nac_cli.train.muon import Muon
+
 
 class Schedule(Protocol):
     """The values of a training config that learning rates depend on."""
@@ -60,16 +62,13 @@ def build_for(
     config: Schedule,
     betas: tuple[float, float] = (0.9, 0.99),
 ) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan 2024), which orthogonalises the update of a matrix, for `matrices`, unless its rate is 0; AdamW for
+    """Muon for `matrices`, unless its rate is 0; AdamW for
     the `others`."""
     adam = torch.optim.AdamW(others, lr=config.adam_rate, betas=betas, weight_decay=config.weight_decay, fused=True)
     if config.muon_rate == 0:
         adam.add_param_group({"params": matrices})
         return [adam]
-    muon = torch.optim.Muon(
-        matrices, lr=config.muon_rate, momentum=0.95, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
-    return [muon, adam]
+    return [Muon(matrices, config.muon_rate, weight_decay=config.weight_decay), adam]
 
 
 def rate_factor(step: int, config: Schedule) -> float:

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nac_cli.models.layers.spectrum import Spectrum, compress
+from nac_cli.models.layers.convnext import ConvNeXtBlock
+from nac_cli.models.layers.spectrum import Spectrum, compress, overlap_add
 from nac_cli.models.quantizers.kmeans import initialise
 from nac_cli.models.quantizers.rvq import ResidualVectorQuantizer
 from nac_cli.models.spectral import SpectralCodec
@@ -32,6 +33,21 @@ def test_the_inverse_of_a_spectrum_is_the_wave(frames):
     assert spectrum(wav).shape == (2, frames, 513)
     inside = slice(384, -384) if frames > 4 else slice(0, 0)
     assert torch.allclose(spectrum.inverse(spectrum(wav))[:, inside], wav[:, inside], atol=1e-5)
+
+
+@pytest.mark.parametrize(("frames", "length", "hop"), [(1, 8, 4), (5, 8, 4), (7, 9, 4), (3, 2, 4)])
+def test_overlapping_frames_are_added_where_they_belong(frames, length, hop):
+    parts = torch.randn(2, frames, length)
+    expected = torch.zeros(2, (frames - 1) * hop + length)
+    for number in range(frames):
+        expected[:, number * hop : number * hop + length] += parts[:, number]
+    assert torch.allclose(overlap_add(parts, hop), expected, atol=1e-6)
+
+
+def test_a_block_convolves_each_channel_over_time():
+    block, x = ConvNeXtBlock(6, 2, 5, 1.0), torch.randn(2, 11, 6)
+    update = block.depthwise(x.transpose(1, 2)).transpose(1, 2)
+    assert torch.allclose(block(x), x + block.down(block.activation(block.up(block.norm(update)))), atol=1e-6)
 
 
 def test_white_noise_of_unit_power_has_unit_bins():
@@ -77,6 +93,21 @@ def test_codes_and_wave_have_the_contract_s_shapes(codec):
     assert [plane.shape for plane in encoded.codes] == [(3, 7)] * CONFIG.num_codebooks
     assert encoded.distortion.shape == (3, CONFIG.num_codebooks + 1, 7)
     assert codec.decode(encoded.codes).shape == (3, 1, 7 * HOP)
+
+
+def test_the_latent_loss_is_the_missing_share_of_z_and_teaches_the_planes_alone():
+    torch.manual_seed(0)
+    quantizer, z = ResidualVectorQuantizer(12, 4, 16, 3), torch.randn(2, 30, 12, requires_grad=True)
+    depths = torch.randint(1, 5, (2, 30))
+    quantized = quantizer(z, depths)
+    missing = (quantized.z_q - z).square().sum() / 60 / z.var((0, 1)).sum()
+    assert quantized.latent.item() == pytest.approx(missing.item(), rel=1e-4)
+    quantized.latent.backward()
+    assert z.grad is None and quantizer.planes[0].codebook.grad.abs().max() > 0
+    assert (
+        quantizer.planes[0].project_out.weight.grad.abs().max() > 0
+        and quantizer.planes[0].project_in.weight.grad is None
+    )
 
 
 def test_absent_planes_add_nothing():

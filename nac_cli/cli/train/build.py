@@ -54,7 +54,14 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="MINUTES",
     help="Music rendered from the packages' MIDI files by fluidsynth.",
 )
-@click.option("--soundfont", type=FILE, metavar="SF2", help="For the renders.  [default: an installed one]")
+@click.option(
+    "--soundfont",
+    "soundfonts",
+    type=FILE,
+    metavar="SF2",
+    multiple=True,
+    help="For the renders; of several each in turn.  [default: installed ones]",
+)
 @click.option("--cache", type=NEW_FOLDER, metavar="DIR", help="Keeps packages.  [default: DST/packages]")
 @click.option("--keep", is_flag=True, help="Leave the unpacked recordings in the cache too.")
 @rate_option

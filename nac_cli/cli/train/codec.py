@@ -42,7 +42,13 @@ def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None)
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON with the preset's values to change, as `nac train presets NAME` prints them.",
 )
-@click.option("--from", "source", metavar="RUN", type=FOLDER, help="Start from the averaged weights of another run.")
+@click.option(
+    "--from",
+    "source",
+    metavar="RUN|FILE",
+    type=click.Path(exists=True, path_type=Path),
+    help="Start from the averaged weights of another run, or from a weight file.",
+)
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Updates in all.  [default: the preset's]")
 @click.option(
     "--batch-size",
@@ -55,6 +61,19 @@ def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None)
     "--resume",
     is_flag=True,
     help="Go on from the checkpoint in RUN, with its preset; --steps may move the end.",
+)
+@click.option(
+    "--cooldown",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --resume: let the rates fall over N more steps, and end.",
+)
+@click.option(
+    "--keep-every",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Keep a checkpoint every N steps, in RUN/step-N.  [default: none]",
 )
 @click.option(
     "--validation",
@@ -81,8 +100,8 @@ def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None)
 @options.json_option
 @options.quiet_option
 def codec(
-    corpus, run, preset, changes, source, steps, batch_size, time_limit, resume, validation, validate_every,
-    tensorboard, part_size, workers, compiled, device, threads, as_json, quiet,
+    corpus, run, preset, changes, source, steps, batch_size, time_limit, resume, cooldown, keep_every, validation,
+    validate_every, tensorboard, part_size, workers, compiled, device, threads, as_json, quiet,
 ) -> None:  # fmt: skip
     """Train a codec on CORPUS: a folder made by `nac train prepare`, or any folder of recordings.
 
@@ -94,20 +113,26 @@ def codec(
     nac train codec recordings/ --out run/ --preset dac-tiny
     nac train codec corpus/ --out run/ --preset nac-44k --time-limit 8h
     nac train codec corpus/ --out finish/ --preset nac-44k-finish --from run/
+    nac train codec corpus/ --out run/ --resume --cooldown 3000
     """
     if resume and (preset or batch_size or changes or source):
         raise click.UsageError(
             "a run that is resumed keeps its config; leave out --preset, --config, --from and --batch-size."
         )
+    if cooldown and not resume:
+        raise click.UsageError("--cooldown ends a run that is there; add --resume.")
+    if cooldown and steps:
+        raise click.UsageError("--cooldown says how many steps are left; leave out --steps.")
     from nac_cli.train.codec import run as training
     from nac_cli.train.codec.presets import PRESETS
 
     out = Output(as_json, quiet)
     config = None if resume else changed(preset_named(preset or PRESET, PRESETS), changes, steps, batch_size)
     trained = training.train(
-        corpus, run, config, start_from=source, steps=steps, time_limit=time_limit, validation=validation,
-        validate_every=validate_every, tensorboard=tensorboard, part_size=part_size, workers=workers,
-        compiled=compiled, device=device, threads=threads, listener=_Teller(out, run),
+        corpus, run, config, start_from=source, steps=steps, cooldown=cooldown, time_limit=time_limit,
+        validation=validation, validate_every=validate_every, tensorboard=tensorboard, part_size=part_size,
+        keep_every=keep_every, workers=workers, compiled=compiled, device=device, threads=threads,
+        listener=_Teller(out, run),
     )  # fmt: skip
     if trained is None:  # another process tells
         return

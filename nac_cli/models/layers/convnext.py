@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 
 class ConvNeXtBlock(nn.Module):
@@ -26,6 +27,16 @@ class ConvNeXtBlock(nn.Module):
             self.down.weight.mul_(scale)  # deep stacks start close to the identity
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        update = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
-        update = self.down(self.activation(self.up(self.norm(update))))
+        update = self.down(self.activation(self.up(self.norm(self._over_time(x)))))
         return x + update
+
+    def _over_time(self, x: torch.Tensor) -> torch.Tensor:
+        """The depthwise convolution, as one over images of height 1: there frames may stay in order, channel by
+        channel, where a Conv1d copies them to and fro. In float32 always, which is faster than bfloat16."""
+        layer = self.depthwise
+        with torch.autocast(x.device.type, enabled=False):
+            image = x.float().transpose(1, 2).unsqueeze(2)
+            image = functional.conv2d(
+                image, layer.weight.unsqueeze(2), layer.bias, padding=(0, self.context), groups=x.shape[2]
+            )
+        return image.squeeze(2).transpose(1, 2)

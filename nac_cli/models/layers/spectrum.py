@@ -31,14 +31,17 @@ class Spectrum(nn.Module):
         power."""
         frames = torch.fft.irfft(spectrum, self.n_fft, dim=-1) * self.window
         power = self.window.square().expand(1, frames.shape[1], -1)
-        wav = self._overlap_add(frames) / self._overlap_add(power).clamp_min(1e-8)
+        wav = overlap_add(frames, self.hop_length) / overlap_add(power, self.hop_length).clamp_min(1e-8)
         return wav[:, self.padding : wav.shape[1] - self.padding]
 
-    def _overlap_add(self, frames: torch.Tensor) -> torch.Tensor:
-        length = (frames.shape[1] - 1) * self.hop_length + self.n_fft
-        columns = frames.transpose(1, 2)
-        folded = functional.fold(columns, (1, length), kernel_size=(1, self.n_fft), stride=(1, self.hop_length))
-        return folded[:, 0, 0]
+
+def overlap_add(frames: torch.Tensor, hop_length: int) -> torch.Tensor:
+    """Frames `[B, F, N]`, each `hop_length` after the one before -> their sum `[B, (F - 1) * hop_length + N]`."""
+    length = (frames.shape[1] - 1) * hop_length + frames.shape[2]
+    frames = functional.pad(frames, (0, -frames.shape[2] % hop_length))
+    parts = frames.unflatten(2, (-1, hop_length)).unbind(2)
+    first, *others = (functional.pad(part, (0, 0, i, len(parts) - 1 - i)) for i, part in enumerate(parts))
+    return sum(others, first).flatten(1)[:, :length]
 
 
 def compress(spectrum: torch.Tensor, power: float = 0.3) -> torch.Tensor:

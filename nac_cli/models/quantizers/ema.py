@@ -57,7 +57,7 @@ class EuclideanQuantizer(PlaneQuantizer):
 
 @dataclass
 class EuclideanQuantized(ResidualQuantized):
-    """As its parent, `codebook` being 0; and `residuals[k]` `[B, F, D]`: what plane k was given to code."""
+    """As its parent, `codebook` and `latent` being 0; and `residuals[k]` `[B, F, D]`: what plane k had to code."""
 
     residuals: list[torch.Tensor]
 
@@ -88,7 +88,8 @@ class ResidualEuclideanQuantizer(ResidualStack[EuclideanQuantizer]):
                 z_q = z_q + entry * used.unsqueeze(-1)
                 residual = residual - entry
         z_q = z + (z_q - z).detach()
-        return EuclideanQuantized(z_q, torch.stack(codes, 1), commitment, z.new_zeros(()), residuals)
+        nothing = z.new_zeros(())
+        return EuclideanQuantized(z_q, torch.stack(codes, 1), commitment, nothing, nothing, residuals)
 
 
 class CodebookAverages(nn.Module):

@@ -109,7 +109,7 @@ class ResidualFsq(nn.Module):
             noisy = torch.rand(len(z), 1, 1, device=z.device) < NOISE_SHARE
             z_q = y + torch.where(noisy, noise, rounded - y).detach()
             nothing = z_q.new_zeros(())
-            return ResidualQuantized(z_q, self.encode(z.detach())[0], nothing, nothing)
+            return ResidualQuantized(z_q, self.encode(z.detach())[0], nothing, nothing, nothing)
 
     def encode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """`[B, F, D]` -> codes int64 `[B, K, F]` and `distortion` float32 `[B, K + 1, F]`: the squared

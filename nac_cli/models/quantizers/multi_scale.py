@@ -41,7 +41,7 @@ class MultiScaleQuantizer(nn.Module):
                 commitment = commitment + (quantized.commitment * used).mean()
                 codebook = codebook + (quantized.codebook * used).mean()
                 codes.append(repeated(quantized.codes, stride))
-        return ResidualQuantized(z_q, torch.stack(codes, 1), commitment, codebook)
+        return ResidualQuantized(z_q, torch.stack(codes, 1), commitment, codebook, z.new_zeros(()))
 
     def encode(self, z: torch.Tensor) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
         """`[B, F, D]` -> codes `[B, F / strides[k]]` of each plane, and distortion `[B, K + 1, F]` as

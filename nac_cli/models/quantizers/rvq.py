@@ -17,12 +17,14 @@ Plane = TypeVar("Plane", bound=PlaneQuantizer)
 
 @dataclass
 class ResidualQuantized:
-    """`z_q` `[B, F, D]`; `codes` `[B, K, F]`; `commitment` and `codebook`: mean losses over the planes in use."""
+    """`z_q` `[B, F, D]`; `codes` `[B, K, F]`; `commitment` and `codebook`: mean losses over the planes in use;
+    `latent`: the squared distance of `z_q` to z as a share of the variance of z, for the planes alone to learn from."""
 
     z_q: torch.Tensor
     codes: torch.Tensor
     commitment: torch.Tensor
     codebook: torch.Tensor
+    latent: torch.Tensor
 
 
 class ResidualStack(nn.Module, Generic[Plane]):
@@ -75,7 +77,7 @@ class ResidualVectorQuantizer(ResidualStack[VectorQuantizer]):
         with torch.autocast(z.device.type, enabled=False):
             z = residual = z.float()
             z_q = torch.zeros_like(z)
-            codes, commitment, codebook = [], z.new_zeros(()), z.new_zeros(())
+            codes, entries, commitment, codebook = [], [], z.new_zeros(()), z.new_zeros(())
             for plane, quantizer in enumerate(self.planes):
                 used = (depths > plane).to(z.dtype)
                 quantized = quantizer(residual)
@@ -84,7 +86,17 @@ class ResidualVectorQuantizer(ResidualStack[VectorQuantizer]):
                 commitment = commitment + (quantized.commitment * used).mean()
                 codebook = codebook + (quantized.codebook * used).mean()
                 codes.append(quantized.codes)
-        return ResidualQuantized(z_q, torch.stack(codes, 1), commitment, codebook)
+                entries.append(quantized.entries * used.unsqueeze(-1))
+            variance = z.detach().var((0, 1)).sum().clamp_min(1e-8)
+            latent = (self._sum(entries, depths) - z.detach()).square().sum(-1).mean() / variance
+        return ResidualQuantized(z_q, torch.stack(codes, 1), commitment, codebook, latent)
+
+    def _sum(self, entries: list[torch.Tensor], depths: torch.Tensor) -> torch.Tensor:
+        """z_q of the entries `[B, F, d]` of each plane, zero where it is not used."""
+        used = (depths.unsqueeze(-1) > torch.arange(len(entries), device=depths.device)).to(entries[0].dtype)
+        outputs = [quantizer.project_out for quantizer in self.planes]
+        weights = torch.cat([output.weight for output in outputs], 1)
+        return torch.cat(entries, -1) @ weights.T + used @ torch.stack([output.bias for output in outputs])
 
 
 def distortion_by_depth(planes: list[torch.Tensor]) -> torch.Tensor:

@@ -11,7 +11,7 @@ from nac_cli.train.codec import families
 from nac_cli.train.codec.augmentation import Augmentation
 from nac_cli.train.codec.level import Level
 
-DEPTHS = ("varying", "by item", "by bitrate")
+DEPTHS = ("varying", "mostly low", "by item", "by bitrate")
 """Ways to draw how many planes the decoder hears; `depths` has the functions."""
 
 
@@ -46,6 +46,9 @@ class TrainConfig:
     - Losses: a weight of 0 is none. `encodec_mel_weight` is for EnCodec's form of the mel loss, `magnitude_weight` for
       TAAE's STFT. All but those of the adversary fade by `reconstruction_decay` at each step. `loss_level` brings sound
       to a listening level, as the mel loss has an absolute floor; it is 1 for natural levels.
+      With `shared_spectra` two windows a step serve mel, complex and log distances (`spectra`), complex bins only up to
+      `phase_up_to` Hz (0: all) and single bins only above `lines_above`; else each has windows of its own (`losses`).
+      `latent_weight` brings the planes nearer to z (`ResidualQuantized.latent`).
       `energy_weight` is the share of the repulsion in the energy score: 0 compares one decode with the recording, 1 is
       the proper score of two decodes with different noise, whose phases repel each other above `energy_from` Hz.
       `balance`, if not empty, holds the weights of EnCodec's balancer by loss name and replaces the `..._weight`s.
@@ -85,16 +88,20 @@ class TrainConfig:
     revive_below: float = 0.03
 
     loss_level: float = 0.1
+    shared_spectra: bool = True
+    phase_up_to: float = 6_000.0
+    lines_above: float = 5_000.0
     mel_weight: float = 15.0
     mel_scales_per_step: int = 3
     encodec_mel_weight: float = 0.0
-    stft_weight: float = 150.0
+    stft_weight: float = 300.0
     magnitude_weight: float = 0.0
-    log_stft_weight: float = 0.0
+    log_stft_weight: float = 40.0
     waveform_weight: float = 20.0
     reconstruction_decay: float = 1.0
     codebook_weight: float = 1.0
     commitment_weight: float = 0.25
+    latent_weight: float = 0.0
     energy_weight: float = 0.0
     energy_from: float = 3_000.0
     adversarial_weight: float = 1.0

@@ -7,6 +7,9 @@ import torch
 from nac_cli.models.encodec.config import EncodecConfig
 from nac_cli.train.codec.config import TrainConfig
 
+LOW_ODDS = (1, 3, 4, 4, 3, 2, 1, 2)
+"""How often 1, 2, ... planes are drawn by "mostly low"; deeper ones once each."""
+
 
 def draw(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
     """Depths `[count, F]` of a batch in 1..`planes`, of the kind that `config.depths` names, by torch's generator."""
@@ -21,6 +24,15 @@ def varying(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
     depths = torch.where(torch.arange(frames) < torch.randint(frames * 2, (count, 1)), before, after)
     depths[torch.rand(count) < config.full_depth_share] = planes
     return depths
+
+
+def mostly_low(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
+    """One change of depth at a random frame, as above, but all items mostly with LOW_ODDS of the planes: the layer of
+    detail takes over where there are bits for more."""
+    frames = config.excerpt_frames
+    odds = torch.tensor(LOW_ODDS + (1,) * max(planes - len(LOW_ODDS), 0), dtype=torch.float32)[:planes]
+    before, after = 1 + torch.multinomial(odds, 2 * count, replacement=True).view(2, count, 1)
+    return torch.where(torch.arange(frames) < torch.randint(frames * 2, (count, 1)), before, after)
 
 
 def by_item(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
@@ -41,6 +53,7 @@ def by_bitrate(config: TrainConfig, count: int, planes: int) -> torch.Tensor:
 
 KINDS = {
     "varying": varying,
+    "mostly low": mostly_low,
     "by item": by_item,
     "by bitrate": by_bitrate,
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nac_cli.train import optimizers
+from nac_cli.train import memory, optimizers
 from nac_cli.train.codec.data import Excerpts, batches
 from nac_cli.train.codec.trainer import Trainer
 
@@ -42,13 +42,16 @@ def train(
     validate: Callable[[Trainer], dict[str, float]] | None = None,
     validate_every: int = 1000,
     workers: int = 0,
+    keep_every: int = 0,
 ) -> TrainReport:
     """Run `trainer` on a prepared corpus until its steps or `time_limit` seconds are used up, then checkpoint.
 
     A checkpoint is written every `save_every` seconds (in parts of at most `part_size` bytes), a line of mean losses
-    to `log.jsonl` every 100 steps, and one with what `validate` says every `validate_every` steps. `workers` processes
-    read ahead; a thread does if it is 0.
+    to `log.jsonl` every 100 steps, and one with what `validate` says every `validate_every` steps. Every `keep_every`
+    steps (0: never) a checkpoint of its own is kept in the folder `step-N`. `workers` processes read ahead; a thread
+    does if it is 0.
     """
+    memory.keep_freed()
     config, processes = trainer.config, trainer.processes
     excerpts = Excerpts.of(corpus, config)
     started = saved = time.monotonic()
@@ -67,6 +70,10 @@ def train(
             _log(trainer, _means(recent), time.monotonic() - started)
         if validate and trainer.step % validate_every == 0 and not processes.rank:
             _write_line(trainer, {"step": trainer.step} | {f"valid/{k}": v for k, v in validate(trainer).items()})
+        if keep_every and trainer.step % keep_every == 0:
+            kept = trainer.folder / f"step-{trainer.step}"
+            kept.mkdir(exist_ok=True)
+            trainer.save(part_size, kept)
         if time.monotonic() - saved > save_every:
             trainer.save(part_size=part_size)
             saved = time.monotonic()

@@ -24,7 +24,7 @@ LONG_WINDOWS = (4096, 2048)
 
 def mel_loss(wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int, window: int, mels: int) -> torch.Tensor:
     """Mean L1 distance of log10 mel magnitudes, clamped at 1e-5, at one scale (Improved RVQGAN, section 3.4)."""
-    filters = _filters(sample_rate, window, mels).to(wav.device)
+    filters = mel_bank(sample_rate, window, mels).to(wav.device)
 
     def log_mel(x: torch.Tensor) -> torch.Tensor:
         magnitude = _magnitude(_stft(x, window))
@@ -42,7 +42,7 @@ def encodec_mel_loss(wav_hat: torch.Tensor, wav: torch.Tensor, sample_rate: int)
     """
 
     def at(window: int) -> torch.Tensor:
-        filters = _filters(sample_rate, window, ENCODEC_MELS).to(wav.device) * (window * 0.375) ** -0.5
+        filters = mel_bank(sample_rate, window, ENCODEC_MELS).to(wav.device) * (window * 0.375) ** -0.5
         mel_hat, mel = (filters @ _magnitude(_stft(x, window)) for x in (wav_hat, wav))
         square = ((mel_hat + 1e-5).log10() - (mel + 1e-5).log10()).square()
         return (mel_hat - mel).abs().mean() + square.mean()
@@ -87,7 +87,7 @@ def waveform_loss(wav_hat: torch.Tensor, wav: torch.Tensor) -> torch.Tensor:
 
 
 def _stft(wav: torch.Tensor, window: int) -> torch.Tensor:
-    return torch.stft(wav[:, 0], window, window // 4, window=_hann(window).to(wav.device), return_complex=True)
+    return torch.stft(wav[:, 0], window, window // 4, window=hann(window).to(wav.device), return_complex=True)
 
 
 def _magnitude(spectrum: torch.Tensor) -> torch.Tensor:
@@ -95,12 +95,14 @@ def _magnitude(spectrum: torch.Tensor) -> torch.Tensor:
 
 
 @cache
-def _hann(window: int) -> torch.Tensor:
+def hann(window: int) -> torch.Tensor:
+    """Its periodic form."""
     return torch.hann_window(window)
 
 
 @cache
-def _filters(sample_rate: int, window: int, mels: int) -> torch.Tensor:
+def mel_bank(sample_rate: int, window: int, mels: int) -> torch.Tensor:
+    """Filters `[mels, bins]` float32."""
     return torch.from_numpy(mel_filters(sample_rate, window, mels)).float()
 
 

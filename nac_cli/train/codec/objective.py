@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import torch
 
-from nac_cli.train.codec import losses
+from nac_cli.train.codec import losses, spectra
 from nac_cli.train.codec.config import TrainConfig
 
 
 def reconstruction(wav_hat: torch.Tensor, wav: torch.Tensor, config: TrainConfig) -> dict[str, torch.Tensor]:
     """Weighted distances of `wav_hat` and `wav` `[B, 1, T]`, by name. A few scales are drawn each step, weighted so
     that the expectation is that of all."""
+    if config.shared_spectra:
+        return _by_shared_spectra(wav_hat, wav, config)
     return _distances(wav_hat, wav, _draw_mels(config), _drawn(losses.STFT_WINDOWS), config)
+
+
+def _by_shared_spectra(wav_hat: torch.Tensor, wav: torch.Tensor, config: TrainConfig) -> dict[str, torch.Tensor]:
+    """Of one short and one long window, each drawn."""
+    rate, level = config.model.sample_rate, config.loss_level
+    parts = {"waveform/loss": config.waveform_weight * losses.waveform_loss(wav_hat, wav)}
+    mel = torch.zeros((), device=wav.device)
+    for windows in (spectra.SHORT_WINDOWS, spectra.LONG_WINDOWS):
+        window = _drawn(windows)
+        start = int(torch.randint(window // 2, ()))
+        x, y = spectra.spectrum(wav_hat, window, start), spectra.spectrum(wav, window, start)
+        if window in spectra.MELS:
+            mel = mel + len(windows) * spectra.mel_distance(x, y, rate, window, level)
+        if windows is spectra.LONG_WINDOWS:
+            distance = spectra.phase_distance(x, y, rate, window, config.phase_up_to)
+            parts["stft/complex"] = config.stft_weight * distance
+        if window in spectra.LINE_WINDOWS and config.log_stft_weight:
+            distance = spectra.line_distance(x, y, rate, window, level, config.lines_above)
+            parts["stft/log"] = config.log_stft_weight * distance
+    return parts | {"mel/loss": config.mel_weight * mel}
 
 
 def energy_score(

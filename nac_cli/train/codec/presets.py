@@ -23,8 +23,11 @@ TINY_MODEL = SpectralConfig(
     codebook_size=64,
     codebook_dim=4,
 )
+MODEL = SpectralConfig(num_codebooks=8, noise=True)
+"""The default model. Beyond eight planes bits are worth more in the layer of detail."""
+
 FINISH = TrainConfig(
-    model=SpectralConfig(noise=True),
+    model=MODEL,
     steps=6_000,
     batch_size=6,
     train_encoder=False,
@@ -34,16 +37,28 @@ FINISH = TrainConfig(
     adam_rate=5e-4,
     ema_decay=0.995,
     energy_weight=1.0,
+    shared_spectra=False,
+    stft_weight=150.0,
     log_stft_weight=30.0,
 )
 """Values of the finishing presets: encoder and codes stay, the decoder learns to draw what it cannot know."""
 
 SPECTRAL = {
-    "nac-44k": TrainConfig(about="the default model, reconstruction, sized for a CPU"),
+    "nac-44k": TrainConfig(
+        about="the default model, reconstruction, sized for a CPU",
+        model=MODEL,
+        depths="mostly low",
+        steps=30_000,
+        batch_size=16,
+        excerpt_frames=96,
+        warmup_steps=500,
+        cooldown_share=0.3,
+        latent_weight=10.0,
+    ),
     "nac-44k-finish": replace(FINISH, about="a decoder that does not buzz, from a run of nac-44k"),
     "nac-44k-adversarial": TrainConfig(
         about="from a run of nac-44k, with the discriminators of Improved RVQGAN; for a GPU",
-        model=SpectralConfig(noise=True),
+        model=MODEL,
         adversary=AdversaryConfig(kinds=("bands", "period"), rate=2e-4),
         steps=50_000,
         batch_size=32,
@@ -81,8 +96,10 @@ PUBLISHED = TrainConfig(
     gradient_clip=0.0,
     quantizer_start=0,
     loss_level=1.0,
+    shared_spectra=False,
     mel_weight=0.0,
     stft_weight=0.0,
+    log_stft_weight=0.0,
     waveform_weight=0.0,
     mel_scales_per_step=7,
 )

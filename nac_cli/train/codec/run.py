@@ -41,11 +41,13 @@ def train(
     *,
     start_from: Path | None = None,
     steps: int | None = None,
+    cooldown: int | None = None,
     time_limit: float | None = None,
     validation: Path | None = None,
     validate_every: int = 1000,
     tensorboard: bool = False,
     part_size: int | None = None,
+    keep_every: int = 0,
     workers: int = 0,
     compiled: bool = False,
     device: str = "auto",
@@ -55,11 +57,13 @@ def train(
     """Train a codec on `recordings`, a prepared corpus or any folder of sound, in the folder `run`.
 
     `run` gets the checkpoint, the log, the corpus if it is made here, and the weight file. With a `config` a new run
-    begins, from the averaged weights of the run `start_from` if that is given; without one the run that is there goes
-    on. `steps` moves the end in either case.
+    begins, from the averaged weights of the run or weight file `start_from` if that is given; without one the run that
+    is there goes on, with a `cooldown` for so many steps, over which the rates fall. `steps` moves the end in either
+    case.
 
     `time_limit` is in seconds. Every `validate_every` steps the model is measured on the recordings in the folder
-    `validation`; `tensorboard` draws curves into `run/board`. Checkpoints are in parts of at most `part_size` bytes.
+    `validation`; `tensorboard` draws curves into `run/board`. Checkpoints are in parts of at most `part_size` bytes;
+    every `keep_every` steps one is kept in `run/step-N`.
     `workers` processes read ahead, a thread if 0; `compiled` networks start slowly and are fast on a GPU. `listener`
     may stop the run: a checkpoint is written and KeyboardInterrupt raised.
 
@@ -68,7 +72,7 @@ def train(
     for a device or package that is missing.
     """
     recordings, run = Path(recordings), Path(run)
-    trainer = _open(run, config, start_from, steps, compiled, choose_device(device, threads))
+    trainer = _open(run, config, start_from, steps, cooldown, compiled, choose_device(device, threads))
     rank = trainer.processes.rank
     corpus = _corpus(recordings, run, trainer, listener)
     monitor = Monitor(trainer, validation, run / "board" if tensorboard else None)
@@ -84,6 +88,7 @@ def train(
         report = loop.train(
             trainer, corpus, time_limit, part_size=part_size, progress=progress,
             validate=monitor.validate if validation else None, validate_every=validate_every, workers=workers,
+            keep_every=keep_every,
         )  # fmt: skip
     if rank:
         return None
@@ -95,11 +100,17 @@ def train(
 
 
 def _open(
-    run: Path, config: TrainConfig | None, start_from: Path | None, steps: int | None, compiled: bool, device: str
+    run: Path,
+    config: TrainConfig | None,
+    start_from: Path | None,
+    steps: int | None,
+    cooldown: int | None,
+    compiled: bool,
+    device: str,
 ) -> Trainer:
     """A new run in `run`, or without a `config` the one that is there."""
     if config is None:
-        return Trainer.resume(run, device, steps, compiled)
+        return Trainer.resume(run, device, steps, compiled, cooldown)
     checkpoint.refuse(run / CHECKPOINT)
     run.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(override(config, steps=steps), run, device, compiled)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from nac_cli.errors import ModelError
+from nac_cli.models import weights
 from nac_cli.models.codec import Codec
 from nac_cli.models.layers.weight_norm import add_weight_norm, fold_state, load_plain_state
 from nac_cli.models.quantizers.rvq import ResidualQuantized
@@ -65,8 +66,11 @@ class Trainer:
                 self.adversary.discriminators.compile()
 
     @classmethod
-    def resume(cls, folder: Path, device: str, steps: int | None = None, compiled: bool = False) -> Trainer:
-        """Go on from the folder's checkpoint with the config saved in it; `steps` may move the end.
+    def resume(
+        cls, folder: Path, device: str, steps: int | None = None, compiled: bool = False, cooldown: int | None = None
+    ) -> Trainer:
+        """Go on from the folder's checkpoint with the config saved in it; `steps` may move the end. With a `cooldown`
+        there are so many steps left, over which the rates fall.
 
         Raises ModelError if there is none, or if it is a light one, which has nothing to resume from.
         """
@@ -74,8 +78,11 @@ class Trainer:
         if "optimizers" not in state:
             raise ModelError(f"{folder}: its checkpoint is a light one; start a new run from it by --from {folder}")
         config = from_json(state["config"])
+        if cooldown is not None:
+            steps = state["step"] + cooldown
+            config = replace(config, cooldown_share=cooldown / steps)
         if steps is not None:
-            config = from_json(json.dumps(json.loads(state["config"]) | {"steps": steps}))
+            config = replace(config, steps=steps)
         trainer = cls(config, folder, device, compiled)
         trainer.model.load_state_dict(state["model"])
         trainer.ema.load_state_dict(state["averaged"])
@@ -91,17 +98,17 @@ class Trainer:
         trainer.step, trainer.before = state["step"], state["before"]
         return trainer
 
-    def start_from(self, folder: Path) -> None:
-        """Take the averaged weights of another run, codebooks included, and its discriminators if they are of the same
-        sizes. Noise blocks that the other run did not have stay as they are. Raises ModelError if the networks do not
-        fit otherwise."""
-        state = checkpoint.load(folder / CHECKPOINT)
-        averaged = fold_state(state["averaged"])
+    def start_from(self, source: Path) -> None:
+        """Take the averaged weights of another run, or those of a weight file, codebooks included, and its
+        discriminators if they are of the same sizes. Noise blocks that the other network did not have stay as they are;
+        planes that this one does not have are left out. Raises ModelError if the networks do not fit otherwise."""
+        state = _of_weights(source) if source.is_file() else checkpoint.load(source / CHECKPOINT)
+        averaged = self._without_further_planes(fold_state(state["averaged"]))
         shapes = {name: value.shape for name, value in fold_state(self.model.state_dict()).items()}
         missing = sorted(set(shapes) - set(averaged))
         wrong = [name for name, value in averaged.items() if shapes.get(name) != value.shape]
         if wrong or any(not name.startswith("decoder.noise.") for name in missing):
-            raise ModelError(f"{folder}: its network has other sizes than this preset's ({(wrong + missing)[0]})")
+            raise ModelError(f"{source}: its network has other sizes than this preset's ({(wrong + missing)[0]})")
         load_plain_state(self.model, averaged)
         self.ema.restart()
         self.codebooks.restart()
@@ -109,10 +116,18 @@ class Trainer:
         if self.adversary and known.keys() == self.adversary.discriminators.state_dict().keys():
             self.adversary.discriminators.load_state_dict(known)
         self.config = replace(self.config, quantizer_start=0, quantizer_from_data=False)
-        self.before = [*state["before"], {"steps": state["step"], "config": state["config"]}]
+        last = [{"steps": state["step"], "config": state["config"]}] if "config" in state else []
+        self.before = [*state["before"], *last]
 
-    def save(self, part_size: int | None = None) -> None:
-        """Write a checkpoint, in parts of at most `part_size` bytes; of parallel processes the first does."""
+    def _without_further_planes(self, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """`state` without the quantizer's planes beyond this model's."""
+        planes = len(self.model.spec.codebook_sizes)
+        numbers = {name: re.match(r"quantizer\.planes\.(\d+)\.", name) for name in state}
+        return {name: state[name] for name, number in numbers.items() if not number or int(number[1]) < planes}
+
+    def save(self, part_size: int | None = None, folder: Path | None = None) -> None:
+        """Write a checkpoint to the run's folder or another, in parts of at most `part_size` bytes; of parallel
+        processes the first does."""
         if self.processes.rank:
             return
         recent = np.stack(self.recent) if self.recent else np.zeros((0, 1, 1, 1), np.float32)
@@ -131,7 +146,7 @@ class Trainer:
             state["discriminators"] = self.adversary.discriminators.state_dict()
         if self.balancer:
             state["balancer"] = self.balancer.state_dict()
-        checkpoint.save(self.folder / CHECKPOINT, state, part_size)
+        checkpoint.save((folder or self.folder) / CHECKPOINT, state, part_size)
 
     def ema_model(self) -> Codec:
         """A copy of the model with the averaged weights, in evaluation mode, on the CPU."""
@@ -166,6 +181,8 @@ class Trainer:
         if quantized is not None and quantized.commitment.requires_grad:  # not so if nothing is learned there
             outside["vq/commitment"] = config.commitment_weight * quantized.commitment
             outside["vq/codebook"] = config.codebook_weight * quantized.codebook
+            if config.latent_weight:
+                outside["vq/latent"] = config.latent_weight * quantized.latent
         self._backward(parts, outside, wav_hat)
         self.stopwatch.lap("generator")
         self._update()
@@ -247,6 +264,12 @@ class Trainer:
 
     def _all_optimizers(self) -> list[torch.optim.Optimizer]:
         return [*self.optimizers, *([self.adversary.optimizer] if self.adversary else [])]
+
+
+def _of_weights(path: Path) -> dict:
+    """A weight file as `start_from` wants a checkpoint."""
+    file = weights.describe(path)
+    return {"averaged": weights.load_state(path), "before": [{"weights": file.spec.model_id.hex()}]}
 
 
 def _apart(wav: torch.Tensor) -> torch.Tensor:

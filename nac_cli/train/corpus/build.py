@@ -27,8 +27,8 @@ WHOLE = 24 * 3600.0
 class Recipe:
     """The sources of a corpus, and how much is taken of each.
 
-    Where `table`, `min_kbps`, `max_minutes` or `soundfont` is None, the defaults of `packages` and `renders` hold. If
-    `only` names packages, no others are used. With `keep`, unpacked recordings stay in the cache.
+    Where `table`, `min_kbps` or `max_minutes` is None, or `soundfonts` empty, the defaults of `packages` and `renders`
+    hold. If `only` names packages, no others are used. With `keep`, unpacked recordings stay in the cache.
     """
 
     table: Path | None = None
@@ -36,7 +36,7 @@ class Recipe:
     min_kbps: float | None = None
     max_minutes: float | None = None
     render_minutes: float = 60.0
-    soundfont: Path | None = None
+    soundfonts: tuple[Path, ...] = ()
     extras: Path | None = None
     sample_rate: int = 44_100
     workers: int = 2
@@ -59,8 +59,8 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
     out. Raises UsageError when the recipe cannot be met, AudioError when nothing at all came of it.
     """
     extras = find_extras(recipe.extras, report) if recipe.extras else []
-    soundfont = _soundfont(recipe, report)
-    wanted = _packages(recipe, soundfont is not None)
+    soundfonts = _soundfonts(recipe, report)
+    wanted = _packages(recipe, bool(soundfonts))
     if wanted:
         debian.check_tools()
     cache.mkdir(parents=True, exist_ok=True)
@@ -68,15 +68,15 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=cache) as scratch:
         work = cache / "unpacked" if recipe.keep else Path(scratch)
         builder = _Builder(target, cache, work, recipe, report)
-        stages = len(wanted) + bool(extras) + (soundfont is not None)
+        stages = len(wanted) + bool(extras) + bool(soundfonts)
         for number, package in enumerate(wanted):
             builder.add_package(package, partial(stage, number, stages))
         if extras:
             stage(len(wanted), stages, "decoding extra recordings")
             builder.decode(extras, WHOLE)
-        if soundfont:
+        if soundfonts:
             stage(stages - 1, stages, "rendering MIDI")
-            builder.add_renders(soundfont)
+            builder.add_renders(soundfonts)
     stage(stages, stages, "done")
     if not builder.built.items:
         raise AudioError(f"{target}: nothing came together, so there is no corpus; the warnings say why")
@@ -84,15 +84,15 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
     return builder.built
 
 
-def _soundfont(recipe: Recipe, report: Report) -> Path | None:
+def _soundfonts(recipe: Recipe, report: Report) -> list[Path]:
     """None, with a report, where nothing can be rendered."""
     if recipe.render_minutes <= 0:
-        return None
+        return []
     try:
-        return renders.find_soundfont(recipe.soundfont)
+        return renders.find_soundfonts(recipe.soundfonts)
     except UsageError as error:
         report(f"no MIDI is rendered: {error}")
-        return None
+        return []
 
 
 def _packages(recipe: Recipe, with_tunes: bool) -> list[Package]:
@@ -140,10 +140,10 @@ class _Builder:
                 if Path(name).suffix.lower() not in MIDI_SUFFIXES:
                     (folder / name).unlink()
 
-    def add_renders(self, soundfont: Path) -> None:
+    def add_renders(self, soundfonts: list[Path]) -> None:
         folder, recipe = self.work / "renders", self.recipe
         files = renders.render_all(
-            self.tunes, folder, soundfont, recipe.render_minutes, recipe.sample_rate, self.report
+            self.tunes, folder, soundfonts, recipe.render_minutes, recipe.sample_rate, self.report
         )
         self.decode(files, renders.MAX_SECONDS)
         if not recipe.keep:

@@ -7,12 +7,16 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 
 from nac_cli.errors import AudioError, UsageError
 
 PARTIAL = "partial"
+ZIPS = frozenset({".zip", ".pk3", ".orgue"})
+"""Suffixes of ZIP archives in which games, and GrandOrgue, keep their sounds."""
 
 
 def check_tools() -> None:
@@ -58,9 +62,11 @@ def fetch(package: str, cache: Path) -> Path:
 def unpack(deb: Path, folder: Path, suffixes: Collection[str]) -> list[str]:
     """Unpack the plain files whose lower-case suffix is among `suffixes` below `folder`; their paths in it.
 
-    Links, devices and members that lead out of the folder are passed over. Raises AudioError for a damaged package.
+    A ZIP archive in the package counts as a folder. Links, devices and members that lead out of the folder are passed
+    over. Raises AudioError for a damaged package.
     """
-    names = []
+    names: list[str] = []
+    zips: list[str] = []
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(
@@ -71,12 +77,13 @@ def unpack(deb: Path, folder: Path, suffixes: Collection[str]) -> list[str]:
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
                 for member in archive:
-                    if _plain(member) and Path(member.name).suffix.lower() in suffixes:
+                    suffix = Path(member.name).suffix.lower()
+                    if _plain(member) and (suffix in suffixes or suffix in ZIPS):
                         try:
                             archive.extract(member, folder, filter="data")
                         except tarfile.FilterError:
                             continue
-                        names.append(os.path.normpath(member.name).lstrip("/"))
+                        (zips if suffix in ZIPS else names).append(os.path.normpath(member.name).lstrip("/"))
             while process.stdout.read(1 << 16):  # dpkg-deb would complain about a pipe closed early
                 pass
             damage = ""
@@ -88,7 +95,27 @@ def unpack(deb: Path, folder: Path, suffixes: Collection[str]) -> list[str]:
         said = " ".join(errors.read().decode("utf-8", "replace").split())
     if damage or failed:
         raise AudioError(f"{deb}: the package is damaged ({said or damage}); remove it to fetch it again")
+    for name in zips:
+        names += _unpack_zip(folder / name, name, suffixes)
     return sorted(set(names))
+
+
+def _unpack_zip(path: Path, name: str, suffixes: Collection[str]) -> list[str]:
+    """Replace the ZIP archive `path`, called `name` in its package, by a folder of its files with such suffixes; their
+    paths, which begin with `name`. One that cannot be read has none. `zipfile` keeps every member within the folder."""
+    packed = path.rename(path.with_name(path.name + ".packed"))
+    found = []
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            for member in archive.infolist():
+                if not member.is_dir() and Path(member.filename).suffix.lower() in suffixes:
+                    inside = Path(archive.extract(member, path)).relative_to(path)
+                    found.append(f"{name}/{inside.as_posix()}")
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+        pass
+    finally:
+        packed.unlink()
+    return found
 
 
 def _plain(member: tarfile.TarInfo) -> bool:

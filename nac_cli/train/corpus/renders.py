@@ -17,16 +17,10 @@ from nac_cli.errors import AudioError, UsageError
 from nac_cli.train.corpus.prepare import SILENCE, SourceFile
 from nac_cli.train.corpus.recordings import read_middle
 
-SOUNDFONTS = (
-    "sf3/MuseScore_General_Full.sf2",
-    "sf2/MuseScore_General_Full.sf2",
-    "sf2/MuseScore_General.sf2",
-    "sf2/FluidR3_GM.sf2",
-    "sf3/MuseScore_General.sf3",
-    "sf2/default-GM.sf2",
-    "sf3/default-GM.sf3",
-)
-"""Below /usr/share/sounds, lossless ones first; Debian's musescore-general-soundfont-lossless, fluid-soundfont-gm."""
+LOSSLESS = ("sf2/MuseScore_General_Full.sf2", "sf2/FluidR3_GM.sf2")
+"""Below /usr/share/sounds; Debian's musescore-general-soundfont-lossless and fluid-soundfont-gm."""
+LOSSY = ("sf3/MuseScore_General.sf3", "sf2/default-GM.sf2", "sf3/default-GM.sf3")
+"""The best first."""
 SOUNDS = Path("/usr/share/sounds")
 TIME_OUT = 120.0
 """Seconds for one render: some MIDI files make FluidSynth run on for ever."""
@@ -37,28 +31,32 @@ LOUDNESS = 0.1
 PART_SECONDS = 0.4
 
 
-def find_soundfont(given: Path | None = None) -> Path:
-    """The soundfont to use. Raises UsageError when FluidSynth or every soundfont is missing."""
+def find_soundfonts(given: Sequence[Path] = ()) -> list[Path]:
+    """The soundfonts to use: those `given`, or all lossless ones that are installed, or the best other one.
+
+    Raises UsageError when FluidSynth or every soundfont is missing.
+    """
     if shutil.which("fluidsynth") is None:
         raise UsageError("fluidsynth is not installed (Debian: apt-get install fluidsynth)")
-    if given is not None:
-        return given
-    for name in SOUNDFONTS:
-        if (SOUNDS / name).is_file():
-            return SOUNDS / name
+    if given:
+        return list(given)
+    for names in (LOSSLESS, *((name,) for name in LOSSY)):
+        if found := [SOUNDS / name for name in names if (SOUNDS / name).is_file()]:
+            return found
     raise UsageError("no soundfont is installed (Debian: apt-get install fluid-soundfont-gm); or name one")
 
 
 def render_all(
     tunes: Sequence[SourceFile],
     folder: Path,
-    soundfont: Path,
+    soundfonts: Sequence[Path],
     minutes: float,
     sample_rate: int,
     report: Callable[[str], None],
     progress: Callable[[int, int], None] = lambda done, whole: None,
 ) -> list[SourceFile]:
-    """Render tunes in a random order to WAV files in `folder` until `minutes` are there; those that fail are reported.
+    """Render tunes in a random order, with the `soundfonts` in turn, to WAV files in `folder` until `minutes` are
+    there; those that fail are reported.
 
     `progress` takes seconds done and seconds wanted.
     """
@@ -67,7 +65,7 @@ def render_all(
     for number, tune in enumerate(random.Random(0).sample(list(tunes), len(tunes))):
         if seconds >= 60 * minutes:
             break
-        target = folder / f"{number:06d}.wav"
+        target, soundfont = folder / f"{number:06d}.wav", soundfonts[number % len(soundfonts)]
         try:
             seconds += render(Path(tune.path), target, soundfont, sample_rate)
         except AudioError as error:

@@ -63,6 +63,8 @@ def test_a_time_limit_and_going_on(nac, corpus, tmp_path):
     assert first["stopped_by"] == "time limit" and first["step"] < STEPS
     assert train(nac, corpus, tmp_path / "run", *TINY_RUN).exit_code == 9
     assert train(nac, corpus, tmp_path / "run", "--resume", "--batch-size", 3).exit_code == 2
+    assert train(nac, corpus, tmp_path / "run", "--cooldown", 3).exit_code == 2
+    assert train(nac, corpus, tmp_path / "run", "--resume", "--cooldown", 3, "--steps", 9).exit_code == 2
     (second,) = lines(train(nac, corpus, tmp_path / "run", "--resume", "--steps", first["step"] + 2, "--json"))
     assert second["step"] == first["step"] + 2 and second["stopped_by"] == "steps"
     assert second["losses"]["loss"] > 0

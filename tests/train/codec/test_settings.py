@@ -55,12 +55,23 @@ def test_changes_merge_within_a_family_and_replace_across():
     ("snac-tiny", {"excerpt_frames": 12}, "multiple of the model's 8"),
     ("dac-tiny", {"depths": "by bitrate"}, "EnCodec"),
     ("encodec-24k-tiny", {"depths": "varying"}, "EnCodec"),
-    ("dac-tiny", {"depths": "deep"}, "varying, by item, by bitrate"),
+    ("dac-tiny", {"depths": "deep"}, "varying, mostly low, by item, by bitrate"),
     ("dac-tiny", {"energy_weight": 1.0}, "noise"),
 ])  # fmt: skip
 def test_what_does_not_fit_the_network_is_a_clear_error(name, changes, reason):
     with pytest.raises(UsageError, match=reason):
         replace(PRESETS[name], **changes)
+
+
+def test_mostly_low_depths_change_at_most_once_and_are_mostly_three_to_six():
+    config = replace(PRESETS["nac-44k-tiny"], depths="mostly low")
+    torch.manual_seed(0)
+    drawn = torch.stack([depths.draw(config, 12, 8) for _ in range(200)])
+    assert drawn.shape == (200, 12, config.excerpt_frames)
+    assert ((drawn[..., 1:] != drawn[..., :-1]).sum(-1) <= 1).all()
+    shares = torch.bincount(drawn.flatten(), minlength=9) / drawn.numel()
+    assert shares[0] == 0 and (shares[1:] > 0).all() and 0.55 < shares[3:7].sum() < 0.75
+    assert depths.draw(config, 12, 3).max() == 3 and depths.draw(config, 200, 12).max() == 12
 
 
 def test_items_keep_their_depth_and_exactly_their_share_is_whole():

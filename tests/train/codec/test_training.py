@@ -13,6 +13,7 @@ import torch
 
 import nac_cli
 from nac_cli.errors import AudioError, ModelError, NacError, UsageError
+from nac_cli.train import optimizers
 from nac_cli.train.codec.config import AdversaryConfig
 from nac_cli.train.codec.data import Excerpts, batches
 from nac_cli.train.codec.export import export
@@ -100,7 +101,14 @@ def test_training_brings_the_sound_nearer(corpus, tmp_path):
 
 NOISY = replace(TINY, model=replace(TINY.model, noise=True))
 GAME = AdversaryConfig(kinds=("stft", "golden"), windows=(512, 334), channels=4, warmup_steps=2, probability=0.7)
-SHARES = {"mel/loss": 1.0, "stft/complex": 1.0, "waveform/loss": 0.1, "adv/gen": 3.0, "adv/feature": 3.0}
+SHARES = {
+    "mel/loss": 1.0,
+    "stft/complex": 1.0,
+    "waveform/loss": 0.1,
+    "stft/log": 1.0,
+    "adv/gen": 3.0,
+    "adv/feature": 3.0,
+}
 VARIANTS = {
     "reconstruction": TINY,
     "energy": replace(NOISY, energy_weight=1.0),
@@ -168,6 +176,40 @@ def test_a_start_from_another_run_keeps_its_codebooks(corpus, tmp_path):
     assert Trainer.resume(second, "cpu").config.quantizer_start == 0
 
 
+def test_a_weight_file_is_a_start_also_for_fewer_planes(corpus, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    start = Trainer(replace(TINY, steps=2), first, "cpu")
+    train(start, corpus)
+    file = export(first, tmp_path / "mine.safetensors", corpus)
+    fewer = replace(TINY, steps=3, model=replace(TINY.model, num_codebooks=2, noise=True))
+    further = Trainer(fewer, second, "cpu")
+    further.start_from(file.path)
+    wav = torch.from_numpy(next(iter(batches(_excerpts(corpus, TINY), range(2), 5, 0))))
+    codes, kept = start.ema_model().encode(wav).codes, further.ema_model().encode(wav).codes
+    assert len(kept) == 2 and all((a == b).float().mean() > 0.95 for a, b in zip(codes, kept))  # float16 on the way
+    train(further, corpus)
+    assert Trainer.resume(second, "cpu").before == [{"weights": file.spec.model_id.hex()}]
+    more = replace(TINY, model=replace(TINY.model, num_codebooks=6))
+    with pytest.raises(ModelError, match="other sizes"):
+        Trainer(more, tmp_path, "cpu").start_from(file.path)
+
+
+def test_a_cooldown_ends_a_run_that_would_go_on(corpus, tmp_path):
+    trainer = Trainer(replace(TINY, steps=1_000, warmup_steps=0, cooldown_share=0.0), tmp_path, "cpu")
+    train(trainer, corpus, time_limit=0.3, keep_every=1)
+    step = trainer.step
+    kept = Trainer.resume(tmp_path / "step-1", "cpu")
+    assert kept.step == 1 and kept.config == trainer.config
+    branch = Trainer.resume(tmp_path, "cpu", cooldown=10)
+    assert branch.config.steps == step + 10
+    rates = [optimizers.codec_rate_factor(number, branch.config) for number in (step, step + 5, step + 9)]
+    assert rates == pytest.approx([1.0, 0.5, 0.1])
+    report = train(branch, corpus)
+    assert (report.step, report.stopped_by) == (step + 10, "steps")
+
+
 def test_the_energy_score_rewards_spread_where_the_median_is_blind():
     """Two decodes of noise are further from a recording of noise than its median, silence, is; the score turns that
     round. Below its edge it does not."""
@@ -228,7 +270,7 @@ def test_resuming_from_nothing_is_a_clear_error(tmp_path):
 
 
 def test_a_config_survives_json_and_rejects_what_it_does_not_know():
-    config = PRESETS["nac-44k"]
+    config = TINY
     assert from_json(to_json(config)) == config
     with pytest.raises(UsageError, match="speed"):
         from_json('{"speed": 11}')

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
 import tarfile
+import zipfile
 from collections import Counter
 from dataclasses import replace
 
@@ -158,6 +160,22 @@ def test_hostile_members_stay_out(tmp_path):
 
 
 @needs_dpkg
+def test_a_zip_archive_in_a_package_is_a_folder_of_it(tmp_path):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("music/theme.wav", "music/notes.txt", "../../../outside.wav"):
+            archive.writestr(name, name)
+    deb = write_deb(
+        tmp_path / "game_1_all.deb", [("base/data.pk3", packed.getvalue()), ("base/bad.zip", b"PK nonsense")]
+    )
+    names = debian.unpack(deb, tmp_path / "in", {".wav"})
+    assert names == ["base/data.pk3/music/theme.wav", "base/data.pk3/outside.wav"]
+    assert (tmp_path / "in" / names[0]).read_text() == "music/theme.wav"
+    there = {str(path.relative_to(tmp_path / "in")) for path in (tmp_path / "in").rglob("*") if path.is_file()}
+    assert there == set(names) and not (tmp_path / "outside.wav").exists()
+
+
+@needs_dpkg
 @pytest.mark.parametrize("keep", [0, 40, 3000])
 def test_a_damaged_package_is_reported(tmp_path, keep):
     deb = write_deb(tmp_path / "cut_1_all.deb", [("./a.wav", bytes(5000))])
@@ -243,12 +261,29 @@ def test_renders_are_level_and_bad_tunes_are_passed_over(tmp_path, fluidsynth):
         (tmp_path / f"{name}.mid").write_bytes(content)
         tunes.append(SourceFile(str(tmp_path / f"{name}.mid"), "music", "render:pkg", "GPL-2"))
     said = []
-    files = renders.render_all(tunes, tmp_path / "out", tmp_path / "Grand.sf2", 60, 44_100, said.append)
+    files = renders.render_all(
+        tunes, tmp_path / "out", [tmp_path / "Grand.sf2", tmp_path / "Small.sf2"], 60, 44_100, said.append
+    )
     assert len(files) == 2 and len(said) == 1 and "bad.mid" in said[0]
-    assert files[0].source == "render:pkg Grand" and files[0].licence == "GPL-2"
+    assert {file.source for file in files} <= {"render:pkg Grand", "render:pkg Small"} and files[0].licence == "GPL-2"
     samples, _ = soundfile.read(files[0].path)
     assert (samples**2).mean() ** 0.5 == pytest.approx(renders.LOUDNESS, rel=0.05)
-    assert len(renders.render_all(tunes[:2], tmp_path / "out", tmp_path / "x.sf2", 1 / 60, 44_100, said.append)) == 1
+    assert len(renders.render_all(tunes[:2], tmp_path / "out", [tmp_path / "x.sf2"], 1 / 60, 44_100, said.append)) == 1
+
+
+def test_soundfonts_take_turns(tmp_path, fluidsynth, monkeypatch):
+    (tmp_path / "a.mid").write_bytes(MIDI)
+    tunes = [SourceFile(str(tmp_path / "a.mid"), "music", "render:pkg", "GPL-2")] * 4
+    monkeypatch.setattr(renders, "SOUNDS", tmp_path / "sounds")
+    with pytest.raises(UsageError, match="no soundfont"):
+        renders.find_soundfonts()
+    (tmp_path / "sounds/sf2").mkdir(parents=True)
+    for name in (*renders.LOSSLESS, "sf2/default-GM.sf2"):
+        (tmp_path / "sounds" / name).write_bytes(b"")
+    found = renders.find_soundfonts()
+    assert [font.stem for font in found] == ["MuseScore_General_Full", "FluidR3_GM"]
+    files = renders.render_all(tunes, tmp_path / "out", found, 60, 44_100, [].append)
+    assert [file.source.split()[1] for file in files] == 2 * ["MuseScore_General_Full", "FluidR3_GM"]
 
 
 def test_a_render_that_hangs_is_given_up(tmp_path, fluidsynth):
