@@ -70,9 +70,13 @@ def test_a_failure_leaves_the_old_output_alone(compress, tmp_path):
 
 
 def test_a_bitrate_out_of_reach_names_the_range(compress, wav):
-    result = compress(wav, "-b", "64kbps")
+    result = compress(wav, "-b", "64kbps", "--no-detail")
     assert result.exit_code == 2
     assert "bit/s" in result.stderr and "range" in result.stderr
+
+
+def test_detail_has_use_for_any_bitrate(compress, wav):
+    assert compress(wav, "-b", "64kbps").exit_code == 0
 
 
 def test_more_planes_than_the_model_has(compress, wav):
