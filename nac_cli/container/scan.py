@@ -19,7 +19,7 @@ from nac_cli.container.source import ByteSource
 from nac_cli.errors import CorruptStream
 
 # HEAD is missing on purpose: it stands once, at the start, where nothing can have been lost before it.
-_ANCHORS = re.compile(b"CHNK|detl|INDX|tags|pict|padd|pmd5")
+_ANCHORS = re.compile(b"CHNK|detl|INDX|chan|tags|pict|padd|pmd5")
 
 
 @dataclass(frozen=True)
