@@ -70,7 +70,7 @@ def compress(
     neither, 6000 bit/s a channel pair or single channel, and what the container takes on top where a sound is too
     short for that, or all planes of models that are published at one rate (DAC, SNAC). `entropy` is how codes are
     packed: "packed", "static" (the model's tables), "lm" (its language model), or "auto", the smallest of those that
-    the model has, chunk by chunk. From 2500 bit/s a channel on a part of the bitrate goes to `detail`: the difference
+    the model has, chunk by chunk. From 3500 bit/s a channel on a part of the bitrate goes to `detail`: the difference
     between the sound and what its codes give, quantised. `check` decodes the result before it takes its place.
 
     Raises AudioError (input unreadable, output not writable), UsageError (a bitrate out of range, a mode that the
@@ -216,17 +216,17 @@ class Compressor:
         met."""
         packer = Packer(analysed.chunks, analysed.info, self.coders, self.modes)
         beneath = codes_beneath(packer, self.target, self.codec.all_planes)
-        if beneath is None:
+        records = None if beneath is None else self._detailed(packer, beneath, analysed.held)
+        if records is None:
             records = fit(packer, self.target, self.codec.all_planes)
-        else:
-            records = self._detailed(packer, beneath, analysed.held)
         return Fitted(with_lm_id(analysed.info, records, self.coders), records)
 
-    def _detailed(self, packer: Packer, beneath: Beneath, held: HeldSamples) -> list[ChunkRecord]:
-        """The chunks of `beneath` with detail for the bytes that are left."""
+    def _detailed(self, packer: Packer, beneath: Beneath, held: HeldSamples) -> list[ChunkRecord] | None:
+        """The chunks of `beneath` with detail for the bytes that are left, None if there are too few of them for any."""
         sounds = base_sounds(packer.codes(beneath.records), packer.info, self.codec)
         bases = ((chunk, base) for chunk, base in sounds if isinstance(chunk, ChunkCodes))  # none of them is missing
-        return DetailFitter(packer, held).fit(beneath.records, bases, beneath.total_bytes)
+        records = DetailFitter(packer, held).fit(beneath.records, bases, beneath.total_bytes)
+        return records if any(record.detail for record in records) else None
 
     def stream(self, fitted: Fitted, tags: Tags = Tags()) -> Stream:
         """The file's contents, with room for its tags to grow."""

@@ -29,9 +29,9 @@ from nac_cli.pipelines.rate.layers import fit_layers, table_costs
 from nac_cli.pipelines.rate.target import Target
 from nac_cli.values import ChunkCodes, StreamInfo
 
-LEAST_BITRATE = 2500
+LEAST_BITRATE = 3500
 """bit/s of a single channel below which codes alone are best."""
-BASE_BITRATES = ((2500, 2250), (6000, 3000), (16000, 3500), (32000, 4000))
+BASE_BITRATES = ((3500, 3000), (6000, 3000), (16000, 3500), (32000, 4000))
 """bit/s of a single channel: of the whole, and of its codes."""
 PAIR = 1.5
 """Single channels that a stereo pair is like."""
