@@ -63,7 +63,7 @@ class Nac(click.Group):
 @click.group(cls=Nac, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="nac", message="%(prog)s %(version)s")
 def main() -> None:
-    """A neural audio codec for files: music and speech at 1.5 to 16 kbit/s.
+    """A neural audio codec for files: music and speech at 1.5 to 64 kbit/s.
 
     \b
     nac compress song.wav -b 6kbps      makes song.nac

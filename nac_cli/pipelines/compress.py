@@ -222,7 +222,7 @@ class Compressor:
         return Fitted(with_lm_id(analysed.info, records, self.coders), records)
 
     def _detailed(self, packer: Packer, beneath: Beneath, held: HeldSamples) -> list[ChunkRecord] | None:
-        """The chunks of `beneath` with detail for the bytes that are left, None if there are too few of them for any."""
+        """The chunks of `beneath` with detail for the bytes that are left; None if those are too few for any."""
         sounds = base_sounds(packer.codes(beneath.records), packer.info, self.codec)
         bases = ((chunk, base) for chunk, base in sounds if isinstance(chunk, ChunkCodes))  # none of them is missing
         records = DetailFitter(packer, held).fit(beneath.records, bases, beneath.total_bytes)
