@@ -29,9 +29,9 @@ def sound():
     return clear_music(2, SECONDS, 44_100)
 
 
-@pytest.fixture
-def stream(tiny, sound):
-    return packed(sound, 16_000)
+@pytest.fixture(scope="module")
+def stream(models, sound):
+    return packed(sound, 16_000, model=models / f"{TINY}.safetensors")
 
 
 def places(data: bytes, kind: str) -> list[tuple[int, int]]:
