@@ -13,7 +13,38 @@ import numpy as np
 from tests.reference.cursor import Cursor
 
 TABLES = Path(__file__).parents[2] / "nac_cli" / "entropy" / "detail" / "tables.safetensors"
-EDGES = [int(edge) for edge in "0 1 2 3 4 5 6 8 10 12 15 18 22 26 31 37 44 52 62 74 88 105 125 149 178 213 256".split()]
+EDGES = [
+    int(edge)
+    for edge in [
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "8",
+        "10",
+        "12",
+        "15",
+        "18",
+        "22",
+        "26",
+        "31",
+        "37",
+        "44",
+        "52",
+        "62",
+        "74",
+        "88",
+        "105",
+        "125",
+        "149",
+        "178",
+        "213",
+        "256",
+    ]
+]
 
 
 @dataclass
