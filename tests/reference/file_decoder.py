@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 
 from tests.reference.cursor import Cursor
+from tests.reference.detail_decoder import Layer, decode_layers
+from tests.reference.detail_decoder import checksum as detail_checksum
 from tests.reference.lm_decoder import LanguageModel
 from tests.reference.payload_decoder import Chunk, Layout, decode_payload
 
@@ -116,3 +118,25 @@ def decode_file(
         chunks.append(chunk)
     head["num_samples"] = Cursor(blocks[-1][1]).varint()
     return head, chunks
+
+
+def decode_detail(data: bytes) -> dict[int, list[Layer | None]]:
+    """The layers of every chunk that has any, by its number, checked against their checksum (sections 6.5, 8.6)."""
+    blocks = read_blocks(data)
+    head = read_head(blocks[0][1])
+    details: dict[int, list[Layer | None]] = {}
+    for (before, chunk), (kind, payload) in zip(blocks, blocks[1:]):
+        if kind != "detl":
+            continue
+        cursor, of_chunk = Cursor(payload), Cursor(chunk)
+        index, coding, wanted = cursor.varint(), cursor.u(1), cursor.u(4)
+        if before != "CHNK" or index != of_chunk.varint():
+            raise ValueError(f"corrupt: detail of chunk {index} in another place")
+        if coding:
+            continue
+        samples = of_chunk.varint() * head["hop_length"]
+        layers = decode_layers(cursor.data, head["channels"], samples, head["codec_rate"])
+        if detail_checksum(layers) != wanted:
+            raise ValueError(f"corrupt: the detail of chunk {index}")
+        details[index] = layers
+    return details

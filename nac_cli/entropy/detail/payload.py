@@ -66,6 +66,8 @@ def unpack(payload: bytes, num_samples: int, sample_rate: int, tables: Tables | 
     state = np.zeros(6, np.int64)
     data = np.frombuffer(payload, np.uint8).copy()  # the compiled loops take arrays that can be written
     kernels.start_decoder(state, data)
+    if state[kernels.CODE] >= state[kernels.RANGE]:  # it would stay outside, and grow beyond 63 bits
+        raise CorruptStream("detail layer: the bytes start outside of the coder's interval")
     length = padded_length(num_samples, sample_rate)
     layer = _code(kernels.DECODE, state, data, _blank(length), superframe, tables or load_tables())
     _check_end(state, len(payload))
