@@ -1,4 +1,4 @@
-"""The payload of `detl` to integers, as format_spec.md section 8.6 says, in plain Python: slow, independent of nac_cli."""
+"""The payload of `detl` to integers, as format_spec.md section 8.6 says, in plain Python, without nac_cli."""
 
 from __future__ import annotations
 
@@ -267,10 +267,11 @@ class LevelDecoder:
         b = {j: at(self.before, k + j) for j in range(-6, 7)}
         line = min(k * self.whole // size, 2047)
         zone = bits(line // 2)
-        if line < 128:
-            fine = line // 16
-        else:
-            fine = 8 + (line - 128) // 64 if line < 640 else min(16 + (line - 640) // 128, 23)
+        fine = line // 16
+        if line >= 640:
+            fine = min(16 + (line - 640) // 128, 23)
+        elif line >= 128:
+            fine = 8 + (line - 128) // 64
         far = sum(b[j] + b[-j] for j in (3, 4, 5, 6))
         side = min((b[-1] + b[1] + 1) // 2, 3)
         o0, o1 = at(self.earlier, k), at(self.earlier, k + 1) + at(self.earlier, k - 1)
