@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nac_cli.values import ABSENT, ChunkCodes, StreamInfo, present
+from nac_cli.values import ABSENT, ChunkCodes, StreamInfo, absent, present
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Layered:
                     plane[channel].astype(np.int32),
                     ABSENT,
                 )
+                if k < channel_depths.max(initial=0)
+                else absent(plane.shape[1])
                 for k, (plane, stride) in enumerate(zip(self.codes, info.codec.strides, strict=True))
             )
             for channel, channel_depths in enumerate(depths)
