@@ -8,9 +8,9 @@ import pytest
 
 from nac_cli.container.chunk import MODES
 from nac_cli.errors import FormatError
-from tests.container.golden_cases import CASES, STATIC_TABLES, readme
+from tests.container.golden_cases import CASES, DETAIL, STATIC_TABLES, readme
 from tests.container.streams import random_codes, read_all
-from tests.reference.file_decoder import decode_file
+from tests.reference.file_decoder import decode_detail, decode_file
 
 FOLDER = Path(__file__).parent / "golden"
 GOOD = [name for name in CASES if name.startswith("good-")]
@@ -87,3 +87,16 @@ def test_wrong_tokens_are_the_checksums_to_find():
 def test_every_mode_but_the_reserved_one_has_a_good_file():
     modes = {record.mode for name in GOOD for record in read_all(golden(name))[0]}
     assert modes == set(MODES) - {2}
+
+
+def test_the_reference_reads_detail():
+    """Every checksum is right (or `decode_detail` would raise), and the integers make the same bytes again."""
+    from nac_cli.entropy.detail.channels import pack_layers, unpack_layers
+
+    details = decode_detail(golden("good-detail"))
+    assert {index: [len(layer.levels) for layer in layers] for index, layers in details.items()} == {0: [768], 2: [256]}
+    assert min(details[0][0].levels) == -32782
+    for index, samples in ((0, 640), (2, 240)):
+        layers = unpack_layers(DETAIL[index].payload, 1, samples, 8000)
+        assert layers[0].levels.tolist() == details[index][0].levels
+        assert pack_layers(layers, 8000) == DETAIL[index].payload

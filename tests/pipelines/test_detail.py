@@ -14,6 +14,7 @@ from nac_cli.pipelines.rate.detail import code_bitrate, step_offsets
 from tests.helpers.codecs import FAMILY_MODELS, TINY, write_family_model
 from tests.helpers.sounds import HOP, clear_music, music
 from tests.helpers.streams import decoded
+from tests.reference.file_decoder import decode_detail
 
 CHUNK = 864 * HOP
 SECONDS = 3 * CHUNK / 44_100
@@ -53,6 +54,14 @@ def test_more_bits_bring_the_sound_nearer(sound, tiny):
         assert 0.95 * rate <= 8 * len(file) / SECONDS <= rate
     ratios = [snr(sound, decoded(file)) for file in files]
     assert all(b > a + 0.5 for a, b in zip(ratios, ratios[1:]))
+
+
+def test_the_reference_reads_every_layer(tiny):
+    """Pure Python by the text of the format: `decode_detail` raises where a checksum is wrong."""
+    file = packed(clear_music(2, 1.0, 44_100), 24_000)
+    details = decode_detail(file)
+    assert len(details) == len(places(file, "detl")) == 1
+    assert len(details[0]) == 2 and any(layer and any(layer.levels) for layer in details[0])
 
 
 def test_without_detail_there_is_none(sound, tiny):

@@ -44,10 +44,8 @@ def lay_over(sound: np.ndarray, layer: Layer, rate: int) -> np.ndarray:
     rotate(x, sizes, 1)
     matrices = [cosines(size, i == len(sizes) - 1) for i, size in enumerate(sizes)]
     lines = [matrix @ block for matrix, block in zip(matrices, split(x, sizes))]
-    last = edges[-1]
     power = np.array([
-        [np.mean(block[a * size // last : b * size // last] ** 2) for a, b in zip(edges, edges[1:])]
-        for block, size in zip(lines, map(len, lines))
+        [np.mean(part**2) for part in np.split(block, edges[1:-1] * (len(block) // edges[-1]))] for block in lines
     ])  # fmt: skip
     around = np.concatenate((power[:1], power, power[-1:]))
     envelope = np.log((around[:-2] + 2 * power + around[2:]) / 4 + 1e-8)
