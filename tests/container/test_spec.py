@@ -16,6 +16,7 @@ from nac_cli.container.blocks import crc8
 from nac_cli.container.fields import pack_varint
 from nac_cli.detail_layer import MOST_GAIN, MOST_LEVEL, PREDICTIONS, SHAPES, STEPS
 from nac_cli.entropy import token_checksum, unpack
+from nac_cli.entropy.detail.channels import SIZE_BYTES
 from nac_cli.errors import NacError
 from nac_cli.models.layers.noise import code_noise
 from tests.container.streams import write_stream
@@ -66,6 +67,7 @@ def test_limits():
         "bytes of a tag's key": (1, limits.MAX_KEY_BYTES),
         "pictures of a file; their payload bytes": (0, f"{limits.MAX_PICTURES}; {limits.MAX_PICTURE_BYTES}"),
         "detail: step; form; prediction": (0, f"{STEPS - 1}; {SHAPES - 1}; {PREDICTIONS - 1}"),
+        "bytes that say the size of a layer": (1, SIZE_BYTES),
         "detail: magnitude of a level; of a gain": (0, f"{MOST_LEVEL}; {MOST_GAIN}"),
     }
     for what, bounds in wanted.items():
