@@ -76,7 +76,8 @@ def _compressed(
 
     compress = partial(nac_cli.compress, source, packed, model=model, entropy=entropy, threads=threads)
     try:
-        return compress(bitrate=bitrate), f"-b {bitrate}"
+        # a peer is what its makers published, which has no detail
+        return compress(bitrate=bitrate, detail=not nearest), f"-b {bitrate}"
     except UsageError:
         if not nearest:
             raise
