@@ -15,6 +15,10 @@ from nac_cli.entropy.detail import load_tables, measure, pack
 
 ROUNDS = 4
 CLOSE_ENOUGH = 0.99
+ENOUGH = 0.9
+"""Share of a budget that is filled well."""
+GAIN_TRADES = (GAIN_TRADE, 8 * GAIN_TRADE, 1e9)
+"""The usual one, a dear one, and one at which there are no gains."""
 TRADES = (0.5, 4.0)
 """Between these multiples of the usual trade, rounding makes up for steps being apart."""
 TRIES = 7
@@ -45,15 +49,29 @@ def fit_layers(
 ) -> list[DetailLayer] | None:
     """Layers of all `analyses` at one step (each plus its own of `offsets`), `budget` bytes at most all together and as
     near to it as rounding allows. None if even the coarsest steps take more.
+
+    Where gains would take most of a small budget, they are dearer, or there are none.
     """
     offsets = [0] * len(analyses) if offsets is None else list(offsets)
-    fitted, spent = _at(analyses, offsets, STEPS - 1, LEVEL_TRADE)
-    if spent > budget:
-        return None
-    best = spent
+    best: list[DetailLayer] | None = None
+    most = -1
+    for gain_trade in GAIN_TRADES:
+        layers, size = _fitted(analyses, budget, offsets, gain_trade)
+        if most < size <= budget:
+            best, most = layers, size
+        if most >= ENOUGH * budget:
+            break
+    return best
+
+
+def _fitted(
+    analyses: Sequence[Analysis], budget: int, offsets: list[int], gain_trade: float
+) -> tuple[list[DetailLayer], int]:
+    """The layers at one trade of gains, and their size in bytes, which is above `budget` if the coarsest steps are."""
+    fitted, best = _at(analyses, offsets, STEPS - 1, LEVEL_TRADE, gain_trade)
     step, trade = _step_for(analyses, offsets, 0.8 * 8 * budget), LEVEL_TRADE
     for _ in range(ROUNDS):
-        layers, size = _at(analyses, offsets, step, trade)
+        layers, size = _at(analyses, offsets, step, trade, gain_trade)
         if best < size <= budget:
             fitted, best = layers, size
         if CLOSE_ENOUGH * budget <= size <= budget:
@@ -61,15 +79,16 @@ def fit_layers(
         priced = _priced(analyses, offsets, step, trade)
         target = priced + 8 * (0.997 * budget - size)  # gains change little
         if target <= 0:
-            step, trade = min(step + 16, STEPS - 1), LEVEL_TRADE
-            continue
+            break
         step = _step_for(analyses, offsets, target)
         trade = _trade_for(analyses, offsets, step, target)
-    return fitted
+    return fitted, best
 
 
-def _at(analyses: Sequence[Analysis], offsets: list[int], step: int, trade: float) -> tuple[list[DetailLayer], int]:
-    layers = [analysis.layer(_clipped(step + offset), trade, GAIN_TRADE) for analysis, offset in zip(analyses, offsets)]
+def _at(
+    analyses: Sequence[Analysis], offsets: list[int], step: int, trade: float, gain_trade: float
+) -> tuple[list[DetailLayer], int]:
+    layers = [analysis.layer(_clipped(step + offset), trade, gain_trade) for analysis, offset in zip(analyses, offsets)]
     return layers, sum(len(pack(layer, analysis.sample_rate)) for layer, analysis in zip(layers, analyses))
 
 
