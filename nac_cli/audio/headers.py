@@ -19,7 +19,7 @@ MOST_CHUNKS = 1000
 """Chunks in front of the sound that are looked through."""
 PCM, IEEE_FLOAT, ALAW, MULAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
-"""What the identifiers of Wave64's chunks end in, `riff` aside; the first four bytes are the chunk's name."""
+"""The end of the identifiers of Wave64's chunks, `riff` aside; the first four bytes are the chunk's name."""
 AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
 """Bytes of a sample by AU encoding."""
 

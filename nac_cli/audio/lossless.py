@@ -26,7 +26,7 @@ def source_bits(codec: av.AudioCodecContext, head: bytes) -> int:
 
 
 def _stated_bits(codec: av.AudioCodecContext) -> int:
-    """What the codec's own header says, 0 if it does not."""
+    """The width that the codec's own header says, 0 if it says none."""
     data = codec.extradata or b""
     if codec.name == "alac" and len(data) >= 18:
         return data[17]

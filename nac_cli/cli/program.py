@@ -75,7 +75,7 @@ class Stream(io.FileIO):
         return io.TextIOWrapper(io.BufferedWriter(cast("io.RawIOBase", self)), encoding, errors, line_buffering=True)
 
     def give_up(self) -> None:
-        """What is still held back cannot be delivered, and must not be tried again when Python ends."""
+        """Drop the bytes that are still held back: they cannot be delivered, and Python must not try again."""
         self._given_up = True
 
     def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]

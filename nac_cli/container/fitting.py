@@ -19,8 +19,9 @@ Warn = Callable[[str], None]
 
 
 def fitting_tags(tags: Tags, warn: Warn) -> Tags:
-    """What of `tags` a stream can hold (format_spec.md, sections 6.1, 6.2 and 12); `warn` gets a sentence for each kind
-    of thing that is changed or left out. What comes later is left out first, but a single large item on its own."""
+    """The part of `tags` that a stream can hold (format_spec.md, sections 6.1, 6.2 and 12); `warn` gets a sentence
+    for each kind of thing that is changed or left out. What comes later is left out first, but a single large item on
+    its own."""
     return Tags(_fitting_items(tags.items, warn), _fitting_pictures(tags.pictures, warn))
 
 

@@ -24,7 +24,7 @@ GAIN_TRADE = 0.5
 
 @dataclass(frozen=True)
 class Costs:
-    """What levels and gains cost in the coder, about, in bits: `[16, 11, 18]` and `[9, 9, 9]`."""
+    """About what levels and gains cost in the coder, in bits: `[16, 11, 18]` and `[9, 9, 9]`."""
 
     levels: np.ndarray
     gains: np.ndarray
@@ -47,7 +47,11 @@ class Analysis:
         self.sound, self.base = mdct.forward(sound, sizes), mdct.forward(base, sizes)
         self.unit_steps = np.exp(log_steps(self.base, self.blocks, SHAPES[shape], sample_rate))
         self.predictions = self._predictions()
-        self.predicted = self.base * prediction(self.predictions, self.blocks)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The part of the base that is taken off before quantising, `[T]`; made when needed, since chunks are many."""
+        return self.base * prediction(self.predictions, self.blocks)
 
     @cached_property
     def _ratios(self) -> np.ndarray:
@@ -80,7 +84,10 @@ class Analysis:
 
     def layer(self, step: int, level_trade: float = LEVEL_TRADE, gain_trade: float = GAIN_TRADE) -> DetailLayer:
         """All of it at a step."""
-        levels, _ = self.levels(step, level_trade)
+        return self.with_levels(self.levels(step, level_trade)[0], step, gain_trade)
+
+    def with_levels(self, levels: np.ndarray, step: int, gain_trade: float = GAIN_TRADE) -> DetailLayer:
+        """The layer that has these levels."""
         gains = self.gains(levels, step, gain_trade)
         return DetailLayer(step, self.shape, self.blocks.sizes, self.predictions, levels, gains)
 

@@ -8,7 +8,7 @@ from nac_cli.detail.bands import Blocks
 from nac_cli.detail.shapes import Shape
 
 FLOOR = 1e-8
-"""Of the mean power of a line; the sound has about unit level."""
+"""Least mean power of a line; the sound has about unit level."""
 LOWEST_HZ = 200.0
 
 

@@ -13,10 +13,10 @@ from nac_cli.detail.shapes import Shape
 from nac_cli.detail_layer import HALVINGS
 
 GUESS = 0.5
-"""Of the base in the prediction, before it is known."""
+"""Share of the base in the prediction, before it is known."""
 LEVEL_COST = 0.8
 DOUBLING_COST = 0.2
-"""What coding a line costs, in squared steps: that much, and so much for every doubling of its size."""
+"""Cost of coding a line, in squared steps: that much, and so much for every doubling of its size."""
 
 
 def choose_sizes(

@@ -15,6 +15,21 @@ ACTIVITIES, ZONES, SYMBOLS = 16, 11, 18
 
 
 @compiled
+def surroundings(before, earlier, c1, c2, k, scale):
+    """Place of line `k` of a block in the table of costs: how large the levels around it are, and where it lies.
+    `before` and `earlier` are the two blocks before, `c1` and `c2` the two levels below."""
+    beside = before[k + 1] + (before[k - 1] if k else 0)
+    total = 2 * c1 + c2 + (2 * before[k] + beside + earlier[k] + 1) // 2
+    activity = total if total < 10 else min(10 + (total - 10) // 5, ACTIVITIES - 1)
+    line = min(k * scale, 2047) >> 1
+    zone = 0
+    while line > 0:
+        line >>= 1
+        zone += 1
+    return activity, zone
+
+
+@compiled
 def round_levels(ratios, sizes, superframe, costs, trade, levels):
     """Levels int32 `[T]` for coefficients over steps `ratios` `[T]`; what they cost by the table, in bits.
 
@@ -36,14 +51,7 @@ def round_levels(ratios, sizes, superframe, costs, trade, levels):
         c1 = 0
         c2 = 0
         for k in range(size):
-            beside = before[k + 1] + (before[k - 1] if k else 0)
-            total = 2 * c1 + c2 + (2 * before[k] + beside + earlier[k] + 1) // 2
-            activity = total if total < 10 else min(10 + (total - 10) // 5, ACTIVITIES - 1)
-            line = min(k * scale, 2047) >> 1
-            zone = 0
-            while line > 0:
-                line >>= 1
-                zone += 1
+            activity, zone = surroundings(before, earlier, c1, c2, k, scale)
             ratio = min(abs(ratios[start + k]), MOST_LEVEL)
             best = 0
             least = ratio * ratio + trade * costs[activity, zone, 0]
@@ -86,14 +94,7 @@ def count_levels(levels, sizes, superframe, counts):
         c1 = 0
         c2 = 0
         for k in range(size):
-            beside = before[k + 1] + (before[k - 1] if k else 0)
-            total = 2 * c1 + c2 + (2 * before[k] + beside + earlier[k] + 1) // 2
-            activity = total if total < 10 else min(10 + (total - 10) // 5, ACTIVITIES - 1)
-            line = min(k * scale, 2047) >> 1
-            zone = 0
-            while line > 0:
-                line >>= 1
-                zone += 1
+            activity, zone = surroundings(before, earlier, c1, c2, k, scale)
             level = abs(levels[start + k])
             counts[activity, zone, min(level, SYMBOLS - 1)] += 1
             c2 = c1

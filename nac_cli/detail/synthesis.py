@@ -13,7 +13,7 @@ from nac_cli.detail_layer import PREDICTIONS, STEPS_PER_OCTAVE, UNIT_STEP, Detai
 INWARDS = 0.04
 """How far inside its interval a level is reconstructed, in steps: small values are likelier than large ones."""
 REACH = 0.6
-"""What a line without a level is off its prediction at most, in steps."""
+"""Largest distance of a line without a level from its prediction, in steps."""
 GAIN_DECIBELS = 3.0
 
 
@@ -37,7 +37,7 @@ def add_detail(base: np.ndarray, layer: DetailLayer, sample_rate: int) -> np.nda
 
 
 def fill(base: np.ndarray, predicted: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """What stands in for lines without a level before gains, `[T]`."""
+    """The coefficients of lines without a level before gains, `[T]`."""
     return predicted + np.clip(base - predicted, -REACH * steps, REACH * steps)
 
 

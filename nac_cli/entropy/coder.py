@@ -157,7 +157,7 @@ class TableDecoders:
 
 
 def stream_error(odd: bool, outside: bool, short: bool) -> CorruptStream | None:
-    """What is wrong with a stream: a part of a word, words that encode no symbol, too few words, or nothing."""
+    """The fault of a stream: a part of a word, words that encode no symbol, too few words, or nothing."""
     if odd:
         return CorruptStream("range coder: the bytes are no whole number of 32-bit words")
     if outside:

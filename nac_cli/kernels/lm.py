@@ -1,4 +1,4 @@
-"""What the language model asks of its kernels: `measure` a chunk, `decode` some frames of many."""
+"""The kernels of the language model: `measure` a chunk, `decode` some frames of many."""
 
 from __future__ import annotations
 

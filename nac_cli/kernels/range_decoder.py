@@ -14,7 +14,7 @@ LOWER, RANGE, POINT = range(3)
 NEXT, END = range(2)
 """Columns of `places`, int64 `[n, 2]`: of the words of a stream."""
 OUTSIDE, SHORT = 1, 2
-"""What `failed`, uint8 `[n]`, says of words that encode no symbol, and of too few."""
+"""Values of `failed`, uint8 `[n]`, for words that encode no symbol, and of too few."""
 
 
 @helper(f"void({STREAMS}, int64)")

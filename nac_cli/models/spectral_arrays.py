@@ -143,7 +143,7 @@ class SpectralArrays:
         return np.stack(self._each(self._decode, list(np.stack(codes, axis=1))))[:, None]
 
     def vector_arrays(self) -> list[np.ndarray]:
-        """What the codes of each plane add to the latent: float32 `[N, D]`."""
+        """The vectors that codes of each plane add to the latent: float32 `[N, D]`."""
         return [plane.vectors for plane in self._planes]
 
     def _encode(self, wav: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:

@@ -26,7 +26,7 @@ from nac_cli.pipelines.chain.synthesis import base_sounds
 from nac_cli.pipelines.endpoints import name_of
 from nac_cli.pipelines.models.opening import coders_to_pack, open_network
 from nac_cli.pipelines.progress import Progress
-from nac_cli.pipelines.rate.detail import Beneath, DetailFitter, codes_beneath
+from nac_cli.pipelines.rate.detail import Beneath, DetailFitter, codes_beneath, shares
 from nac_cli.pipelines.rate.fitting import fit
 from nac_cli.pipelines.rate.target import Target
 from nac_cli.pipelines.reports import StreamReport
@@ -90,12 +90,12 @@ def compress(
 
 @dataclass(frozen=True)
 class Analysed:
-    """A sound as chunks of all planes, and the samples that they are the codes of. `info` has its length; `digest` is
-    that of its samples, where asked for."""
+    """A sound as chunks of all planes. `held` are the samples that they are the codes of, if detail may follow; `info`
+    has its length; `digest` is that of its samples, where asked for."""
 
     info: StreamInfo
     chunks: Sequence[Layered]
-    held: HeldSamples
+    held: HeldSamples | None
     messages: tuple[str, ...] = ()
     digest: SampleDigest | None = None
 
@@ -206,7 +206,7 @@ class Compressor:
             self.codec, sound.sample_rate, sound.channels, source_bits=sound.source_bits, speakers=sound.speakers
         )
         meter = Meter(sound, progress, self.digest)
-        held = HeldSamples()
+        held = HeldSamples() if shares(self.target, info, self.codec.all_planes) else None
         chunks = list(analyse(meter.blocks(), info, self.codec, held))
         info = replace(info, num_samples=meter.num_samples)
         return Analysed(info, chunks, held, tuple(meter.sanitizer.messages()), meter.digest)
@@ -216,7 +216,9 @@ class Compressor:
         met."""
         packer = Packer(analysed.chunks, analysed.info, self.coders, self.modes)
         beneath = codes_beneath(packer, self.target, self.codec.all_planes)
-        records = None if beneath is None else self._detailed(packer, beneath, analysed.held)
+        records = None
+        if beneath is not None and analysed.held is not None:
+            records = self._detailed(packer, beneath, analysed.held)
         if records is None:
             records = fit(packer, self.target, self.codec.all_planes)
         return Fitted(with_lm_id(analysed.info, records, self.coders), records)

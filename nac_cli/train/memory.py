@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Of mallopt(3)."""
+"""Numbers of parameters of mallopt(3)."""
 MOST = 2**31 - 1
 
 

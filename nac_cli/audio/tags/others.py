@@ -38,7 +38,7 @@ FFMPEG_KEYS = {
 INFO_KEYS = {
     "TITLE", "ARTIST", "ALBUM", "COMMENT", "COPYRIGHT", "DATE", "GENRE", "TRACKNUMBER", "TRACKTOTAL", "ENCODEDBY",
 }  # fmt: skip
-"""What FFmpeg may add to tags that were read already: it gives many of them again, by other names."""
+"""Keys that FFmpeg may add to tags that were read already: it gives many of them again, by other names."""
 FFMPEG_OF_THE_FILE = (
     "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "CREATION_TIME", "HANDLER_NAME", "VENDOR_ID",
     "DURATION",

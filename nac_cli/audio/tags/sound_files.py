@@ -103,8 +103,8 @@ def _own_tags(file: BinaryIO, _: Tags) -> tuple[Tags, set[str]]:
 
 
 def _more_items(file: BinaryIO, tags: Tags) -> tuple[Tags, set[str]]:
-    """What RIFF INFO and the like add to an ID3 chunk, and text that is no UTF-8 to MP4's tags; all that FFmpeg knows
-    where there is nothing yet."""
+    """The tags that RIFF INFO and the like add to an ID3 chunk, and text that is no UTF-8 to MP4's tags; all that
+    FFmpeg knows where there is nothing yet."""
     head = read_at(file, 0, 8)
     wider = head[:4] in (b"RIFF", b"FORM") or head[4:] == b"ftyp"
     if tags.items and not wider:

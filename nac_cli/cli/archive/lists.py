@@ -28,5 +28,5 @@ def warn_unreadable(lines: int, lost: int, out: Output) -> None:
 
 
 def lost_lines(lost: int) -> str:
-    """What is said of whole lines that cannot be read."""
+    """The message about whole lines that cannot be read."""
     return f"{counted(lost, 'line')} of the journal cannot be read, so what they recorded is missing"

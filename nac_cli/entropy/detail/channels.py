@@ -15,7 +15,7 @@ from nac_cli.varint import pack_varint, read_varint
 Layers = tuple[DetailLayer | None, ...]
 """One layer, or none, for each coded channel."""
 SIZE_BYTES = 4
-"""Of a layer's size at most."""
+"""Most bytes in which the size of a layer is written."""
 
 
 def pack_layers(layers: Sequence[DetailLayer | None], sample_rate: int) -> bytes:

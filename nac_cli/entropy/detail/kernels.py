@@ -30,7 +30,7 @@ TO_STRETCH = COUNT_BITS + 10
 """From an entry to the 12 bits that `stretch` takes."""
 WEIGHT_SHIFT = 14
 FURTHEST = 2047
-"""Of stretched probabilities, ln(p / (1 - p)) in units of 1 / 256."""
+"""Largest magnitude of stretched probabilities, ln(p / (1 - p)) in units of 1 / 256."""
 
 
 @compiled

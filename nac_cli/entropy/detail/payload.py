@@ -23,10 +23,10 @@ from nac_cli.entropy.detail.tables import Tables, load_tables
 from nac_cli.errors import CorruptStream
 
 HEADER_BITS = (8, 3)
-"""Of the step and the shape."""
+"""Bits of the step and of the shape."""
 NODES = 7
 LEVEL_BYTES = 6
-"""What a level takes at most."""
+"""Most bytes that a level takes."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is said of a chunk before its levels: how superframes are cut, and the prediction gains of its bands."""
+"""The integers of a layer before its levels: how superframes are cut, and the prediction gains of its bands."""
 
 from __future__ import annotations
 

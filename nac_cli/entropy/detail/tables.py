@@ -1,4 +1,4 @@
-"""What the coder starts from: predictions and weights learnt beforehand, and the maps of its arithmetic.
+"""The start state of the coder: predictions and weights learnt beforehand, and the maps of its arithmetic.
 
 All of it are integers in a file of the package (`tables.safetensors`), never recomputed: an exponential
 function differs between machines. The encoder's tables of costs (see `nac_cli.detail.rounding`) travel in it, in 1 /

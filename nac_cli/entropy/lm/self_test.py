@@ -42,7 +42,7 @@ def prepare(model: IntegerModel) -> Network | CompiledNetwork:
 
 
 def _ways(model: IntegerModel) -> Iterator[Callable[[], Network | CompiledNetwork]]:
-    """What makes a network of `model`, the fastest first."""
+    """The makers of a network of `model`, the fastest first."""
     kernels = load_kernels("lm")
     if kernels is not None:
         yield lambda: CompiledNetwork(model, kernels)

@@ -45,7 +45,7 @@ def decode(model: Network, codes: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def code_vectors(model: Network) -> list[np.ndarray]:
-    """What the codes of each plane add to the latent: float32 `[N_k, D]`."""
+    """The vectors that codes of each plane add to the latent: float32 `[N_k, D]`."""
     if isinstance(model, SpectralArrays):
         return model.vector_arrays()
     return [plane.detach().cpu().numpy() for plane in model.code_vectors()]

@@ -58,14 +58,24 @@ class Beneath:
     total_bytes: int
 
 
-def codes_beneath(packer: Packer, target: Target, all_planes: bool) -> Beneath | None:
-    """The chunks with their share of the target's bitrate, for detail to take the rest. None where there is to be no
-    detail: by choice, because too little would be left for it, or since planes are asked for."""
-    info = packer.info
-    bitrate = target.bitrate_for(info, all_planes) if target.detail and info.num_samples else None
-    if bitrate is None or (share := code_bitrate(bitrate, info)) >= bitrate:
+def shares(target: Target, info: StreamInfo, all_planes: bool) -> tuple[int, float] | None:
+    """bit/s of the whole stream and of its codes. None where there is to be no detail: by choice, because too little
+    would be left for it, or since planes are asked for."""
+    bitrate = target.bitrate_for(info, all_planes) if target.detail else None
+    if bitrate is None or (codes := code_bitrate(bitrate, info)) >= bitrate:
         return None
-    records, most = fit_default(packer, round(share)), target_bytes(bitrate, info)
+    return bitrate, codes
+
+
+def codes_beneath(packer: Packer, target: Target, all_planes: bool) -> Beneath | None:
+    """The chunks with their share of the target's bitrate, for detail to take the rest; None where there is to be none
+    (see `shares`), or no room for it."""
+    info = packer.info
+    divided = shares(target, info, all_planes) if info.num_samples else None
+    if divided is None:
+        return None
+    bitrate, codes = divided
+    records, most = fit_default(packer, round(codes)), target_bytes(bitrate, info)
     return Beneath(records, most) if packer.total_bytes(records) < most else None
 
 

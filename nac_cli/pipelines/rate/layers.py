@@ -25,7 +25,7 @@ TRIES = 7
 
 
 def table_costs() -> Costs:
-    """What the encoder takes levels and gains to cost."""
+    """The bits that the encoder takes levels and gains to cost."""
     tables = load_tables()
     return Costs(tables.level_costs, tables.gain_costs)
 
@@ -55,8 +55,9 @@ def fit_layers(
     offsets = [0] * len(analyses) if offsets is None else list(offsets)
     best: list[DetailLayer] | None = None
     most = -1
+    first_step = _step_for(analyses, offsets, 0.8 * 8 * budget)
     for gain_trade in GAIN_TRADES:
-        layers, size = _fitted(analyses, budget, offsets, gain_trade)
+        layers, size = _fitted(analyses, budget, offsets, first_step, gain_trade)
         if most < size <= budget:
             best, most = layers, size
         if most >= ENOUGH * budget:
@@ -65,31 +66,38 @@ def fit_layers(
 
 
 def _fitted(
-    analyses: Sequence[Analysis], budget: int, offsets: list[int], gain_trade: float
+    analyses: Sequence[Analysis], budget: int, offsets: list[int], step: int, gain_trade: float
 ) -> tuple[list[DetailLayer], int]:
-    """The layers at one trade of gains, and their size in bytes, which is above `budget` if the coarsest steps are."""
-    fitted, best = _at(analyses, offsets, STEPS - 1, LEVEL_TRADE, gain_trade)
-    step, trade = _step_for(analyses, offsets, 0.8 * 8 * budget), LEVEL_TRADE
+    """The layers at one trade of gains, searched for from `step` on, and their size in bytes. Where no layers within
+    `budget` are found they are those of the coarsest steps, whose size may be above it."""
+    fitted: tuple[list[DetailLayer], int] | None = None
+    trade = LEVEL_TRADE
     for _ in range(ROUNDS):
-        layers, size = _at(analyses, offsets, step, trade, gain_trade)
-        if best < size <= budget:
-            fitted, best = layers, size
+        layers, size, priced = _at(analyses, offsets, step, trade, gain_trade)
+        if size <= budget and (fitted is None or size > fitted[1]):
+            fitted = layers, size
         if CLOSE_ENOUGH * budget <= size <= budget:
             break
-        priced = _priced(analyses, offsets, step, trade)
         target = priced + 8 * (0.997 * budget - size)  # gains change little
         if target <= 0:
             break
         step = _step_for(analyses, offsets, target)
         trade = _trade_for(analyses, offsets, step, target)
-    return fitted, best
+    return fitted or _at(analyses, offsets, STEPS - 1, LEVEL_TRADE, gain_trade)[:2]
 
 
 def _at(
     analyses: Sequence[Analysis], offsets: list[int], step: int, trade: float, gain_trade: float
-) -> tuple[list[DetailLayer], int]:
-    layers = [analysis.layer(_clipped(step + offset), trade, gain_trade) for analysis, offset in zip(analyses, offsets)]
-    return layers, sum(len(pack(layer, analysis.sample_rate)) for layer, analysis in zip(layers, analyses))
+) -> tuple[list[DetailLayer], int, float]:
+    """Layers at a step, their size in bytes, and the bits of their levels by the table of costs."""
+    layers, size, priced = [], 0, 0.0
+    for analysis, offset in zip(analyses, offsets):
+        own_step = _clipped(step + offset)
+        levels, bits = analysis.levels(own_step, trade)
+        layers.append(analysis.with_levels(levels, own_step, gain_trade))
+        size += len(pack(layers[-1], analysis.sample_rate))
+        priced += bits
+    return layers, size, priced
 
 
 def _priced(analyses: Sequence[Analysis], offsets: list[int], step: int, trade: float) -> float:

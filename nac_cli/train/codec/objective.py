@@ -17,7 +17,7 @@ def reconstruction(wav_hat: torch.Tensor, wav: torch.Tensor, config: TrainConfig
 
 
 def _by_shared_spectra(wav_hat: torch.Tensor, wav: torch.Tensor, config: TrainConfig) -> dict[str, torch.Tensor]:
-    """Of one short and one long window, each drawn."""
+    """Losses from one short and one long window, each drawn."""
     rate, level = config.model.sample_rate, config.loss_level
     parts = {"waveform/loss": config.waveform_weight * losses.waveform_loss(wav_hat, wav)}
     mel = torch.zeros((), device=wav.device)

@@ -20,7 +20,7 @@ LONG_WINDOWS = (512, 1024, 2048, 4096)
 LINE_WINDOWS = (2048, 4096)
 MELS = dict(MEL_SCALES)
 FLOOR = 1e-5
-"""Of magnitudes before their logarithm (Improved RVQGAN, section 3.4)."""
+"""Floor of magnitudes before their logarithm (Improved RVQGAN, section 3.4)."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Spectrum:
 
 
 def spectrum(wav: torch.Tensor, window: int, start: int) -> Spectrum:
-    """Of `wav` `[B, 1, T]` from sample `start` on, in frames that overlap by half; what fills no frame is left out."""
+    """Spectrum of `wav` `[B, 1, T]` from sample `start` on, in frames that overlap by half; what fills no frame is
+    left out."""
     half = window // 2
     halves = wav[:, 0, start:]
     halves = halves[:, : halves.shape[1] // half * half].unflatten(1, (-1, half))
