@@ -20,9 +20,9 @@ def compiled(function: Callable) -> Callable:
     if numba is None:
         return function
     try:
-        return numba.njit(function, cache=True)
+        return numba.njit(function, cache=True, nogil=True)
     except RuntimeError:  # no folder for the cache can be written
-        return numba.njit(function)
+        return numba.njit(function, nogil=True)
 
 
 def plain(function: Callable) -> Callable:

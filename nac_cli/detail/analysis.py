@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -20,6 +19,7 @@ LEVEL_TRADE = 0.115
 """Squared steps that a bit of levels is worth."""
 GAIN_TRADE = 0.5
 """Squared gain steps that a bit of gains is worth."""
+MOST_RATIO = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Costs:
 class Analysis:
     """A chunk of one channel, its blocks chosen for steps near `step`: the levels and gains for any other step.
 
-    `sound` and `base` `[T']` at about unit level; nothing but the chunk itself is looked at.
+    `sound` and `base` `[T']` at about unit level; nothing but the chunk itself is looked at. Coefficients are kept in
+    half precision, since a file has many: 66 dB below their size, finer than any step that is used.
     """
 
     def __init__(
@@ -44,40 +45,39 @@ class Analysis:
         sound, base = padded(sound, sample_rate), padded(base, sample_rate)
         sizes = choose_sizes(sound, base, step_size(step), SHAPES[shape], self.superframe, sample_rate)
         self.blocks = Blocks(sizes, self.superframe)
-        self.sound, self.base = mdct.forward(sound, sizes), mdct.forward(base, sizes)
-        self.unit_steps = np.exp(log_steps(self.base, self.blocks, SHAPES[shape], sample_rate))
-        self.predictions = self._predictions()
-
-    @property
-    def predicted(self) -> np.ndarray:
-        """The part of the base that is taken off before quantising, `[T]`; made when needed, since chunks are many."""
-        return self.base * prediction(self.predictions, self.blocks)
-
-    @cached_property
-    def _ratios(self) -> np.ndarray:
-        return (self.sound - self.predicted) / self.unit_steps
+        lines, base_lines = mdct.forward(sound, sizes), mdct.forward(base, sizes)
+        self._base = base_lines.astype(np.float16)
+        steps = self._unit_steps(base_lines)
+        self.predictions = _predictions(lines, base_lines, steps, self.blocks)
+        ratios = (lines - base_lines * prediction(self.predictions, self.blocks)) / steps
+        self._ratios = np.clip(ratios, -MOST_RATIO, MOST_RATIO).astype(np.float16)
 
     def levels(self, step: int, trade: float = LEVEL_TRADE) -> tuple[np.ndarray, float]:
         """Levels int32 `[T]` at a step, and about how many bits they cost: one fast loop."""
-        from nac_cli.detail.rounding import round_levels
+        from nac_cli.detail.rounding import round_levels, zones
 
-        levels = np.zeros(len(self.sound), np.int32)
-        sizes = self.blocks.sizes
-        bits = round_levels(self._ratios / step_size(step), sizes, self.superframe, self.costs.levels, trade, levels)
+        levels = np.empty(len(self._ratios), np.int32)
+        ratios = self._ratios.astype(np.float32)
+        ratios *= 1 / step_size(step)
+        bits = round_levels(ratios, self.blocks.sizes, zones(self.superframe), self.costs.levels, trade, levels)
         return levels, float(bits)
 
     def gains(self, levels: np.ndarray, step: int, trade: float = GAIN_TRADE) -> np.ndarray:
         """Gains int64 `[superframes, N]` that go with these levels."""
         from nac_cli.detail.gains import SILENCE, choose_gains
 
+        base = self._base.astype(np.float32)
+        unit_steps = self._unit_steps(base)
+        predicted = base * prediction(self.predictions, self.blocks)
+        energy = (predicted + self._ratios * unit_steps) ** 2
+        filled = fill(base, predicted, unit_steps * step_size(step)) ** 2
+        total = self.blocks.superframe_sums(energy)
         coded = levels != 0
-        steps = self.unit_steps * step_size(step)
-        energy = self.sound**2
-        uncoded = self.blocks.superframe_sums(np.where(coded, 0.0, energy))
-        filled = self.blocks.superframe_sums(np.where(coded, 0.0, fill(self.base, self.predicted, steps) ** 2))
+        energy[coded] = filled[coded] = 0
+        uncoded, filled = self.blocks.superframe_sums(energy), self.blocks.superframe_sums(filled)
         wanted = 10 / GAIN_DECIBELS * np.log10((uncoded + SILENCE) / (filled + SILENCE))
         empty = empty_lines(levels, self.blocks.sizes, self.superframe)
-        weights = np.where(empty > 0, (uncoded + SILENCE) / (self.blocks.superframe_sums(energy) + SILENCE), 0.0)
+        weights = np.where(empty > 0, (uncoded + SILENCE) / (total + SILENCE), 0.0)
         gains = np.zeros(wanted.shape, np.int64)
         choose_gains(wanted, weights, self.costs.gains, trade, gains)
         return gains
@@ -91,10 +91,14 @@ class Analysis:
         gains = self.gains(levels, step, gain_trade)
         return DetailLayer(step, self.shape, self.blocks.sizes, self.predictions, levels, gains)
 
-    def _predictions(self) -> np.ndarray:
-        """By band: the share of the base that takes most of the sound's energy away, errors counted in steps."""
-        weights = self.unit_steps**-2
-        common = self.blocks.sums(self.sound * self.base * weights).sum(axis=0)
-        own = self.blocks.sums(self.base * self.base * weights).sum(axis=0)
-        share = np.clip(common / np.maximum(own, math.ulp(1.0)), 0, 1)
-        return np.floor(share * (PREDICTIONS - 1) + 0.5).astype(np.int64)
+    def _unit_steps(self, base: np.ndarray) -> np.ndarray:
+        return np.exp(log_steps(base, self.blocks, SHAPES[self.shape], self.sample_rate))
+
+
+def _predictions(sound: np.ndarray, base: np.ndarray, steps: np.ndarray, blocks: Blocks) -> np.ndarray:
+    """By band: the share of the base that takes most of the sound's energy away, errors counted in steps."""
+    weighted = base / steps**2
+    common = blocks.sums(sound * weighted).sum(axis=0)
+    own = blocks.sums(base * weighted).sum(axis=0)
+    share = np.clip(common / np.maximum(own, math.ulp(1.0)), 0, 1)
+    return np.floor(share * (PREDICTIONS - 1) + 0.5).astype(np.int64)

@@ -24,69 +24,86 @@ Sizes = Sequence[int] | np.ndarray
 
 
 def forward(samples: np.ndarray, sizes: Sizes) -> np.ndarray:
-    """Coefficients float64 `[T]` of `samples` `[T]` in blocks of `sizes` (even, adding up to T), block after block,
-    each from low to high frequencies."""
-    folded = np.array(samples, np.float64)
+    """Coefficients `[T]` of `samples` `[T]`, float32 or float64, in blocks of `sizes` (even, adding up to T), block
+    after block, each from low to high frequencies."""
+    folded = samples.copy()
     _turn(folded, sizes, 1)
     return _transform(folded, sizes, _dct2)
 
 
 def inverse(coefficients: np.ndarray, sizes: Sizes) -> np.ndarray:
-    """Samples float64 `[T]` of `coefficients` `[T]`: the inverse of `forward`."""
-    folded = _transform(np.asarray(coefficients, np.float64), sizes, _dct3)
+    """Samples `[T]` of `coefficients` `[T]`, of the same type: the inverse of `forward`."""
+    folded = _transform(coefficients, sizes, _dct3)
     _turn(folded, sizes, -1)
     return folded
 
 
 @lru_cache(maxsize=32)
-def slope(length: int) -> tuple[np.ndarray, np.ndarray]:
+def slope(length: int, dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray]:
     """Vorbis's power-complementary window over `length` samples around a boundary: what is kept of a sample (falling
     from almost 1 far from the boundary to sqrt(1/2) at it), and what goes to its mirror image, `[length / 2]` each,
     counted from the boundary outwards."""
     places = (np.arange(length // 2) + 0.5) / length
     angles = np.pi / 2 * np.sin(np.pi / 2 * (0.5 + places)) ** 2
-    return np.sin(angles), np.cos(angles)
+    return np.sin(angles).astype(dtype), np.cos(angles).astype(dtype)
 
 
 def _turn(samples: np.ndarray, sizes: Sizes, direction: int) -> None:
     """Rotate, in place, the mirrored samples around every boundary; `direction` -1 undoes 1.
 
-    Boundaries with slopes of one length are done together."""
+    Boundaries with slopes of one length are done together; whole rows of samples are moved, which is fast."""
     lengths = np.asarray(sizes)
-    boundaries = np.cumsum(lengths)[:-1]
+    unit = int(np.gcd.reduce(lengths)) // 2
+    rows = samples.reshape(-1, unit)
+    boundaries = np.cumsum(lengths)[:-1] // unit
     lengths = np.minimum(lengths[:-1], lengths[1:])
-    for length in np.unique(lengths):
-        kept, given = slope(int(length))
-        reach = np.arange(length // 2)
+    for length in np.unique(lengths).tolist():
+        kept, given = slope(length, samples.dtype.type)
+        given = direction * given
+        reach = np.arange(length // 2 // unit)
         after = boundaries[lengths == length, None] + reach
-        before = boundaries[lengths == length, None] - 1 - reach
-        left, right = samples[before], samples[after]
-        samples[before] = kept * left - direction * given * right
-        samples[after] = kept * right + direction * given * left
+        before = after - len(reach)
+        left = rows[before].reshape(-1, length // 2)[:, ::-1]
+        right = rows[after].reshape(-1, length // 2)
+        rows[before] = (kept * left - given * right)[:, ::-1].reshape(*before.shape, unit)
+        rows[after] = (kept * right + given * left).reshape(*after.shape, unit)
 
 
 def _transform(samples: np.ndarray, sizes: Sizes, last) -> np.ndarray:
     """A DCT-IV, its own inverse, of every block, blocks of one size together; of the last one `last`."""
     lengths = np.asarray(sizes)
-    ends = np.cumsum(lengths)
+    unit = int(np.gcd.reduce(lengths))
+    starts = (np.cumsum(lengths) - lengths) // unit
     result = np.empty_like(samples)
-    for size in np.unique(lengths[:-1]):
-        places = (ends[:-1] - lengths[:-1])[lengths[:-1] == size, None] + np.arange(size)
-        result[places] = dct4(samples[places])
-    start = ends[-1] - lengths[-1]
-    result[start:] = last(samples[start:])
+    rows, results = samples.reshape(-1, unit), result.reshape(-1, unit)
+    for size in np.unique(lengths[:-1]).tolist():
+        places = starts[:-1][lengths[:-1] == size, None] + np.arange(size // unit)
+        results[places] = dct4(rows[places].reshape(-1, size)).reshape(*places.shape, unit)
+    start = starts[-1] * unit
+    result[start:] = last(samples[start:].astype(np.float64))
     return result
 
 
 def dct4(rows: np.ndarray) -> np.ndarray:
     """Orthonormal DCT-IV of each row `[n, M]`, M even, by complex FFTs of M / 2 points."""
     size = rows.shape[-1]
-    twist = np.exp(-1j * np.pi * (np.arange(size // 2) + 0.125) / size)
-    spectrum = np.fft.fft((rows[..., 0::2] + 1j * rows[..., ::-2]) * twist, axis=-1) * twist
-    result = np.empty(rows.shape)
+    twist = _twist(size, rows.dtype.type)
+    halves = np.empty((*rows.shape[:-1], size // 2), twist.dtype)
+    halves.real, halves.imag = rows[..., 0::2], rows[..., ::-2]
+    halves *= twist
+    spectrum = np.fft.fft(halves, axis=-1)
+    spectrum *= twist
+    result = np.empty_like(rows)
     result[..., 0::2] = spectrum.real
-    result[..., ::-2] = -spectrum.imag
-    return result * np.sqrt(2 / size)
+    np.negative(spectrum.imag, out=result[..., ::-2])
+    return result
+
+
+@lru_cache(maxsize=32)
+def _twist(size: int, dtype: type) -> np.ndarray:
+    """Rotations before and after the FFT, complex `[size / 2]`; both together make the transform orthonormal."""
+    twist = np.exp(-1j * np.pi * (np.arange(size // 2) + 0.125) / size) * (2 / size) ** 0.25
+    return twist.astype(np.result_type(dtype, np.complex64))
 
 
 def _dct2(row: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,7 +40,8 @@ def _costs(sound, base, size, step, shape, superframe, sample_rate) -> np.ndarra
     sizes = np.full(len(sound) // size, size)
     of_base = mdct.forward(base, sizes)
     logs = log_steps(of_base, Blocks(sizes, superframe), shape, sample_rate)
-    ratios = np.abs(mdct.forward(sound, sizes) - GUESS * of_base) * np.exp(-logs) / step
+    ratios = np.abs(mdct.forward(sound, sizes) - GUESS * of_base)
+    ratios *= np.exp(-math.log(step) - logs)
     costs = np.minimum(ratios * ratios, LEVEL_COST + DOUBLING_COST * np.log2(np.maximum(ratios, 0.5)))
     return costs.reshape(len(sound) // superframe, -1, size).sum(axis=2)
 

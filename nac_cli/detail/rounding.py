@@ -15,27 +15,28 @@ ACTIVITIES, ZONES, SYMBOLS = 16, 11, 18
 
 
 @compiled
-def surroundings(before, earlier, c1, c2, k, scale):
-    """Place of line `k` of a block in the table of costs: how large the levels around it are, and where it lies.
-    `before` and `earlier` are the two blocks before, `c1` and `c2` the two levels below."""
+def activity_at(before, earlier, c1, c2, k):
+    """How large the levels around line `k` of a block are: its row in the table of costs. `before` and `earlier` are
+    the two blocks before, `c1` and `c2` the two levels below."""
     beside = before[k + 1] + (before[k - 1] if k else 0)
     total = 2 * c1 + c2 + (2 * before[k] + beside + earlier[k] + 1) // 2
-    activity = total if total < 10 else min(10 + (total - 10) // 5, ACTIVITIES - 1)
-    line = min(k * scale, 2047) >> 1
-    zone = 0
-    while line > 0:
-        line >>= 1
-        zone += 1
-    return activity, zone
+    return total if total < 10 else min(10 + (total - 10) // 5, ACTIVITIES - 1)
+
+
+def zones(superframe: int) -> np.ndarray:
+    """int64 `[superframe]`: where each line of the longest block lies, its column in the table of costs. An octave each
+    from line 2 on; the last has no end."""
+    return np.minimum(np.ceil(np.log2(np.maximum(np.arange(superframe) // 2 + 1, 1))), ZONES - 1).astype(np.int64)
 
 
 @compiled
-def round_levels(ratios, sizes, superframe, costs, trade, levels):
+def round_levels(ratios, sizes, zones, costs, trade, levels):
     """Levels int32 `[T]` for coefficients over steps `ratios` `[T]`; what they cost by the table, in bits.
 
     `costs` `[16, 11, 18]` is the coder's adaptive prediction as a fixed table, `trade` squared steps for a bit.
     Decisions are taken line by line, each knowing those before it.
     """
+    superframe = len(zones)
     before = np.zeros(superframe + MARGIN, np.int64)
     earlier = np.zeros(superframe + MARGIN, np.int64)
     now = np.zeros(superframe + MARGIN, np.int64)
@@ -51,11 +52,13 @@ def round_levels(ratios, sizes, superframe, costs, trade, levels):
         c1 = 0
         c2 = 0
         for k in range(size):
-            activity, zone = surroundings(before, earlier, c1, c2, k, scale)
-            ratio = min(abs(ratios[start + k]), MOST_LEVEL)
+            activity = activity_at(before, earlier, c1, c2, k)
+            zone = zones[k * scale]
+            ratio = abs(ratios[start + k])
             best = 0
-            least = ratio * ratio + trade * costs[activity, zone, 0]
             if ratio > 0.5:
+                ratio = min(ratio, MOST_LEVEL)
+                least = ratio * ratio + trade * costs[activity, zone, 0]
                 floor = int(ratio)
                 for candidate in range(max(floor, 1), min(floor + 1, MOST_LEVEL) + 1):
                     error = ratio - candidate
@@ -78,8 +81,9 @@ def round_levels(ratios, sizes, superframe, costs, trade, levels):
 
 
 @compiled
-def count_levels(levels, sizes, superframe, counts):
+def count_levels(levels, sizes, zones, counts):
     """Add to `counts` `[16, 11, 18]` how often each level was met: what a table of costs is made of."""
+    superframe = len(zones)
     before = np.zeros(superframe + MARGIN, np.int64)
     earlier = np.zeros(superframe + MARGIN, np.int64)
     now = np.zeros(superframe + MARGIN, np.int64)
@@ -94,7 +98,8 @@ def count_levels(levels, sizes, superframe, counts):
         c1 = 0
         c2 = 0
         for k in range(size):
-            activity, zone = surroundings(before, earlier, c1, c2, k, scale)
+            activity = activity_at(before, earlier, c1, c2, k)
+            zone = zones[k * scale]
             level = abs(levels[start + k])
             counts[activity, zone, min(level, SYMBOLS - 1)] += 1
             c2 = c1

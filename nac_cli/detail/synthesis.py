@@ -31,9 +31,10 @@ def add_detail(base: np.ndarray, layer: DetailLayer, sample_rate: int) -> np.nda
     filled = fill(coefficients, predicted, steps) * blocks.steps(
         10 ** (GAIN_DECIBELS / 20 * layer.gains[blocks.owners])
     )
-    magnitude = np.abs(layer.levels) - INWARDS
-    coded = predicted + np.sign(layer.levels) * magnitude * steps
-    return mdct.inverse(np.where(layer.levels != 0, coded, filled), layer.sizes)[: len(base)].astype(np.float32)
+    levels = layer.levels.astype(np.float32)
+    levels -= INWARDS * np.sign(levels)
+    lines = np.where(layer.levels != 0, predicted + levels * steps, filled)
+    return mdct.inverse(lines, layer.sizes)[: len(base)]
 
 
 def fill(base: np.ndarray, predicted: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -51,9 +52,9 @@ def step_size(step: int) -> float:
 
 
 def padded(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    """`samples` and their mirror image up to a whole superframe, float64."""
+    """`samples` and their mirror image up to a whole superframe, float32."""
     more = padded_length(len(samples), sample_rate) - len(samples)
-    mirrored = np.asarray(samples, np.float64)
+    mirrored = np.asarray(samples, np.float32)
     while more > 0:
         part = mirrored[::-1][:more]
         mirrored = np.concatenate((mirrored, part))

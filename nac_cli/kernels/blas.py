@@ -1,8 +1,8 @@
-"""One thread for numpy's matrix products while the language model works.
+"""One thread for numpy's matrix products, where they are small or several threads each make their own.
 
-They take microseconds each. OpenBLAS, which most builds of numpy come with, spreads them over all processors, and
-its threads wait for each other by spinning: on two processors that are busy with something else that was 40 times
-slower. The environment could say so, but only before numpy is imported.
+Those of the language model take microseconds each. OpenBLAS, which most builds of numpy come with, spreads them over
+all processors, and its threads wait for each other by spinning: on two processors that are busy with something else
+that was 40 times slower. The environment could say so, but only before numpy is imported.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from nac_cli.pipelines.chain.packing import Packer, with_lm_id
 from nac_cli.pipelines.chain.source import Meter, Sound, open_sound
 from nac_cli.pipelines.chain.synthesis import base_sounds
 from nac_cli.pipelines.endpoints import name_of
-from nac_cli.pipelines.models.opening import coders_to_pack, open_network
+from nac_cli.pipelines.models.opening import coders_to_pack, open_network, processors
 from nac_cli.pipelines.progress import Progress
 from nac_cli.pipelines.rate.detail import Beneath, DetailFitter, codes_beneath, shares
 from nac_cli.pipelines.rate.fitting import fit
@@ -227,7 +227,8 @@ class Compressor:
         """The chunks of `beneath` with detail for the bytes that are left; None if those are too few for any."""
         sounds = base_sounds(packer.codes(beneath.records), packer.info, self.codec)
         bases = ((chunk, base) for chunk, base in sounds if isinstance(chunk, ChunkCodes))  # none of them is missing
-        records = DetailFitter(packer, held).fit(beneath.records, bases, beneath.total_bytes)
+        fitter = DetailFitter(packer, held, self.threads or processors())
+        records = fitter.fit(beneath.records, bases, beneath.total_bytes)
         return records if any(record.detail for record in records) else None
 
     def stream(self, fitted: Fitted, tags: Tags = Tags()) -> Stream:

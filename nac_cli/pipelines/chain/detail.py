@@ -10,6 +10,7 @@ import numpy as np
 from nac_cli.container import ChunkRecord, DetailRecord, LostDetail
 from nac_cli.detail_layer import DetailLayer
 from nac_cli.errors import CorruptStream, TokenMismatch
+from nac_cli.kernels.blas import one_thread
 from nac_cli.values import ChunkCodes, StreamInfo
 
 
@@ -35,13 +36,13 @@ def unpack_detail(chunk: ChunkCodes, record: ChunkRecord, info: StreamInfo) -> C
     return replace(chunk, detail=layers)
 
 
-def detail_record(index: int, layers: Sequence[DetailLayer | None], info: StreamInfo) -> DetailRecord | None:
+def detail_record(index: int, layers: Sequence[DetailLayer | None], sample_rate: int) -> DetailRecord | None:
     """The record of a chunk's layers, None if there is no layer."""
     from nac_cli.entropy.detail.channels import layers_checksum, pack_layers
 
     if all(layer is None for layer in layers):
         return None
-    return DetailRecord(index, layers_checksum(layers), pack_layers(layers, info.codec.sample_rate))
+    return DetailRecord(index, layers_checksum(layers), pack_layers(layers, sample_rate))
 
 
 def with_layers(base: np.ndarray, layers: Sequence[DetailLayer | None], sample_rate: int) -> np.ndarray:
@@ -50,6 +51,8 @@ def with_layers(base: np.ndarray, layers: Sequence[DetailLayer | None], sample_r
         return base
     from nac_cli.detail.synthesis import add_detail
 
-    return np.stack([
-        channel if layer is None else add_detail(channel, layer, sample_rate) for channel, layer in zip(base, layers)
-    ])  # fmt: skip
+    with one_thread():
+        return np.stack([
+            channel if layer is None else add_detail(channel, layer, sample_rate)
+            for channel, layer in zip(base, layers)
+        ])  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from threading import Lock
 
 import numpy as np
 
@@ -14,6 +15,7 @@ class HeldSamples:
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  it is gone when nobody holds it any more
         self._places: list[tuple[int, tuple[int, int]]] = []
+        self._reading = Lock()
 
     def __len__(self) -> int:
         return len(self._places)
@@ -24,10 +26,11 @@ class HeldSamples:
         self._file.write(samples.astype(np.float16).tobytes())
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Chunk `index`, float32."""
+        """Chunk `index`, float32. For any number of threads."""
         if not 0 <= index < len(self._places):
             raise IndexError(index)
         start, (channels, length) = self._places[index]
-        self._file.seek(start)
-        data = self._file.read(2 * channels * length)
+        with self._reading:
+            self._file.seek(start)
+            data = self._file.read(2 * channels * length)
         return np.frombuffer(data, np.float16).reshape(channels, length).astype(np.float32)

@@ -7,25 +7,20 @@ bitrate of their own, which grows more slowly than the whole, and detail what is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nac_cli.container import ChunkRecord, DetailRecord, detail_block_bytes
-from nac_cli.detail.analysis import Analysis
-from nac_cli.detail_layer import (
-    STEPS_PER_OCTAVE,
-    UNIT_STEP,
-    DetailLayer,
-    band_edges,
-    cut_off,
-    superframe_length,
-)
+from nac_cli.container import ChunkRecord, detail_block_bytes
+from nac_cli.detail.analysis import Analysis, Costs
+from nac_cli.detail_layer import STEPS_PER_OCTAVE, UNIT_STEP, band_edges, cut_off, superframe_length
+from nac_cli.kernels.blas import one_thread
 from nac_cli.pipelines.chain.detail import detail_record
 from nac_cli.pipelines.chain.held import HeldSamples
 from nac_cli.pipelines.chain.packing import Packer
 from nac_cli.pipelines.rate.fitting import fit_default, target_bytes
-from nac_cli.pipelines.rate.layers import fit_layers, table_costs
+from nac_cli.pipelines.rate.layers import AnalysedChunk, fit_layers, table_costs
 from nac_cli.pipelines.rate.target import Target
 from nac_cli.values import ChunkCodes, StreamInfo
 
@@ -35,8 +30,10 @@ BASE_BITRATES = ((3500, 3000), (6000, 3000), (16000, 3500), (32000, 4000))
 """bit/s of a single channel: of the whole, and of its codes."""
 PAIR = 1.5
 """Single channels that a stereo pair is like."""
-BATCH_SAMPLES = 1 << 25
-"""Samples whose detail is fitted together, which is what bounds memory: about six minutes of stereo."""
+BATCH_SAMPLES = 1 << 24
+"""Samples whose detail is fitted together, which is what bounds memory: about three minutes of stereo."""
+LENGTH_GROWTH = 2
+"""Bytes by which the length of a block with detail may be longer than that of one without."""
 DECIBELS_PER_OCTAVE = 20 * np.log10(2)
 
 
@@ -81,10 +78,12 @@ def codes_beneath(packer: Packer, target: Target, all_planes: bool) -> Beneath |
 
 @dataclass(frozen=True)
 class DetailFitter:
-    """Detail for the chunks of a stream whose codes are fixed: `held` are the samples that it is to come near to."""
+    """Detail for the chunks of a stream whose codes are fixed: `held` are the samples that it is to come near to,
+    `workers` the chunks that are looked at at a time."""
 
     packer: Packer
     held: HeldSamples
+    workers: int = 1
 
     def fit(
         self, records: Sequence[ChunkRecord], bases: Iterable[tuple[ChunkCodes, np.ndarray]], total_bytes: int
@@ -93,45 +92,46 @@ class DetailFitter:
         `bases` are the chunks' codes and what they sound like."""
         info = self.packer.info
         left = total_bytes - self.packer.total_bytes(records) - len(records)  # a byte more a span in the index
-        left -= sum(detail_block_bytes(record.index, 3 * (info.channels - 1)) for record in records)
+        left -= sum(detail_block_bytes(record.index, LENGTH_GROWTH) for record in records)
         samples = sum(record.num_frames for record in records) * info.codec.hop_length * info.channels
         fitted: list[ChunkRecord] = []
-        for batch in self._batches(bases):
-            size = sum(base.size for _, base in batch)
-            budget = int(left * min(size / max(samples, 1), 1.0))
-            detailed = self._fit_batch(batch, records[len(fitted) : len(fitted) + len(batch)], budget)
-            spent = sum(len(r.detail.payload) for r in detailed if isinstance(r.detail, DetailRecord))
-            left, samples = left - spent, samples - size
-            fitted += detailed
+        step: int | None = None
+        with one_thread(), ThreadPoolExecutor(self.workers, "detail") as workers:
+            for size, batch in self._batches(bases, workers):
+                beneath = records[len(fitted) : len(fitted) + len(batch)]
+                found = fit_layers(batch, int(left * min(size / max(samples, 1), 1.0)), workers, step)
+                samples -= size
+                if found is None:
+                    fitted += beneath
+                    continue
+                left, step = left - found.size, found.step
+                fitted += [replace(record, detail=detail) for record, detail in zip(beneath, found.records)]
         return fitted
 
-    def _batches(self, bases: Iterable[tuple[ChunkCodes, np.ndarray]]) -> Iterator[list[tuple[ChunkCodes, np.ndarray]]]:
-        batch: list[tuple[ChunkCodes, np.ndarray]] = []
-        for item in bases:
-            batch.append(item)
-            if sum(base.size for _, base in batch) >= BATCH_SAMPLES:
-                yield batch
-                batch = []
+    def _batches(
+        self, bases: Iterable[tuple[ChunkCodes, np.ndarray]], workers: Executor
+    ) -> Iterator[tuple[int, list[AnalysedChunk]]]:
+        """Analysed chunks that are fitted together, and how many samples they have; while some are looked at, the next
+        ones are decoded."""
+        batch: list[Future[AnalysedChunk]] = []
+        size, costs = 0, table_costs()
+        for index, (chunk, base) in enumerate(bases):
+            batch.append(workers.submit(self._analysed, index, chunk, base, costs))
+            wait(batch[: -self.workers])
+            size += base.size
+            if size >= BATCH_SAMPLES:
+                yield size, [future.result() for future in batch]
+                batch, size = [], 0
         if batch:
-            yield batch
+            yield size, [future.result() for future in batch]
 
-    def _fit_batch(
-        self, batch: list[tuple[ChunkCodes, np.ndarray]], records: Sequence[ChunkRecord], budget: int
-    ) -> list[ChunkRecord]:
-        info, costs = self.packer.info, table_costs()
-        analyses, offsets = [], []
-        for record, (chunk, base) in zip(records, batch, strict=True):
-            sound = self.held[record.index]
-            for channel in range(info.channels):
-                analyses.append(Analysis(sound[channel], base[channel], info.codec.sample_rate, UNIT_STEP, 0, costs))
-            offsets += step_offsets(chunk.gains, info.groups)
-        layers = fit_layers(analyses, budget, offsets)
-        if layers is None:
-            return list(records)
-        return [
-            replace(record, detail=detail_record(record.index, kept, info))
-            for record, kept in zip(records, _by_chunk(layers, info.channels), strict=True)
+    def _analysed(self, index: int, chunk: ChunkCodes, base: np.ndarray, costs: Costs) -> AnalysedChunk:
+        info, sound = self.packer.info, self.held[index]
+        analyses = [
+            Analysis(sound[channel], base[channel], info.codec.sample_rate, UNIT_STEP, 0, costs)
+            for channel in range(info.channels)
         ]
+        return AnalysedChunk(index, analyses, step_offsets(chunk.gains, info.groups))
 
 
 def with_details(
@@ -144,7 +144,7 @@ def with_details(
         layers = chunk.detail
         if bands is not None:
             layers = tuple(layer and cut_off(layer, bands, superframe) for layer in layers)
-        detailed.append(replace(record, detail=detail_record(record.index, layers, info)))
+        detailed.append(replace(record, detail=detail_record(record.index, layers, info.codec.sample_rate)))
     return detailed
 
 
@@ -176,9 +176,3 @@ def step_offsets(gains: np.ndarray, groups: Sequence[int]) -> list[int]:
             offsets.append(round(STEPS_PER_OCTAVE * (loudest - levels[channel]) / DECIBELS_PER_OCTAVE))
         first += size
     return offsets
-
-
-def _by_chunk(layers: Sequence[DetailLayer], channels: int) -> Iterator[list[DetailLayer | None]]:
-    """Layers of each chunk's channels; none where a layer says nothing."""
-    for start in range(0, len(layers), channels):
-        yield [layer if layer.levels.any() or layer.gains.any() else None for layer in layers[start : start + channels]]

@@ -1,17 +1,20 @@
-"""Layers that together take a given number of bytes, and what a layer costs at any step.
+"""Detail of several chunks that together takes a given number of bytes.
 
 Everything here is cheap beside the codec: the sound has been transformed once, each try is a loop over coefficients.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 
-import numpy as np
-
+from nac_cli.container import DetailRecord
 from nac_cli.detail.analysis import GAIN_TRADE, LEVEL_TRADE, Analysis, Costs
-from nac_cli.detail_layer import STEPS, DetailLayer
-from nac_cli.entropy.detail import load_tables, measure, pack
+from nac_cli.detail_layer import STEPS
+from nac_cli.entropy.detail import load_tables
+from nac_cli.pipelines.chain.detail import detail_record
 
 ROUNDS = 4
 CLOSE_ENOUGH = 0.99
@@ -21,7 +24,11 @@ GAIN_TRADES = (GAIN_TRADE, 8 * GAIN_TRADE, 1e9)
 """The usual one, a dear one, and one at which there are no gains."""
 TRADES = (0.5, 4.0)
 """Between these multiples of the usual trade, rounding makes up for steps being apart."""
-TRIES = 7
+TRIES = 4
+NEAR = 1.12
+"""Times the bits that are wanted, from which on rounding makes up for the rest."""
+FALL = 0.11
+"""Doublings by which bits fall with a step index, until two are known."""
 
 
 def table_costs() -> Costs:
@@ -30,103 +37,141 @@ def table_costs() -> Costs:
     return Costs(tables.level_costs, tables.gain_costs)
 
 
-def step_bits(analysis: Analysis, steps: Sequence[int]) -> np.ndarray:
-    """Bits, float64 `[n]`, of a chunk's layer at each of `steps` (step indices): for an allocator, within a few
-    percent.
+@dataclass(frozen=True)
+class AnalysedChunk:
+    """The channels of chunk `index`, each with what is to be added to the common step."""
 
-    Levels are priced step by step by the table of costs, corrected where the coder itself was asked; gains and the rest
-    at the middle one of `steps`.
-    """
-    steps = list(steps)
-    middle = len(steps) // 2
-    priced = np.array([analysis.levels(step)[1] for step in steps])
-    parts = measure(analysis.layer(steps[middle]), analysis.sample_rate)
-    return priced * (parts.levels / max(priced[middle], 1.0)) + parts.gains + parts.side
+    index: int
+    channels: Sequence[Analysis]
+    offsets: Sequence[int]
+
+    def priced(self, step: int, trade: float) -> float:
+        """Bits of all levels by the table of costs."""
+        return sum(analysis.levels(_clipped(step + offset), trade)[1] for analysis, offset in self._each())
+
+    def record(self, step: int, trade: float, gain_trade: float) -> tuple[DetailRecord | None, float]:
+        """The packed detail, None where it says nothing, and the bits of its levels by the table."""
+        layers, priced = [], 0.0
+        for analysis, offset in self._each():
+            own_step = _clipped(step + offset)
+            levels, bits = analysis.levels(own_step, trade)
+            layer = analysis.with_levels(levels, own_step, gain_trade)
+            layers.append(layer if layer.levels.any() or layer.gains.any() else None)
+            priced += bits
+        return detail_record(self.index, layers, self.channels[0].sample_rate), priced
+
+    def _each(self) -> list[tuple[Analysis, int]]:
+        return list(zip(self.channels, self.offsets, strict=True))
+
+
+@dataclass(frozen=True)
+class FittedDetail:
+    """The records of chunks in order, what they take, and the step that they have in common."""
+
+    records: list[DetailRecord | None]
+    size: int
+    step: int
 
 
 def fit_layers(
-    analyses: Sequence[Analysis], budget: int, offsets: Sequence[int] | None = None
-) -> list[DetailLayer] | None:
-    """Layers of all `analyses` at one step (each plus its own of `offsets`), `budget` bytes at most all together and as
-    near to it as rounding allows. None if even the coarsest steps take more.
+    chunks: Sequence[AnalysedChunk], budget: int, workers: Executor, start: int | None = None
+) -> FittedDetail | None:
+    """Detail of all `chunks` at one step, `budget` bytes at most all together and as near to it as rounding allows.
+    None if even the coarsest steps take more.
 
-    Where gains would take most of a small budget, they are dearer, or there are none.
+    The step is searched for from `start` on. Where gains would take most of a small budget, they are dearer, or there
+    are none.
     """
-    offsets = [0] * len(analyses) if offsets is None else list(offsets)
-    best: list[DetailLayer] | None = None
-    most = -1
-    first_step = _step_for(analyses, offsets, 0.8 * 8 * budget)
+    search = _Search(chunks, workers)
+    best: FittedDetail | None = None
+    step = search.step_for(0.8 * 8 * budget, STEPS // 2 if start is None else start)
     for gain_trade in GAIN_TRADES:
-        layers, size = _fitted(analyses, budget, offsets, first_step, gain_trade)
-        if most < size <= budget:
-            best, most = layers, size
-        if most >= ENOUGH * budget:
+        fitted = search.fitted(budget, step, gain_trade)
+        if fitted.size <= budget and (best is None or fitted.size > best.size):
+            best = fitted
+        if best and best.size >= ENOUGH * budget:
             break
     return best
 
 
-def _fitted(
-    analyses: Sequence[Analysis], budget: int, offsets: list[int], step: int, gain_trade: float
-) -> tuple[list[DetailLayer], int]:
-    """The layers at one trade of gains, searched for from `step` on, and their size in bytes. Where no layers within
-    `budget` are found they are those of the coarsest steps, whose size may be above it."""
-    fitted: tuple[list[DetailLayer], int] | None = None
-    trade = LEVEL_TRADE
-    for _ in range(ROUNDS):
-        layers, size, priced = _at(analyses, offsets, step, trade, gain_trade)
-        if size <= budget and (fitted is None or size > fitted[1]):
-            fitted = layers, size
-        if CLOSE_ENOUGH * budget <= size <= budget:
-            break
-        target = priced + 8 * (0.997 * budget - size)  # gains change little
-        if target <= 0:
-            break
-        step = _step_for(analyses, offsets, target)
-        trade = _trade_for(analyses, offsets, step, target)
-    return fitted or _at(analyses, offsets, STEPS - 1, LEVEL_TRADE, gain_trade)[:2]
+class _Search:
+    """Tries over all chunks, each worker taking the next one; prices at the usual trade are remembered."""
 
+    def __init__(self, chunks: Sequence[AnalysedChunk], workers: Executor) -> None:
+        self._chunks, self._workers = chunks, workers
+        self._usual: dict[int, float] = {}
 
-def _at(
-    analyses: Sequence[Analysis], offsets: list[int], step: int, trade: float, gain_trade: float
-) -> tuple[list[DetailLayer], int, float]:
-    """Layers at a step, their size in bytes, and the bits of their levels by the table of costs."""
-    layers, size, priced = [], 0, 0.0
-    for analysis, offset in zip(analyses, offsets):
-        own_step = _clipped(step + offset)
-        levels, bits = analysis.levels(own_step, trade)
-        layers.append(analysis.with_levels(levels, own_step, gain_trade))
-        size += len(pack(layers[-1], analysis.sample_rate))
-        priced += bits
-    return layers, size, priced
+    def fitted(self, budget: int, step: int, gain_trade: float) -> FittedDetail:
+        """The best of some rounds at one trade of gains, searched for from `step` on. Where none is within `budget` it
+        is that of the coarsest steps, which may be above it as well."""
+        best: FittedDetail | None = None
+        trade = LEVEL_TRADE
+        for _ in range(ROUNDS):
+            tried, priced = self._tried(step, trade, gain_trade)
+            if tried.size <= budget and (best is None or tried.size > best.size):
+                best = tried
+            if CLOSE_ENOUGH * budget <= tried.size <= budget:
+                break
+            target = priced + 8 * (0.997 * budget - tried.size)  # gains change little
+            if target <= 0:
+                break
+            step = self.step_for(target, step)
+            trade = self._trade_for(step, target)
+        return best or self._tried(STEPS - 1, LEVEL_TRADE, gain_trade)[0]
 
+    def step_for(self, bits: float, start: int) -> int:
+        """The coarsest step at which levels are priced at `bits` or more, or one near it: bits fall about
+        exponentially."""
+        low, high, step = -1, STEPS, start  # bits are enough at `low`, and too few at `high`
+        while high - low > 1:
+            step = min(max(step, low + 1), high - 1)
+            priced = self._priced(step)
+            if priced >= bits:
+                low = step
+                if priced <= NEAR * bits:
+                    break
+            else:
+                high = step
+            fall = FALL
+            if low >= 0 and high < STEPS and self._usual[high] > 0:
+                fall = math.log2(self._usual[low] / self._usual[high]) / (high - low)
+            apart = math.log2(max(priced, 1.0) / max(bits, 1.0)) / max(fall, FALL / 4)
+            step += math.floor(apart) if abs(apart) < STEPS else int(math.copysign(STEPS, apart))
+        return max(low, 0)
 
-def _priced(analyses: Sequence[Analysis], offsets: list[int], step: int, trade: float) -> float:
-    """Bits of all levels by the table of costs."""
-    return sum(analysis.levels(_clipped(step + offset), trade)[1] for analysis, offset in zip(analyses, offsets))
+    def _trade_for(self, step: int, bits: float) -> float:
+        """A trade at which levels are priced at `bits` or a little less."""
+        low, high = (LEVEL_TRADE * factor for factor in TRADES)  # too many bits, too few
+        known = math.log(LEVEL_TRADE), self._priced(step)
+        slope = -0.3  # of the logarithms
+        for _ in range(TRIES):
+            guess = known[0] + math.log(0.999 * bits / max(known[1], 1.0)) / slope
+            middle = math.exp(guess)
+            if not low < middle < high:
+                middle = (low * high) ** 0.5
+            priced = self._priced_at(step, middle)
+            if 0.995 * bits <= priced <= bits:
+                return middle
+            low, high = (middle, high) if priced > bits else (low, middle)
+            here = math.log(middle), priced
+            if here[0] != known[0] and (here[1] - known[1]) * (here[0] - known[0]) < 0:
+                slope = math.log(max(here[1], 1.0) / max(known[1], 1.0)) / (here[0] - known[0])
+            known = here
+        return high
 
+    def _priced(self, step: int) -> float:
+        if step not in self._usual:
+            self._usual[step] = self._priced_at(step, LEVEL_TRADE)
+        return self._usual[step]
 
-def _step_for(analyses: Sequence[Analysis], offsets: list[int], bits: float) -> int:
-    """The coarsest step at which levels are priced at `bits` or more."""
-    low, high = 0, STEPS - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _priced(analyses, offsets, middle, LEVEL_TRADE) >= bits:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    def _priced_at(self, step: int, trade: float) -> float:
+        return sum(self._workers.map(lambda chunk: chunk.priced(step, trade), self._chunks))
 
-
-def _trade_for(analyses: Sequence[Analysis], offsets: list[int], step: int, bits: float) -> float:
-    """The trade at which levels are priced at `bits` or a little less."""
-    low, high = (LEVEL_TRADE * factor for factor in TRADES)
-    for _ in range(TRIES):
-        middle = (low * high) ** 0.5
-        if _priced(analyses, offsets, step, middle) > bits:
-            low = middle
-        else:
-            high = middle
-    return high
+    def _tried(self, step: int, trade: float, gain_trade: float) -> tuple[FittedDetail, float]:
+        pairs = list(self._workers.map(lambda chunk: chunk.record(step, trade, gain_trade), self._chunks))
+        records = [record for record, _ in pairs]
+        size = sum(len(record.payload) for record in records if record)
+        return FittedDetail(records, size, step), sum(priced for _, priced in pairs)
 
 
 def _clipped(step: int) -> int:

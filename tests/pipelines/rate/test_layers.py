@@ -1,41 +1,77 @@
-"""Layers that fill a budget."""
+"""Detail that fills a budget."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+
 import pytest
 
 from nac_cli.detail.analysis import Analysis
-from nac_cli.entropy.detail import measure, pack
-from nac_cli.pipelines.rate.layers import fit_layers, step_bits, table_costs
+from nac_cli.detail_layer import DetailLayer
+from nac_cli.entropy.detail.channels import unpack_layers
+from nac_cli.pipelines.rate.layers import AnalysedChunk, FittedDetail, fit_layers, table_costs
 from tests.detail.scenes import RATE, pair
+
+SAMPLES = 44100
 
 
 @pytest.fixture(scope="module")
 def analyses() -> list[Analysis]:
-    return [Analysis(*pair(44100, seed=seed), RATE, 120, 0, table_costs()) for seed in range(2)]
+    return [Analysis(*pair(SAMPLES, seed=seed), RATE, 120, 0, table_costs()) for seed in range(2)]
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Executor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def chunks(analyses) -> list[AnalysedChunk]:
+    return [AnalysedChunk(index, [analysis], [0]) for index, analysis in enumerate(analyses)]
+
+
+def layers_of(fitted: FittedDetail) -> list[DetailLayer]:
+    return [unpack_layers(record.payload, 1, SAMPLES, RATE)[0] for record in fitted.records]
 
 
 @pytest.mark.parametrize("budget", [500, 1500, 4000])
-def test_a_budget_is_filled(analyses, budget):
-    layers = fit_layers(analyses, budget)
-    size = sum(len(pack(layer, RATE)) for layer in layers)
-    assert 0.95 * budget <= size <= budget
-    assert abs(layers[0].step - layers[1].step) == 0
+@pytest.mark.parametrize("start", [None, 10, 250])
+def test_a_budget_is_filled_from_wherever_the_search_starts(chunks, workers, budget, start):
+    fitted = fit_layers(chunks, budget, workers, start)
+    assert fitted.size == sum(len(record.payload) for record in fitted.records)
+    assert 0.95 * budget <= fitted.size <= budget
+    assert [layer.step for layer in layers_of(fitted)] == [fitted.step] * 2
 
 
-def test_too_small_a_budget_has_no_layers(analyses):
-    assert fit_layers(analyses, 3) is None
+def test_too_small_a_budget_has_no_layers(chunks, workers):
+    fitted = fit_layers(chunks, 3, workers)
+    assert fitted.records == [None, None]
+    assert fitted.size == 0
 
 
-def test_offsets_divide_the_budget(analyses):
-    plain, coarser = fit_layers(analyses, 2000), fit_layers(analyses, 2000, [0, 16])
-    assert len(pack(coarser[1], RATE)) < len(pack(plain[1], RATE))
+def test_any_number_of_workers_finds_the_same(chunks, workers):
+    with ThreadPoolExecutor(1) as alone:
+        assert fit_layers(chunks, 2000, workers) == fit_layers(chunks, 2000, alone)
 
 
-def test_prices_come_close(analyses):
-    steps = [110, 118, 126]
-    bits = step_bits(analyses[0], steps)
-    assert np.all(np.diff(bits) < 0)
-    measured = [measure(analyses[0].layer(step), RATE).total for step in steps]
-    np.testing.assert_allclose(bits, measured, rtol=0.1)
+def test_offsets_divide_the_budget(analyses, chunks, workers):
+    coarser = [chunks[0], AnalysedChunk(1, [analyses[1]], [16])]
+    plain, offset = fit_layers(chunks, 2000, workers), fit_layers(coarser, 2000, workers)
+    assert len(offset.records[1].payload) < len(plain.records[1].payload)
+    assert [layer.step - offset.step for layer in layers_of(offset)] == [0, 16]
+
+
+def test_channels_of_a_chunk_share_a_record(analyses, workers):
+    both = fit_layers([AnalysedChunk(0, analyses, [0, 0])], 2000, workers)
+    assert [layer.step for layer in unpack_layers(both.records[0].payload, 2, SAMPLES, RATE)] == [both.step] * 2
+
+
+def test_a_channel_that_has_nothing_to_say_has_no_layer(analyses, workers):
+    sound, _ = pair(SAMPLES)
+    met = Analysis(sound, sound, RATE, 120, 0, table_costs())
+    fitted = fit_layers([AnalysedChunk(0, [met, analyses[0]], [0, 0])], 1000, workers)
+    first, second = unpack_layers(fitted.records[0].payload, 2, SAMPLES, RATE)
+    assert first is None
+    assert second is not None
