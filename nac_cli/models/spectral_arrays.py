@@ -7,7 +7,6 @@ those of torch but for rounding: sound within 1e-4 of full scale, codes but for 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +19,7 @@ from nac_cli.models.layers.array_spectrum import ArraySpectrum, code_noise, comp
 from nac_cli.models.layers.arrays import LayerNorm, Linear, State, blocks
 from nac_cli.models.spectral_config import SpectralConfig
 from nac_cli.models.weights import WeightFile, load_arrays
+from nac_cli.parallel import each
 from nac_cli.values import ABSENT, CodecSpec
 
 Item = TypeVar("Item")
@@ -169,12 +169,8 @@ class SpectralArrays:
         return self._decoder(z_q, code_noise(codes, self._config.noise_per_frame))
 
     def _each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        workers = min(self._workers, len(items))
         with one_thread():
-            if workers < 2:
-                return [work(item) for item in items]
-            with ThreadPoolExecutor(workers, "network") as pool:
-                return list(pool.map(work, items))
+            return each(lambda item, _: work(item), items, self._workers, "network")
 
 
 def _config(file: WeightFile) -> SpectralConfig:

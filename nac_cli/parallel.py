@@ -1,0 +1,50 @@
+"""Work on several items at the same time, by threads: for work that numpy or compiled code does, which lets others run.
+
+Threads last as long as a call. The caller's own is one of them: to start another takes as long as some short work.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from threading import Event, Thread
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def each(work: Callable[[Item, Event], Result], items: Sequence[Item], workers: int, name: str) -> list[Result]:
+    """`work` on each of `items`, in order; whoever of the `workers` is free takes the next. After an error or Ctrl-C
+    nobody takes another, the event that `work` is given is set, and the first error is raised when all have ended."""
+    stop, errors = Event(), list[BaseException]()
+    left, results = deque(range(len(items))), dict[int, Result]()
+
+    def take() -> None:
+        try:
+            while left and not stop.is_set():
+                try:
+                    index = left.popleft()
+                except IndexError:  # another was faster
+                    return
+                results[index] = work(items[index], stop)
+        except BaseException as error:
+            stop.set()
+            errors.append(error)
+
+    threads = [Thread(target=take, name=f"{name} {number}") for number in range(1, min(workers, len(items)))]
+    try:
+        for thread in threads:
+            thread.start()
+        take()
+        for thread in threads:
+            thread.join()
+    except BaseException:  # Ctrl-C, while waiting
+        stop.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+        raise
+    if errors:
+        raise errors[0]
+    return [results[index] for index in range(len(items))]
