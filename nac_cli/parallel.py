@@ -6,7 +6,8 @@ Threads last as long as a call. The caller's own is one of them: to start anothe
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Thread
 from typing import TypeVar
 
@@ -48,3 +49,22 @@ def each(work: Callable[[Item, Event], Result], items: Sequence[Item], workers: 
     if errors:
         raise errors[0]
     return [results[index] for index in range(len(items))]
+
+
+def ahead(work: Callable[[Item], Result], items: Iterable[Item], workers: int, name: str) -> Iterator[Result]:
+    """`work` on each of `items`, in order. While the caller does something with a result, and while the next item is
+    made, `workers` threads are busy with the ones before; with none, nothing is done before it is asked for."""
+    if workers < 1:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(workers, name)
+    under_way: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            under_way.append(pool.submit(work, item))
+            if len(under_way) > workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from nac_cli.parallel import each
+from nac_cli.parallel import ahead, each
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -36,3 +36,27 @@ def test_the_first_error_ends_all(workers, error):
         each(work, range(100), workers, "some")
     assert 3 <= len(begun) <= 3 + workers
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("some")]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_ahead_keeps_the_order_and_leaves_no_thread(workers):
+    assert list(ahead(lambda item: item * item, iter(range(20)), workers, "some")) == [
+        item * item for item in range(20)
+    ]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("some")]
+
+
+def test_ahead_works_while_its_caller_does():
+    begun = threading.Event()
+    results = ahead(lambda item: item if item == 0 else begun.set(), range(3), 1, "some")
+    assert next(results) == 0 and begun.wait(30)
+    results.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("some")]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_ahead_raises_an_error_in_its_place(workers):
+    results = ahead(lambda item: 6 // item, [3, 2, 0, 1], workers, "some")
+    assert [next(results), next(results)] == [2, 3]
+    with pytest.raises(ZeroDivisionError):
+        next(results)

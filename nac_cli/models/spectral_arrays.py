@@ -116,7 +116,7 @@ class SpectralArrays:
     def __init__(self, file: WeightFile, workers: int = 1) -> None:
         config, state = _config(file), load_arrays(file.path)
         require_form(file.path, state, config)
-        self._config, self.spec, self._workers = config, file.spec, workers
+        self._config, self.spec, self.workers = config, file.spec, workers
         self._encoder, self._decoder = Encoder(state, config), Decoder(state, config)
         self._planes = [Plane(state, f"quantizer.planes.{plane}") for plane in range(config.num_codebooks)]
 
@@ -170,7 +170,7 @@ class SpectralArrays:
 
     def _each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         with one_thread():
-            return each(lambda item, _: work(item), items, self._workers, "network")
+            return each(lambda item, _: work(item), items, self.workers, "network")
 
 
 def _config(file: WeightFile) -> SpectralConfig:
