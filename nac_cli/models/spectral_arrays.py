@@ -116,7 +116,7 @@ class SpectralArrays:
     def __init__(self, file: WeightFile, workers: int = 1) -> None:
         config, state = _config(file), load_arrays(file.path)
         require_form(file.path, state, config)
-        self._config, self.spec, self.workers = config, file.spec, workers
+        self.config, self.spec, self.workers = config, file.spec, workers
         self._encoder, self._decoder = Encoder(state, config), Decoder(state, config)
         self._planes = [Plane(state, f"quantizer.planes.{plane}") for plane in range(config.num_codebooks)]
 
@@ -126,10 +126,10 @@ class SpectralArrays:
 
     def context(self, half: str) -> tuple[int, int]:
         """As `Codec.context`."""
-        coarse, fine = (getattr(self._config, f"{half}_{part}_blocks") for part in ("coarse", "fine"))
-        reach = self._config.kernel_size // 2
-        fine_frames = fine * reach - (-self._config.n_fft // (2 * self._config.stft_hop))
-        frames = coarse * reach - (-fine_frames // self._config.frames_per_latent)
+        coarse, fine = (getattr(self.config, f"{half}_{part}_blocks") for part in ("coarse", "fine"))
+        reach = self.config.kernel_size // 2
+        fine_frames = fine * reach - (-self.config.n_fft // (2 * self.config.stft_hop))
+        frames = coarse * reach - (-fine_frames // self.config.frames_per_latent)
         return frames, frames
 
     def encode_arrays(self, wav: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
@@ -161,12 +161,12 @@ class SpectralArrays:
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
         """Codes `[K, F]` -> `[F * hop_length]`."""
-        z_q = np.zeros((codes.shape[1], self._config.coarse_width), np.float32)
+        z_q = np.zeros((codes.shape[1], self.config.coarse_width), np.float32)
         for plane, row in zip(self._planes, codes):
             present = row != ABSENT
             if present.any():
                 z_q[present] += plane.vectors[row[present]]
-        return self._decoder(z_q, code_noise(codes, self._config.noise_per_frame))
+        return self._decoder(z_q, code_noise(codes, self.config.noise_per_frame))
 
     def _each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         with one_thread():
