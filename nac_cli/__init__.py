@@ -6,7 +6,7 @@
     nac_cli.decompress("song.nac", "song.wav", force=True)
     print(nac_cli.info("song.nac").bitrate)
 
-Importing this package does not import torch; the functions that need it do.
+Importing this package imports neither torch nor numpy; the functions that need them do.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from nac_cli.errors import NacError
-from nac_cli.values import Waveform
 
 if TYPE_CHECKING:
     from nac_cli.archive.operations import (
@@ -38,10 +37,12 @@ if TYPE_CHECKING:
     from nac_cli.pipelines.tag import TagReport, tag
     from nac_cli.pipelines.tag_changes import TagChanges
     from nac_cli.pipelines.verify import VerifyReport, verify
+    from nac_cli.values import Waveform
 
 __version__ = "0.2.0"
 
 _HOMES = {
+    "Waveform": "values",
     "compress": "pipelines.compress",
     "CompressReport": "pipelines.compress",
     "decompress": "pipelines.decompress",

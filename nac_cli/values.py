@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:  # commands that only look at options and headers are done before numpy would be imported
+    import numpy as np
 
-from nac_cli.detail_layer import DetailLayer
+    from nac_cli.detail_layer import DetailLayer
 
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
 """Hz, of sounds and of codecs."""
@@ -210,10 +212,14 @@ class ChunkCodes:
 
 def absent(*shape: int) -> np.ndarray:
     """Codes of which none is present, read-only and without memory of their own: a few bytes can claim millions."""
+    import numpy as np
+
     return np.broadcast_to(np.int32(ABSENT), shape)
 
 
 def present(depths: np.ndarray, plane: int, stride: int, num_frames: int, step_frames: int) -> np.ndarray:
     """Boolean `[F_k]`: which codes of `plane` are present, from one channel's `depths` `[S]`."""
+    import numpy as np
+
     first_frames = np.arange(0, num_frames, stride)
     return depths[first_frames // step_frames] > plane

@@ -20,6 +20,7 @@ RANKS = {
     "failures": 0,
     "files": 0,
     "kernels": 0,
+    "parallel": 0,
     "speakers": 0,
     "values": 0,
     "regrid": 0,

@@ -27,6 +27,7 @@ from nac_cli.archive import status as status_module
 from nac_cli.archive.archiving import Archiving
 from nac_cli.archive.estimate import Estimate, estimate
 from nac_cli.archive.inventory import Inventory, Kept, take_inventory
+from nac_cli.archive.journal import Done
 from nac_cli.archive.library import Survey, Tally, check_places, survey
 from nac_cli.archive.places.opening import open_place
 from nac_cli.archive.places.place import LOCK, Found, Place
@@ -93,6 +94,7 @@ class LibraryRun:
         jobs = self.survey.plan.jobs
         if not jobs:
             return Tally()
+        workers = workers.sharing(job.found.size for job in jobs if job.sound)
         work = Archiving(
             self.source, self.target, self.settings, self.options.hashed, self.options.check, workers.device,
             workers.threads_each,
@@ -186,6 +188,7 @@ class ArchiveCheck:
             return Verification.begun(self.inventory)
         if self.level != "full":
             workers = replace(workers, device="cpu")  # nothing is decoded to sound
+        workers = workers.sharing(entry.bytes for entry in self.entries if isinstance(entry, Done))
         work = Verifying(self.archive, self.level, workers.device, workers.threads_each)
         first = next(iter(self.inventory.found.values()), None)
         visible = [] if first is None else [(self.archive, replace(first, mtime_ns=0))]
@@ -242,6 +245,8 @@ class LibraryRestore:
         done = Restoration()
         if self.plan.pieces:
             asked = self.options
+            entries = (piece.entry for piece in self.plan.pieces)
+            workers = workers.sharing(entry.bytes for entry in entries if isinstance(entry, Done))
             work = Restoring(
                 self.archive, self.target, asked.format, asked.bits, asked.tags, asked.force, workers.device,
                 workers.threads_each,

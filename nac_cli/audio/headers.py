@@ -111,6 +111,19 @@ def find_sound(file: BinaryIO) -> SoundPlace | None:
     return None
 
 
+def is_bare(file: BinaryIO) -> bool:
+    """Whether a seekable file is WAV and holds nothing but samples and what says how they lie: it has no tags."""
+    magic, end = read_at(file, 0, 12), size_of(file)
+    if magic[:4] != b"RIFF" or magic[8:] != b"WAVE" or struct.unpack("<I", magic[4:8])[0] + 8 != end:
+        return False
+    offset = 12
+    for name, start, size in RIFF.all(file, offset):
+        if name not in (b"fmt ", b"fact", b"data"):
+            return False
+        offset = RIFF.end(start, size)
+    return offset == end
+
+
 def _wav(file: BinaryIO, magic: bytes) -> SoundPlace | None:
     chunk, order = (RIFX, ">") if magic == b"RIFX" else (RIFF, "<")
     long = magic in (b"RF64", b"BW64")

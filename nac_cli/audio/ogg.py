@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-import av
 import numpy as np
 
 from nac_cli.audio.decoder import BrokenOff, Decoder, Unreadable, Warn
@@ -126,6 +125,8 @@ def _mixed(piece: np.ndarray, channels: int) -> np.ndarray:
     """`[C, T]` -> `[channels, T]`, as FFmpeg mixes the usual speakers."""
     if len(piece) == channels:
         return piece
+    import av
+
     mixer = av.AudioResampler(format="flt", layout=LAYOUTS[channels])
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece.T).reshape(1, -1), "flt", LAYOUTS[len(piece)])
     frame.sample_rate = 48000

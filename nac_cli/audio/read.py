@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from nac_cli.audio.bitstream import packed_bitstream, words_of
 from nac_cli.audio.decoder import BrokenOff, Decoder, Unreadable, Warn
 from nac_cli.audio.digest import EXACT_BITS, SampleDigest
 from nac_cli.audio.envelope import inner
-from nac_cli.audio.ffmpeg import FFmpegDecoder
 from nac_cli.audio.headers import find_sound
 from nac_cli.audio.mend import mended
 from nac_cli.audio.mpeg import is_mpeg
@@ -21,12 +20,15 @@ from nac_cli.audio.ogg import ChainDecoder, links
 from nac_cli.audio.sndfile import SndfileDecoder
 from nac_cli.audio.source import Source, open_source
 from nac_cli.audio.source import reason as reason_of
-from nac_cli.audio.tags.sound_files import Tags, read_open_tags
+from nac_cli.audio.tags.reading import read_open_tags
 from nac_cli.audio.tags.vorbis import flac_speakers
 from nac_cli.audio.view import read_at, size_of, view
 from nac_cli.errors import AudioError
 from nac_cli.speakers import fitting_mask
-from nac_cli.values import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from nac_cli.values import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Tags
+
+if TYPE_CHECKING:  # a plain WAV file needs neither FFmpeg nor mutagen, which take a while to import
+    from nac_cli.audio.ffmpeg import FFmpegDecoder
 
 PROBE_BYTES = 1 << 20
 PROBE_SAMPLES = 1 << 20
@@ -140,6 +142,8 @@ class AudioReader:
             where = f"{done / self.sample_rate:.2f} s"
             self._warn(f"{self.name} is damaged near {where} ({error}); silence stands for what is lost")
             self._decoder.close()
+            from nac_cli.audio.ffmpeg import FFmpegDecoder
+
             try:
                 self._decoder = FFmpegDecoder(self._file, self.name, self._warn)
             except (Unreadable, AudioError):
@@ -222,6 +226,8 @@ def _decoder(file: BinaryIO, name: str, warn: Warn) -> Decoder:
 
 
 def _by_ffmpeg(file: BinaryIO, name: str, warn: Warn, reason: str) -> FFmpegDecoder:
+    from nac_cli.audio.ffmpeg import FFmpegDecoder
+
     try:
         return FFmpegDecoder(file, name, warn)
     except Unreadable as error:

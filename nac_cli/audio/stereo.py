@@ -12,6 +12,8 @@ import math
 
 import numpy as np
 
+from nac_cli.kernels.blas import one_thread
+
 STEPS = 64
 """Angles on the circle."""
 MID_SIDE = 8
@@ -60,7 +62,8 @@ def principal_angle(pair: np.ndarray, previous: int | None) -> int:
     the beginning.
     """
     left, right = pair.astype(np.float64)
-    energy_left, energy_right, cross = left @ left, right @ right, left @ right
+    with one_thread():  # others make the sums no faster, and order them otherwise on every machine
+        energy_left, energy_right, cross = left @ left, right @ right, left @ right
     total = energy_left + energy_right
     difference = math.hypot(energy_left - energy_right, 2 * cross)
     if total <= SILENCE * max(left.size, 1) or difference < LEAST_DIRECTION * total:

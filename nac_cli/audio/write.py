@@ -12,12 +12,11 @@ from nac_cli.audio.decoder import Warn
 from nac_cli.audio.formats import WRITES
 from nac_cli.audio.pcm import Quantizer
 from nac_cli.audio.sinks import SndfileSink, WavSink
-from nac_cli.audio.tags.sound_files import Tags, write_tags
 from nac_cli.audio.tags.vorbis import with_speakers
 from nac_cli.audio.target import Target
 from nac_cli.errors import AudioError, UsageError
 from nac_cli.speakers import alike, said_of, usual
-from nac_cli.values import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from nac_cli.values import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Tags
 
 VORBIS_QUALITY = 0.6
 """About 192 kbit/s for stereo at 44.1 kHz: the codec in front of it loses more."""
@@ -119,6 +118,8 @@ class AudioWriter:
             with self._target.faults():
                 self._sink.finish()
                 if self._tags:
+                    from nac_cli.audio.tags.sound_files import write_tags
+
                     write_tags(self._target.file, self._tags, self._warn)
             self._target.deliver()
         except BaseException:

@@ -1,13 +1,9 @@
-"""How fast nac is, stage by stage, and how near to what the machine could do."""
+"""How fast nac is, stage by stage and as a whole, and how near to what the machine could do."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -16,21 +12,21 @@ import numpy as np
 import soundfile
 
 from nac_cli.bench.clips import read_clip
-from nac_cli.bench.memory import peak_bytes
+from nac_cli.bench.floors import Machine, disk_rate, network_operations, peak_operations
+from nac_cli.bench.lengths import Run, runs
+from nac_cli.bench.rivals import Rival, rivals
 from nac_cli.bench.stages import Pass, stages
 from nac_cli.bench.stopwatch import timed
-from nac_cli.errors import NacError, UsageError
+from nac_cli.errors import UsageError
 from nac_cli.models import zoo
+from nac_cli.models.spectral_arrays import SpectralArrays
 from nac_cli.values import MAX_CHANNELS, Mode, Waveform
 
 if TYPE_CHECKING:
-    from nac_cli.models.codec import Codec
     from nac_cli.models.weights import WeightFile
+    from nac_cli.pipelines.chain.inference import Network
 
-PEAK_SIZE = 2048
-"""Rows and columns of the matrices whose product measures a machine's peak."""
-WATCH_SECONDS = 0.02
-"""Between two looks at the memory of a process."""
+BATCH_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class Speed:
-    """`peak` is in operations a second, measured by a product of large float32 matrices."""
+    """`runs` are whole commands, `passes` one sound stage by stage, `batches` the network alone, `rivals` others."""
 
     model: str
     device: str
     threads: int
-    peak: float
-    passes: list[Pass]
-    batches: list[Batch]
+    machine: Machine
+    runs: list[Run] = field(default_factory=list)
+    passes: list[Pass] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+    rivals: list[Rival] = field(default_factory=list)
 
 
 def noise(seconds: float = 30.0, sample_rate: int = 44_100, channels: int = 2) -> Waveform:
@@ -71,53 +69,44 @@ def measure(
     bitrate: int = 6000,
     device: str = "auto",
     threads: int | None = None,
+    lengths: Sequence[int] = (3, 30, 240),
+    files: int = 50,
     batches: Sequence[int] = (1, 4),
     repeats: int = 3,
-    cold: bool = True,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Speed:
-    """The least of `repeats` times for everything that is warm; with `cold` one time for a process that
-    starts anew.
+    """The least of `repeats` times for everything.
 
-    `bitrate` is that of a channel pair or single channel. Raises what `compress` does.
+    Whole commands are run on sounds of `lengths` seconds and on as many `files` of a second, all cut from `waveform`;
+    its stages are those of its own length. `bitrate` is that of a channel pair or single channel. Raises what
+    `compress` does.
     """
-    import torch
-
-    from nac_cli.pipelines.models.opening import choose_device, open_model
+    from nac_cli.pipelines.models.opening import choose_device, open_network, processors
 
     file, device = zoo.find(model), choose_device(device, threads)
-    codec = open_model(file, device, threads)
-    passes: list[Pass] = []
+    codec = open_network(file, device, threads)
+    workers = threads or processors()
+    progress("the machine")
     with TemporaryDirectory() as folder:
+        machine = Machine(peak_operations(device, workers), disk_rate(Path(folder)))
+        found = Speed(file.spec.name, _device_name(device), workers, machine)
         source = Path(folder) / "sound.wav"
         soundfile.write(source, waveform.samples.T, waveform.sample_rate, subtype="PCM_16")
         for entropy in _modes(file):
             progress(f"stages, {entropy}")
-            runs = [stages(source, codec, file, entropy, bitrate, threads) for _ in range(repeats + 1)][1:]
-            passes += [_fastest(parts) for parts in zip(*runs)]
-            if cold:
-                progress(f"cold, {entropy}")
-                passes += _cold(source, file.path, entropy, bitrate, device, threads, waveform.duration)
-    progress("the machine's peak")
-    peak = peak_operations(device)
-    found = []
+            several = [
+                stages(source, codec, file, entropy, bitrate, device, threads, machine) for _ in range(repeats + 1)
+            ]
+            found.passes.extend(map(_fastest, zip(*several[1:])))
+            for seconds, count in [*((length, 1) for length in lengths), *[(1, files)] * (files > 0)]:
+                progress(f"{seconds} s{f', {count} files' if count > 1 else ''}, {entropy}")
+                found.runs.extend(runs(waveform, seconds, count, file.path, entropy, bitrate, device, threads, repeats))
     for size in batches:
         progress(f"batch of {size}")
-        found += _batch(codec, size, device, repeats, peak)
-    return Speed(file.spec.name, _device_name(device), torch.get_num_threads(), peak, passes, found)
-
-
-def peak_operations(device: str, repeats: int = 5) -> float:
-    """Operations a second of a product of square float32 matrices, the best of `repeats`."""
-    import torch
-
-    a = torch.randn(PEAK_SIZE, PEAK_SIZE, device=device)
-    times = []
-    for _ in range(repeats + 1):
-        with timed(device) as seconds:
-            a @ a
-        times.append(seconds())
-    return 2 * PEAK_SIZE**3 / min(times[1:])
+        found.batches.extend(_batch(codec, size, device, repeats, machine.operations))
+    progress("other codecs")
+    found.rivals.extend(rivals(waveform, bitrate * -(-waveform.channels // 2), workers, repeats))
+    return found
 
 
 def count_operations(work: Callable[[], object]) -> int:
@@ -146,83 +135,60 @@ def _modes(file: WeightFile) -> list[str]:
     return [mode.label for mode in modes]
 
 
-def _cold(
-    source: Path, model: Path, entropy: str, bitrate: int, device: str, threads: int | None, seconds: float
-) -> list[Pass]:
-    """Both commands as a user starts them, with Python, libraries and model to load."""
-    packed, restored = source.with_suffix(".cold.nac"), source.with_suffix(".cold.wav")
-    common = ["--device", device, *(["--threads", str(threads)] if threads else []), "--quiet", "--force"]
-    commands = {
-        "compress": [
-            "compress",
-            str(source),
-            "-o",
-            str(packed),
-            "--model",
-            str(model),
-            "--entropy",
-            entropy,
-            *common,
-        ],
-        "decompress": ["decompress", str(packed), "-o", str(restored), *common],
-    }
-    environment = os.environ | {"NAC_MODELS": str(model.parent)}
-    passes = []
-    for direction, arguments in commands.items():
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nac_cli", *arguments], env=environment, stderr=subprocess.PIPE
-        )
-        said, memory = _ended(process)
-        if process.returncode:
-            raise NacError(f"nac {direction} failed in a process of its own: {said}")
-        elapsed = time.perf_counter() - started
-        passes.append(Pass(direction, entropy, "cold", {"all": elapsed}, seconds, memory))
-    return passes
-
-
-def _ended(process: subprocess.Popen) -> tuple[str, int | None]:
-    """The text of a process on stderr, and its peak memory in bytes where the system tells: asked again and again,
-    since the figure is gone once the process has ended."""
-    memory = None
-    while True:
-        memory = peak_bytes(process.pid) or memory
-        try:
-            return process.communicate(timeout=WATCH_SECONDS)[1].decode(errors="replace").strip(), memory
-        except subprocess.TimeoutExpired:
-            pass
-
-
-def _batch(codec: Codec, size: int, device: str, repeats: int, peak: float) -> list[Batch]:
+def _batch(codec: Network, size: int, device: str, repeats: int, peak: float) -> list[Batch]:
     """The network on `size` channels of ten seconds."""
-    import torch
-
-    frames = -(-10 * codec.spec.sample_rate // codec.spec.hop_length)
+    frames = -(-round(BATCH_SECONDS * codec.spec.sample_rate) // codec.spec.hop_length)
     frames += -frames % max(codec.spec.strides)
-    wav = torch.randn(size, 1, frames * codec.spec.hop_length, device=device)
-    seconds_of_sound = wav.shape[-1] * size / codec.spec.sample_rate
+    length = frames * codec.spec.hop_length
+    wav = np.random.default_rng(0).standard_normal((size, codec.channels, length), np.float32)
+    seconds_of_sound = length * size / codec.spec.sample_rate
     found = []
-    with torch.inference_mode():
-        codes = codec.encode(wav).codes
-        for direction, work in (
-            ("compress", lambda: codec.encode(wav)),
-            ("decompress", lambda: codec.decode(codes)),
-        ):
-            times = []
-            for _ in range(repeats):
-                with timed(device) as seconds:
-                    work()
-                times.append(seconds())
-            operations = count_operations(work)
-            use = operations / min(times) / peak
-            found.append(Batch(direction, size, seconds_of_sound / min(times), operations / seconds_of_sound, use))
+    for direction, work, operations in _halves(codec, wav, device):
+        times = []
+        for _ in range(repeats):
+            with timed(device) as seconds:
+                work()
+            times.append(seconds())
+        use = operations / min(times) / peak
+        found.append(Batch(direction, size, seconds_of_sound / min(times), operations / seconds_of_sound, use))
     return found
 
 
-def _device_name(device: str) -> str:
+def _halves(codec: Network, wav: np.ndarray, device: str) -> list[tuple[str, Callable[[], object], float]]:
+    """Directions, what does them to `wav` `[B, M, L]`, and the operations that it takes."""
+    if isinstance(codec, SpectralArrays):
+        planes, _ = codec.encode_arrays(wav)
+        seconds = wav.shape[0] * wav.shape[2] / codec.spec.sample_rate
+        counted = network_operations(codec.config)
+        return [
+            ("compress", lambda: codec.encode_arrays(wav), counted["encode"] * seconds),
+            ("decompress", lambda: codec.decode_arrays(planes), counted["decode"] * seconds),
+        ]
     import torch
 
+    batch = torch.from_numpy(wav).to(device)
+
+    def encode() -> object:
+        with torch.inference_mode():
+            return codec.encode(batch)
+
+    with torch.inference_mode():
+        codes = codec.encode(batch).codes
+
+    def decode() -> object:
+        with torch.inference_mode():
+            return codec.decode(codes)
+
+    return [
+        ("compress", encode, float(count_operations(encode))),
+        ("decompress", decode, float(count_operations(decode))),
+    ]
+
+
+def _device_name(device: str) -> str:
     if device == "cuda":
+        import torch
+
         return torch.cuda.get_device_name()
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "CPU")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -85,3 +86,31 @@ def inside_call(codec: Codec, name: str, device: str) -> Iterator[Callable[[], f
         yield lambda: total[0]
     finally:
         delattr(codec, name)
+
+
+@contextmanager
+def under_way(item: object, name: str) -> Iterator[Callable[[], float]]:
+    """Seconds in the block in which at least one call of a method of this one object is under way, in any thread."""
+    method, lock = getattr(item, name), Lock()
+    calls, total, begun = [0], [0.0], [0.0]
+
+    def count(step: int) -> None:
+        with lock:
+            now = time.perf_counter()
+            if calls[0]:
+                total[0] += now - begun[0]
+            calls[0] += step
+            begun[0] = now
+
+    def counted(*args: object) -> object:
+        count(1)
+        try:
+            return method(*args)
+        finally:
+            count(-1)
+
+    setattr(item, name, counted)
+    try:
+        yield lambda: total[0]
+    finally:
+        delattr(item, name)

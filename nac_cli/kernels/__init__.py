@@ -1,8 +1,8 @@
 """Compiled kernels: inner loops that numpy would cut into too many calls, as machine code made by numba.
 
-`load` gives a module of kernels, or None where there are none: then callers take their way in numpy, whose results are
-the same. Nothing here is imported before it is needed. Machine code is made once, for the processor at hand, and kept
-in a folder (see `cache`); that takes some seconds, and a later start some hundredths.
+`load` gives a module's kernels, or None where there are none: then callers take their way in numpy, whose results are
+the same. Machine code is made once, for the processor at hand, and kept in a folder (see `cache`); that takes some
+seconds. Later processes only link it, in some hundredths, and numba is not even imported.
 """
 
 from nac_cli.kernels.loading import load

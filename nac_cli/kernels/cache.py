@@ -1,7 +1,7 @@
-"""Where machine code is kept: NUMBA_CACHE_DIR, beside the package, in the user's cache, or among temporary files.
+"""Where machine code is kept: beside the package, in the user's cache, or among temporary files.
 
-numba finds old code by the age of a kernel's own file, and would miss a change in a file that it imports. So each
-state of this folder's sources has a folder of its own, named after what is in them.
+A file is named after all that its code depends on: the sources, the versions of numba and llvmlite, the processor, and
+what the environment tells numba. So what is found under that name fits, and nothing is ever written over.
 """
 
 from __future__ import annotations
@@ -11,67 +11,82 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
-ROOM = Path(__file__).parent
-NAME_DIGITS = 16
-PLAIN = ("__init__", "blas", "cache", "loading")
-"""Sources that are not compiled."""
+from nac_cli.errors import NacError
+from nac_cli.files import replacing
+
+ROOT = Path(__file__).parents[1]
+NAME_DIGITS = 24
+SETTING = "NUMBA_CACHE_DIR"
+"""In the environment: the folder to keep machine code in, here as for numba itself."""
 
 
-def folder() -> Path | None:
-    """One that can be written, None for numba's own choice, which NUMBA_CACHE_DIR makes."""
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        return None
-    state = _state()
+def read(name: str) -> bytes | None:
+    """What was kept under `name`; None for nothing."""
     for place in _places():
-        path = place / state
-        if _usable(path):
-            return path
-    return Path(tempfile.mkdtemp(prefix="nac-kernels-"))  # for this process alone
+        if _is_safe(place):
+            with suppress(OSError):
+                return (place / name).read_bytes()
+    return None
 
 
-@contextmanager
-def cached_in(path: Path | None) -> Iterator[None]:
-    """numba keeps what is compiled inside in `path`; other users of numba in this process do not notice."""
-    from numba import config
+def write(name: str, data: bytes) -> None:
+    """Keep `data` in the first place that can be written, if there is one."""
+    for place in _places():
+        with suppress(OSError, NacError):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_safe(place):
+                with replacing(place / name) as beside:
+                    beside.write_bytes(data)
+                return
 
-    before = config.CACHE_DIR
-    try:
-        if path is not None:
-            config.CACHE_DIR = str(path)
-        yield
-    finally:
-        config.CACHE_DIR = before
+
+def name_for(room: str, package: str) -> str:
+    """The name of the file with the code of the module `room` of `package`."""
+    import llvmlite.binding as llvm
+
+    digest = hashlib.sha256()
+    for path in [*sorted((ROOT / package.replace(".", "/")).glob("*.py")), *_versions()]:
+        digest.update(path.read_bytes())
+    settings = [
+        f"{key}={value}" for key, value in sorted(os.environ.items()) if key.startswith("NUMBA_") and key != SETTING
+    ]
+    processor = llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    digest.update("\n".join([*processor, *settings]).encode())
+    return f"{package}.{room}-{digest.hexdigest()[:NAME_DIGITS]}"
+
+
+def _versions() -> Iterator[Path]:
+    """Files that say which numba and which llvmlite this is; numba is not imported for it."""
+    for library in ("numba", "llvmlite"):
+        spec = find_spec(library)
+        if spec is not None and spec.origin:
+            path = Path(spec.origin).with_name("_version.py")
+            yield path if path.exists() else Path(spec.origin)
 
 
 def _places() -> Iterator[Path]:
-    yield ROOM / "__pycache__"
+    own = os.environ.get(SETTING)
+    if own:
+        yield Path(own)
+        return
+    yield ROOT / "kernels" / "__pycache__"
     with suppress(RuntimeError):  # nobody knows where home is
         yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nac" / "kernels"
     yield Path(tempfile.gettempdir()) / f"nac-kernels-{os.getuid() if hasattr(os, 'getuid') else os.getlogin()}"
 
 
-def _usable(path: Path) -> bool:
-    """Whether `path` is, or can become, a folder that this user alone may write: what lies there is executed."""
+def _is_safe(place: Path) -> bool:
+    """Whether `place` is a folder that none but this user and the administrator may write: what lies there is
+    executed."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for each in (path, path.parent):
-            found = each.lstat()
-            foreign = hasattr(os, "getuid") and found.st_uid not in (os.getuid(), 0)
-            if not stat.S_ISDIR(found.st_mode) or foreign or (os.name == "posix" and found.st_mode & stat.S_IWOTH):
-                return False
-        with tempfile.TemporaryFile(dir=path):
-            return True
+        found = place.lstat()
     except OSError:
         return False
-
-
-def _state() -> str:
-    """Name for what is in the sources of this folder now."""
-    digest = hashlib.sha256()
-    for path in sorted(ROOM.glob("*.py")):
-        if path.stem not in PLAIN:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:NAME_DIGITS]
+    if not stat.S_ISDIR(found.st_mode):
+        return False
+    foreign = hasattr(os, "getuid") and found.st_uid not in (os.getuid(), 0)
+    return not foreign and not (os.name == "posix" and found.st_mode & stat.S_IWOTH)

@@ -9,8 +9,9 @@ import math
 
 import numpy as np
 
+from nac_cli.kernels.compiling import helper
 from nac_cli.kernels.parts import BIAS, INPUTS, MULTIPLIER, OUTPUTS, PART, SHIFT, STATES, SUMS, WEIGHT, WEIGHTS, WIDE
-from nac_cli.kernels.products import helper, outlined
+from nac_cli.kernels.products import outlined
 
 INT8 = 127
 RESIDUAL = (1 << 24) - 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nac_cli.kernels.compiling import helper
 from nac_cli.kernels.integers import (
     INT8,
     RESIDUAL,
@@ -42,6 +43,7 @@ from nac_cli.kernels.parts import (
     MODEL,
     MULTIPLIER,
     OUT,
+    PADDED,
     PART,
     PARTS,
     PLANE_PARTS,
@@ -58,6 +60,7 @@ from nac_cli.kernels.parts import (
     START,
     STATES,
     SUMS,
+    TILE_ROWS,
     TOTAL,
     UP,
     WEIGHT,
@@ -67,7 +70,7 @@ from nac_cli.kernels.parts import (
     WINDOW,
     WITHIN,
 )
-from nac_cli.kernels.products import PADDED, TILE_ROWS, helper, outlined, products
+from nac_cli.kernels.products import outlined, products
 
 ROOM = f"{INPUTS}, {SUMS}, {STATES}"
 RING = "int8[::1]"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from nac_cli.kernels.compiling import kernel
 
 FRAMES = "float32[:, ::1]"
 ROW = "float32[::1]"
@@ -19,12 +20,11 @@ D4, D3, D2, D1, D0 = map(np.float32, DENOMINATOR)
 HALF, ONE, FOUR, ROOT_HALF = map(np.float32, (0.5, 1.0, 4.0, math.sqrt(0.5)))
 
 
-def kernel(signature):
-    """A function for callers of this room: compiled, or found in the cache, here and now; others run meanwhile."""
-    return njit(signature, error_model="numpy", nogil=True, cache=True, fastmath={"reassoc", "contract"})
+FAST = {"reassoc", "contract"}
+"""Sums may be taken in any order, and products added to them unrounded."""
 
 
-@kernel(f"void({FRAMES}, {FRAMES}, {ROW}, {ROW}, {ROW}, {FRAMES})")
+@kernel(f"void({FRAMES}, {FRAMES}, {ROW}, {ROW}, {ROW}, {FRAMES})", fastmath=FAST)
 def depthwise_norm(x, taps, bias, gain, shift, result):
     """A depthwise convolution over the frames of `x` `[F, D]` with zeros beyond either end, by `taps` `[width, D]` and
     `bias` `[D]`, and a layer norm of each frame (epsilon 1e-6) by `gain` and `shift` `[D]`, into `result` `[F, D]`."""
@@ -51,7 +51,7 @@ def depthwise_norm(x, taps, bias, gain, shift, result):
             row[place] = row[place] * scale * gain[place] + shift[place]
 
 
-@kernel(f"void({FRAMES}, {ROW})")
+@kernel(f"void({FRAMES}, {ROW})", fastmath=FAST)
 def bias_gelu(x, bias):
     """x = GELU(x + bias) in place, `x` `[F, D]`, with the error function itself (Hendrycks and Gimpel, 2016)."""
     frames, width = x.shape

@@ -3,92 +3,56 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from nac_cli.kernels import range_decoder
+from nac_cli.kernels.compiling import kernel
 from nac_cli.kernels.integers import make_table
 from nac_cli.kernels.language_model import (
+    RING,
     add_codes,
     attend,
     begin,
     finish_layer,
     keep,
-    key_columns,
     logit_sums,
     project,
 )
 from nac_cli.kernels.parts import (
+    BLOCK,
+    CODES,
     EXPONENTIAL,
-    HEADS,
-    LARGEST_TABLE,
+    INPUTS,
     LAYERS,
     LOGITS,
     MODEL,
     OUTPUTS,
     PLANE_PARTS,
     PLANES_FROM,
-    SHAPE,
-    WIDEST_ACTIVATION,
-    WIDEST_SUM,
+    STATES,
+    SUMS,
     WIDTH,
     WINDOW,
 )
-from nac_cli.kernels.products import PADDED, TILE_ROWS, helper
 
-BLOCK = 64
-"""Frames of a chunk that are rows of a batch together: they and the weights stay in the cache."""
-
-
-def kernel(signature):
-    """A function for callers of this room: compiled, or found in the cache, here and now; others run meanwhile."""
-    return njit(signature, error_model="numpy", nogil=True, cache=True)
+ROWS = f"{INPUTS}, {SUMS}, {INPUTS}"
+"""inputs, sums, projected."""
+ATTENTION = f"{INPUTS}, {INPUTS}, int32[::1], {SUMS}, {SUMS}, int64[::1], int32[::1]"
+"""query, halves, shares, context, key_sums, scores, table."""
 
 
-@helper("int64(int64)")
-def padded_slots(frames):
-    """Slots for so many frames."""
-    return (frames + PADDED - 1) // PADDED * PADDED
-
-
-@helper(f"int64({SHAPE}, int64)")
-def keys_size(shape, slots):
-    """Entries of the keys of one layer and stream; a tile reads some rows behind them, which count for nothing."""
-    return (shape[HEADS] * slots + TILE_ROWS) * key_columns(shape)
-
-
-@helper(f"int64({SHAPE}, int64)")
-def values_size(shape, slots):
-    """Entries of the values, likewise."""
-    return (shape[WIDTH] + TILE_ROWS) * slots
-
-
-@helper(
-    "Tuple((int16[:, ::1], int16[:, ::1], int32[::1], int32[:, ::1], int32[:, ::1], int64[::1], int32[::1]))"
-    f"({SHAPE}, int64)"
+@kernel(
+    f"void({MODEL}, {CODES}, int64[::1], int32[:, ::1], int32[:, ::1], int32[:, :, ::1], "
+    f"{STATES}, {ROWS}, {INPUTS}, {RING}, {RING}, {STATES}, int64[::1], {ATTENTION})"
 )
-def buffers(shape, slots):
-    """query, halves, shares, context, sums, scores for `attend`, and a table."""
-    table = np.empty(shape[LARGEST_TABLE], np.int32)
-    scores = np.empty(slots + shape[LARGEST_TABLE], np.int64)
-    halves, shares = np.zeros((2, slots), np.int16), np.empty(slots, np.int32)
-    key_sums, context = np.empty((1, slots + TILE_ROWS), np.int32), np.empty((2, shape[WIDTH] + TILE_ROWS), np.int32)
-    return np.empty((1, key_columns(shape)), np.int16), halves, shares, context, key_sums, scores, table
-
-
-@kernel(f"void({MODEL}, int32[:, ::1], int64[::1], int32[:, ::1], int32[:, ::1], int32[:, :, ::1])")
-def measure(weights, wide, parts, shape, codes, depths, starts, widths, tables):
+def measure(
+    weights, wide, parts, shape, codes, depths, starts, widths, tables,
+    states, inputs, sums, projected, queries, keys, values, block, present,
+    query, halves, shares, context, key_sums, scores, table,
+):  # fmt: skip
     """Intervals of the `codes` `[K, F]` (below zero where none occurs) of a chunk with `depths` `[F]`, into `starts`
-    and `widths` `[K, F]`. If `tables` `[K, F, N]` has room, all tables are left there."""
+    and `widths` `[K, F]`. If `tables` `[K, F, N]` has room, all tables are left there. The rest are `buffers`."""
     planes, frames = codes.shape
-    width, window = shape[WIDTH], shape[WINDOW]
-    slots = padded_slots(frames)
-    states = np.empty((frames, width), np.int64)
-    inputs = np.empty((BLOCK, shape[WIDEST_ACTIVATION]), np.int16)
-    sums = np.empty((BLOCK, shape[WIDEST_SUM]), np.int32)
-    queries = np.empty((frames, width), np.int16)
-    keys, values = np.zeros(keys_size(shape, slots), np.int8), np.zeros(values_size(shape, slots), np.int8)
-    projected = np.empty((BLOCK, 3 * width), np.int16)
-    query, halves, shares, context, key_sums, scores, table = buffers(shape, slots)
+    width, window, slots = shape[WIDTH], shape[WINDOW], halves.shape[1]
     # of the chunk's first frame there is no frame before; it is done by itself
     begin(weights, wide, parts, shape, codes, 0, depths, True, inputs, sums, states, 0, 1)
     for first in range(1, frames, BLOCK):
@@ -115,7 +79,6 @@ def measure(weights, wide, parts, shape, codes, depths, starts, widths, tables):
                     query, scores, key_sums, shares, halves, context, inputs,
                 )  # fmt: skip
             finish_layer(weights, wide, parts, shape, layer, states, first, count, inputs, sums)
-    block, present = np.empty((BLOCK, width), np.int64), np.empty(BLOCK, np.int64)
     exponential = wide[shape[EXPONENTIAL] : shape[EXPONENTIAL] + 1024]
     for plane in range(planes):
         part = parts[shape[PLANES_FROM] + plane * PLANE_PARTS + LOGITS]
@@ -154,32 +117,28 @@ def start_streams(words, coder, places):
 
 
 @kernel(
-    f"int64({MODEL}, uint32[::1], uint64[:, ::1], int64[:, ::1], uint8[::1], int8[::1], int8[::1], int64[:, ::1], "
-    "int64[::1], boolean[:, :, ::1], int32[:, :, ::1], int32[:, :, ::1], int32[:, :, ::1], int32[:, :, ::1], "
-    "int64, int64)"
+    f"int64({MODEL}, uint32[::1], uint64[:, ::1], int64[:, ::1], uint8[::1], int64[:, ::1], int64[::1], "
+    "boolean[:, :, ::1], int32[:, :, ::1], int32[:, :, ::1], int32[:, :, ::1], int32[:, :, ::1], int64, int64, "
+    f"{RING}, {RING}, {STATES}, {STATES}, {ROWS}, {CODES}, int64[::1], int64[::1], {ATTENTION})"
 )
 def decode(
-    weights, wide, parts, shape, words, coder, places, failed, keys, values, depths,
-    ends, occurs, codes, starts, widths, tables, first, last,
+    weights, wide, parts, shape, words, coder, places, failed, depths, ends,
+    occurs, codes, starts, widths, tables, first, last,
+    keys, values, states, chosen, inputs, sums, projected, before, rows, own,
+    query, halves, shares, context, key_sums, scores, table,
 ):  # fmt: skip
     """Codes of the frames first..last - 1 of n streams, longest first, into `codes` `[n, K, F]`, their intervals into
     `starts` and `widths`; how many frames were done, less where no stream is left.
 
-    `depths` `[n, F]`; `ends` `[n]`: frames of each stream; `occurs` `[n, K, F]`; `keys` and `values` of past frames,
-    rings of `ring_sizes` entries. A stream that has failed gets no more codes. If `tables` `[K, F, N]` has room,
-    `codes` are known already, those of one stream, and their tables are left there.
+    `depths` `[n, F]`; `ends` `[n]`: frames of each stream; `occurs` `[n, K, F]`. A stream that has failed gets no more
+    codes. If `tables` `[K, F, N]` has room, `codes` are known already, those of one stream, and their tables are left
+    there. The rest are `buffers`, of which `keys` and `values` keep past frames from call to call.
     """
     batch, planes, frames = codes.shape
     width, period = shape[WIDTH], shape[WINDOW] if shape[WINDOW] < frames else frames
-    slots = padded_slots(period)
-    key_ring, value_ring = keys_size(shape, slots), values_size(shape, slots)
-    states, chosen = np.empty((batch, width), np.int64), np.empty((batch, width), np.int64)
-    inputs = np.empty((batch, shape[WIDEST_ACTIVATION]), np.int16)
-    sums = np.empty((batch, shape[WIDEST_SUM]), np.int32)
-    projected = np.empty((batch, 3 * width), np.int16)
-    query, halves, shares, context, key_sums, scores, table = buffers(shape, slots)
+    slots, rings = halves.shape[1], shape[LAYERS] * batch
+    key_ring, value_ring = keys.size // rings, values.size // rings
     exponential = wide[shape[EXPONENTIAL] : shape[EXPONENTIAL] + 1024]
-    before, rows, own = np.empty((planes, batch), np.int32), np.empty(batch, np.int64), np.empty(batch, np.int64)
     for frame in range(first, last):
         active, deepest = 0, 0
         for row in range(batch):
@@ -231,11 +190,3 @@ def decode(
                     before[plane, row] = codes[row, plane, frame]
                 add_codes(weights, wide, parts, shape, plane, before, plane, 0, inputs, sums, states, 0, active)
     return last - first
-
-
-@kernel("UniTuple(int64, 2)(int64[::1], int64, int64)")
-def ring_sizes(shape, batch, frames):
-    """Entries of `keys` and of `values` for `decode` of `batch` streams of up to `frames` frames."""
-    slots = padded_slots(shape[WINDOW] if shape[WINDOW] < frames else frames)
-    count = shape[LAYERS] * batch
-    return count * keys_size(shape, slots), count * values_size(shape, slots)

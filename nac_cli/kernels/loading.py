@@ -1,4 +1,4 @@
-"""Modules of kernels, compiled or found in the cache when the first caller asks for one."""
+"""Modules of kernels as machine code, found in the cache or compiled when the first caller asks for one."""
 
 from __future__ import annotations
 
@@ -6,35 +6,47 @@ import os
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from types import ModuleType
+from threading import Lock
+from types import SimpleNamespace
 
-from nac_cli.kernels.cache import cached_in, folder
+from nac_cli.kernels.cache import name_for, read, write
 
 SETTING = "NAC_KERNELS"
 """In the environment: "numpy" does without kernels, "numba" makes it an error if there are none."""
 
+_lock = Lock()
+
 
 @cache
-def load(name: str) -> ModuleType | None:
-    """`nac_cli.kernels.<name>`, all its kernels ready; None without numba, and where the environment says so.
+def load(room: str, package: str = "kernels") -> SimpleNamespace | None:
+    """The kernels of `nac_cli.<package>.<room>`, by name; None without numba, and where the environment says so.
 
-    With NAC_KERNELS=numba whatever keeps numba from working is raised.
+    The module itself is imported only to be compiled; what its code depends on must lie in `package`. With
+    NAC_KERNELS=numba whatever keeps numba from working is raised.
     """
     setting = os.environ.get(SETTING, "auto")
     if setting == "numpy":
         return None
     if setting == "numba":
-        return _ready(name)
-    if find_spec("numba") is None:
+        return _ready(room, package)
+    if find_spec("llvmlite") is None or find_spec("numba") is None:
         return None
     try:
-        return _ready(name)
-    except (
-        Exception
-    ):  # of a numba that does not fit its numpy, a cache that cannot be read, a processor it does not know
+        return _ready(room, package)
+    except Exception:  # of a numba that does not fit its numpy, a processor it does not know, ...
         return None
 
 
-def _ready(name: str) -> ModuleType:
-    with cached_in(folder()):
-        return import_module(f"nac_cli.kernels.{name}")
+def _ready(room: str, package: str) -> SimpleNamespace:
+    from nac_cli.kernels.code import Code
+
+    with _lock:  # else another thread would compile the same
+        name = name_for(room, package)
+        kept = read(name)
+        code = None if kept is None else Code.from_bytes(kept)
+        if code is None:
+            from nac_cli.kernels.compiling import compile_room
+
+            code = compile_room(import_module(f"nac_cli.{package}.{room}"))
+            write(name, code.to_bytes())
+        return code.link()

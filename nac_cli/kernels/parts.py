@@ -17,6 +17,11 @@ PLANE_PARTS = 8
 """EXPONENTIAL to ABSENT: starts in `wide` (ABSENT: of embed(n) of absent codes, by `input.k` and then by `within.k`).
 The last three: what a kernel's buffers must hold."""
 
+PADDED, TILE_ROWS = 32, 4
+"""Columns and rows of matrices are filled up with zeros to multiples of these."""
+BLOCK = 64
+"""Frames of a chunk that are rows of a batch together: they and the weights stay in the cache."""
+
 WEIGHTS, WIDE, PARTS, SHAPE, PART = "int8[::1]", "int32[::1]", "int64[:, ::1]", "int64[::1]", "int64[::1]"
 STATES, INPUTS, SUMS, CODES = "int64[:, ::1]", "int16[:, ::1]", "int32[:, ::1]", "int32[:, ::1]"
 MODEL = f"{WEIGHTS}, {WIDE}, {PARTS}, {SHAPE}"

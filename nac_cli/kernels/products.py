@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+from nac_cli.kernels.compiling import helper
+from nac_cli.kernels.parts import TILE_ROWS
+
 LANES = 32 if llvm.get_host_cpu_features().get("avx512bw") else 16
 """Entries of a row that are multiplied at once."""
-PADDED = 32
-"""Rows of operands are multiples of this, filled up with zeros."""
-TILE_ROWS, TILE_INPUTS = 4, 2
-"""Rows of the weights and of the inputs that a tile multiplies: each value that is loaded serves several times."""
+TILE_INPUTS = 2
+"""Rows of the inputs that a tile multiplies, by TILE_ROWS of the weights: each value that is loaded serves several
+times."""
 
 I32 = ir.IntType(32)
 NARROW, WIDE, SUMS = ir.VectorType(ir.IntType(16), LANES), ir.VectorType(I32, LANES), ir.VectorType(I32, LANES // 2)
@@ -109,27 +111,6 @@ def _emit(
 
 
 _one, _several = _tile(1), _tile(TILE_INPUTS)
-
-
-def helper(signature: str):
-    """Makes a function for other functions of this room, compiled when the first of them is: not at all where that is
-    found in the cache. Without a signature numba would compile one for each number that a caller has for an argument,
-    which takes most of the time."""
-
-    def make(function):
-        made = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
-        find = made.get_call_template
-
-        def find_compiled(arguments, keywords):
-            if not made.overloads:
-                made.compile(signature)
-                made.disable_compile()
-            return find(arguments, keywords)
-
-        made.get_call_template = find_compiled
-        return made
-
-    return make
 
 
 @helper("void(int8[::1], int64, int64, int64, int64, int16[:, ::1], int64, int32[:, ::1])")

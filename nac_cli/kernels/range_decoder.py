@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nac_cli.kernels.products import helper
+from nac_cli.kernels.compiling import helper
 
 STREAMS = "uint64[:, ::1], int64[:, ::1], uint32[::1]"
 """`coder`, `places` and all words, as numba calls them."""

@@ -7,7 +7,6 @@ those of torch but for rounding: sound within 1e-4 of full scale, codes but for 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +19,7 @@ from nac_cli.models.layers.array_spectrum import ArraySpectrum, code_noise, comp
 from nac_cli.models.layers.arrays import LayerNorm, Linear, State, blocks
 from nac_cli.models.spectral_config import SpectralConfig
 from nac_cli.models.weights import WeightFile, load_arrays
+from nac_cli.parallel import each
 from nac_cli.values import ABSENT, CodecSpec
 
 Item = TypeVar("Item")
@@ -116,7 +116,7 @@ class SpectralArrays:
     def __init__(self, file: WeightFile, workers: int = 1) -> None:
         config, state = _config(file), load_arrays(file.path)
         require_form(file.path, state, config)
-        self._config, self.spec, self._workers = config, file.spec, workers
+        self.config, self.spec, self.workers = config, file.spec, workers
         self._encoder, self._decoder = Encoder(state, config), Decoder(state, config)
         self._planes = [Plane(state, f"quantizer.planes.{plane}") for plane in range(config.num_codebooks)]
 
@@ -126,10 +126,10 @@ class SpectralArrays:
 
     def context(self, half: str) -> tuple[int, int]:
         """As `Codec.context`."""
-        coarse, fine = (getattr(self._config, f"{half}_{part}_blocks") for part in ("coarse", "fine"))
-        reach = self._config.kernel_size // 2
-        fine_frames = fine * reach - (-self._config.n_fft // (2 * self._config.stft_hop))
-        frames = coarse * reach - (-fine_frames // self._config.frames_per_latent)
+        coarse, fine = (getattr(self.config, f"{half}_{part}_blocks") for part in ("coarse", "fine"))
+        reach = self.config.kernel_size // 2
+        fine_frames = fine * reach - (-self.config.n_fft // (2 * self.config.stft_hop))
+        frames = coarse * reach - (-fine_frames // self.config.frames_per_latent)
         return frames, frames
 
     def encode_arrays(self, wav: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
@@ -161,20 +161,16 @@ class SpectralArrays:
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
         """Codes `[K, F]` -> `[F * hop_length]`."""
-        z_q = np.zeros((codes.shape[1], self._config.coarse_width), np.float32)
+        z_q = np.zeros((codes.shape[1], self.config.coarse_width), np.float32)
         for plane, row in zip(self._planes, codes):
             present = row != ABSENT
             if present.any():
                 z_q[present] += plane.vectors[row[present]]
-        return self._decoder(z_q, code_noise(codes, self._config.noise_per_frame))
+        return self._decoder(z_q, code_noise(codes, self.config.noise_per_frame))
 
     def _each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        workers = min(self._workers, len(items))
         with one_thread():
-            if workers < 2:
-                return [work(item) for item in items]
-            with ThreadPoolExecutor(workers, "network") as pool:
-                return list(pool.map(work, items))
+            return each(lambda item, _: work(item), items, self.workers, "network")
 
 
 def _config(file: WeightFile) -> SpectralConfig:

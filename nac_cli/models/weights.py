@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
 
 from nac_cli.errors import ModelError
 from nac_cli.files import sha256_of, write_bytes
 from nac_cli.values import CodecSpec
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from nac_cli.models.codec import Codec
@@ -64,7 +64,7 @@ def describe(path: Path) -> WeightFile:
         raise ModelError(f"{path}: not a weight file of this version of nac (format {metadata.get('format')!r})")
     try:
         spec, config = json.loads(metadata["spec"]), json.loads(metadata["config"])
-        parameters = sum(int(np.prod(shape)) for shape in shapes.values())
+        parameters = sum(math.prod(shape) for shape in shapes.values())
         return WeightFile(path, _spec(spec, model_id), config, parameters, json.loads(metadata.get("training", "{}")))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its description is incomplete ({error})") from error
@@ -73,13 +73,13 @@ def describe(path: Path) -> WeightFile:
 def load_tables(path: Path) -> np.ndarray | None:
     """The frequency tables, integers `[K, N]`, or None when the file has none."""
     with safe_open(path, framework="numpy") as file:
-        return file.get_tensor(TABLES).astype(np.int64) if TABLES in set(file.keys()) else None
+        return file.get_tensor(TABLES).astype("int64") if TABLES in set(file.keys()) else None
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """As `load_state`, without torch."""
     with safe_open(path, framework="numpy") as file:
-        return {name: file.get_tensor(name).astype(np.float32) for name in file.keys() if name != TABLES}  # noqa: SIM118
+        return {name: file.get_tensor(name).astype("float32") for name in file.keys() if name != TABLES}  # noqa: SIM118
 
 
 def load_state(path: Path) -> dict[str, torch.Tensor]:
@@ -94,6 +94,7 @@ def save(
     """Write `model` in `dtype` (one of DTYPES) with its config, tables and a summary of where it comes from; the
     description of the result. Weight norm is multiplied out. Raises ModelError for weights that are not finite there,
     AudioError if the file cannot be written."""
+    import numpy as np
     import torch
 
     from nac_cli.models.layers.weight_norm import fold_state
@@ -126,6 +127,9 @@ def _write(
     tables: np.ndarray | None,
     training: dict,
 ) -> WeightFile:
+    import numpy as np
+    from safetensors.numpy import save as to_bytes
+
     described = {
         "name": spec.name,
         "family": spec.family,

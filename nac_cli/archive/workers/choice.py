@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -52,6 +52,14 @@ class Workers:
         if self.engine == "ray":
             return self.threads or 1
         return self.threads or max(1, processors() // self.processes)
+
+    def sharing(self, sizes: Iterable[int]) -> Workers:
+        """These workers for files of such sizes: fewer with more threads each, where nothing is said of either and the
+        largest file would keep one busy long after the others are done."""
+        files = list(sizes)
+        if self.engine != "local" or self.count is not None or self.threads is not None or not files:
+            return self
+        return replace(self, count=max(1, min(self.processes, sum(files) // max(1, *files))))
 
     @contextmanager
     def at(self, work: Work, tasks: int, visible: Sequence[tuple[Place, Found]] = ()) -> Iterator[Pool]:

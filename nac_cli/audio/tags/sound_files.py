@@ -15,13 +15,12 @@ from mutagen import apev2, asf, flac, id3, mp4, oggvorbis, wave
 
 from nac_cli.audio.decoder import Warn
 from nac_cli.audio.envelope import inner
-from nac_cli.audio.source import Source, open_source
 from nac_cli.audio.tags.id3 import from_id3, into_id3
 from nac_cli.audio.tags.others import INFO_KEYS, from_ape, from_asf, from_ffmpeg, from_mp4
 from nac_cli.audio.tags.vorbis import from_vorbis, into_vorbis, picture_comments, to_block
 from nac_cli.audio.view import read_at, size_of, view
 from nac_cli.errors import AudioError
-from nac_cli.values import Picture, Tags
+from nac_cli.values import Tags
 
 CONVERTERS = {id3.ID3Tags: from_id3, mp4.MP4Tags: from_mp4, asf.ASFTags: from_asf, apev2.APEv2: from_ape}
 OF_THE_ENCODING = {"ENCODER", "ENCODER_OPTIONS", "ENCODERSETTINGS", "ENCODINGSETTINGS"}
@@ -32,25 +31,10 @@ ID3_ROOM = 1 << 16
 """Bytes for the head of an ID3 chunk and its padding."""
 Reader = Callable[[BinaryIO, Tags], tuple[Tags, set[str]]]
 """Tags, and the names of what is left out, of a file of which some tags are known."""
-__all__ = ["Picture", "Tags", "read_tags", "write_tags"]
 
 
-def read_tags(source: str | os.PathLike | BinaryIO | Source, warn: Warn = warnings.warn) -> Tags:
-    """Tags and pictures of a sound file, by path or as a seekable file object (it is read from its start).
-
-    Reads FLAC, Ogg, MP3, M4A/MP4, WMA, WAV and AIFF (ID3 chunk, then RIFF INFO and the like), APE, and what
-    FFmpeg knows of other containers. Tags that are damaged or have no counterpart are told to `warn`; they
-    are no error. Raises `AudioError` only if the file cannot be opened.
-    """
-    origin = open_source(source)
-    try:
-        return read_open_tags(origin.file, origin.name, warn)
-    finally:
-        origin.close()
-
-
-def read_open_tags(file: BinaryIO, name: str, warn: Warn) -> Tags:
-    """Like `read_tags`, of a seekable file that messages call `name`; leaves the file anywhere.
+def tags_of(file: BinaryIO, name: str, warn: Warn) -> Tags:
+    """As `reading.read_open_tags`.
 
     The format's own tags come first; ID3 and APE tags in front of the file and behind it, and what FFmpeg finds, add
     the keys that are not there.

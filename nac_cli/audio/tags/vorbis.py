@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import BinaryIO
-
-from mutagen import flac
+from typing import TYPE_CHECKING, BinaryIO
 
 from nac_cli.audio.tags.values import clean_key
 from nac_cli.audio.view import read_at
 from nac_cli.values import Picture, Tags
+
+if TYPE_CHECKING:
+    from mutagen import flac
 
 Comments = list[tuple[str, str]]
 """mutagen's Vorbis comments are such a list."""
@@ -24,6 +25,8 @@ SPEAKERS_KEY = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
 
 def from_vorbis(comments: Comments, blocks: list[flac.Picture]) -> tuple[Tags, set[str]]:
     """Tags from comments and FLAC picture blocks, and the names of comments that could not be read."""
+    from mutagen import flac
+
     items: list[tuple[str, str]] = []
     pictures = [_from_block(block) for block in blocks]
     left: set[str] = set()
@@ -45,6 +48,8 @@ def flac_speakers(file: BinaryIO) -> int | None:
     """The mask of speakers that the comments of a FLAC file tell, None if they tell none that can be read."""
     if read_at(file, 0, 4) != b"fLaC":
         return None
+    from mutagen import flac
+
     file.seek(0)
     try:
         return int(flac.FLAC(fileobj=file)[SPEAKERS_KEY][0], 0)
@@ -71,6 +76,8 @@ def picture_comments(tags: Tags) -> list[tuple[str, str]]:
 
 def to_block(picture: Picture) -> flac.Picture:
     """mutagen's record of a picture."""
+    from mutagen import flac
+
     block = flac.Picture()
     block.type, block.mime, block.desc = picture.type, picture.mime, picture.description
     block.width, block.height = picture.width, picture.height

@@ -14,7 +14,8 @@ from nac_cli.cli.text import counted, size
 from nac_cli.cli.units import Bitrate
 
 if TYPE_CHECKING:
-    from nac_cli.bench.speed import Pass
+    from nac_cli.bench.lengths import Run
+    from nac_cli.bench.stages import Pass
 
 
 @click.command("speed", short_help="How fast nac is, stage by stage.")
@@ -27,6 +28,21 @@ if TYPE_CHECKING:
     default="6kbps",
     show_default=True,
     help=f"{options.bitrate_help}, of a channel pair or single channel.",
+)
+@click.option(
+    "--lengths",
+    type=Counts(),
+    default="3,30,240",
+    show_default=True,
+    help="Seconds of the sounds that whole commands are run on, cut from SOUND again and again: 3600 is an hour.",
+)
+@click.option(
+    "--files",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Sounds of a second that one command is run on.",
 )
 @click.option(
     "--batches",
@@ -43,20 +59,21 @@ if TYPE_CHECKING:
     metavar="N",
     help="The least time of so many counts.",
 )
-@click.option("--warm-only", is_flag=True, help="Do not start nac anew to measure it cold.")
 @options.device_option
 @options.threads_option
 @options.json_option
 @options.quiet_option
-def speed(sound, model, bitrate, batches, repeats, warm_only, device, threads, as_json, quiet) -> None:
-    """Measure compressing and decompressing SOUND (half a minute of noise if none is given) stage by stage.
+def speed(sound, model, bitrate, lengths, files, batches, repeats, device, threads, as_json, quiet) -> None:
+    """Measure compressing and decompressing SOUND (half a minute of noise if none is given).
 
-    Warm is a process that has its model loaded; cold is one that starts. x is seconds of sound a second.
-    Operations are counted in the network, and compared with what a product of large matrices reaches on this
-    machine.
+    Whole commands: PROCESS are the seconds of a process that starts, INSIDE those of one that has done it before,
+    PROCESSOR those that processors spent; x is seconds of sound in a second of PROCESS. Stages: each done before the
+    next begins; in brackets what a stage could take at least here, by its operations and the rate of large products of
+    float32 matrices, or by its bytes and the disk. Other codecs work in memory, in this process.
 
     \b
     nac bench speed
+    nac bench speed song.flac --lengths 3,3600 --files 0
     nac bench speed song.flac --device cuda --batches 1,8,64 --json
     """
     from dataclasses import asdict
@@ -65,28 +82,36 @@ def speed(sound, model, bitrate, batches, repeats, warm_only, device, threads, a
 
     out = Output(as_json, quiet)
     waveform = sound_of(sound)
-    found = measure(waveform, model, bitrate, device, threads, batches, repeats, not warm_only, progress=out.say)
+    found = measure(waveform, model, bitrate, device, threads, lengths, files, batches, repeats, progress=out.say)
     out.record({**asdict(found), "exit_code": 0})
+    peak, disk = found.machine.operations, found.machine.disk
     out.line(
-        f"{found.model} on {found.device}, {counted(found.threads, 'thread')}, {waveform.duration:.1f} s of "
-        f"{waveform.channels} channel(s)"
+        f"{found.model} on {found.device}, {counted(found.threads, 'thread')}: {peak / 1e9:.1f} G operations/s in "
+        f"float32, {disk / 1e6:.0f} MB/s to the disk"
+    )
+    out.table(
+        [_run_line(one) for one in found.runs],
+        ("WHOLE COMMANDS", "", "ENTROPY", "PROCESS", "INSIDE", "PROCESSOR", "x", "PEAK MEMORY"),
     )
     out.table(
         [_pass_line(one) for one in found.passes],
-        ("", "ENTROPY", "", "SECONDS", "x", "STAGES", "PEAK MEMORY"),
+        ("STAGES", "", "ENTROPY", "SECONDS", "x", ""),
     )
-    out.line(f"The network alone; the machine's peak is {found.peak / 1e9:.1f} G operations/s in float32")
     lines = [
         (
+            f"batch of {batch.size}",
             batch.direction,
-            str(batch.size),
             f"{batch.speed:.1f}",
             f"{batch.operations / 1e9:.2f}",
             f"{batch.use:.0%}",
         )
         for batch in found.batches
     ]
-    out.table(lines, ("", "BATCH", "x", "G OPERATIONS PER S OF SOUND", "OF THE PEAK"))
+    out.table(lines, ("THE NETWORK ALONE", "", "x", "G OPERATIONS PER S OF SOUND", "OF THE PEAK"))
+    out.table(
+        [(one.codec, one.direction, f"{one.inside:.2f}", f"{one.speed:.1f}") for one in found.rivals],
+        ("OTHER CODECS", "", "INSIDE", "x"),
+    )
 
 
 @click.command("codes", short_help="How well a model uses its codebooks.")
@@ -168,7 +193,22 @@ def codes(paths, model, device, threads, as_json, quiet) -> None:
     )
 
 
+def _run_line(one: Run) -> tuple[str, ...]:
+    return (
+        f"{one.sound_seconds:g} s" if one.files == 1 else f"{one.files} of {one.sound_seconds:g} s",
+        one.direction,
+        one.entropy,
+        f"{one.process:.2f}",
+        f"{one.inside:.2f}",
+        "–" if one.processor is None else f"{one.processor:.2f}",
+        f"{one.speed:.1f}",
+        size(one.peak_bytes) if one.peak_bytes else "–",
+    )
+
+
 def _pass_line(one: Pass) -> tuple[str, ...]:
-    stages = ", ".join(f"{name} {seconds:.3f}" for name, seconds in one.seconds.items()) if len(one.seconds) > 1 else ""
-    peak = size(one.peak_bytes) if one.peak_bytes else "–"
-    return one.direction, one.entropy, one.temperature, f"{one.total:.2f}", f"{one.speed:.1f}", stages, peak
+    stages = ", ".join(
+        f"{name} {seconds:.3f}" + (f" ({one.floors[name]:.3f})" if name in one.floors else "")
+        for name, seconds in one.seconds.items()
+    )
+    return f"{one.sound_seconds:.1f} s", one.direction, one.entropy, f"{one.total:.2f}", f"{one.speed:.1f}", stages

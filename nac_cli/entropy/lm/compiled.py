@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from threading import Event
-from types import ModuleType
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from nac_cli.entropy.lm.network import Tables
 from nac_cli.entropy.lm.parameters import Parameters
 from nac_cli.entropy.lm.weights import IntegerModel
 from nac_cli.errors import CorruptStream, Interrupted
+from nac_cli.kernels.buffers import for_decoding, for_measuring
 from nac_cli.values import ABSENT
 
 FRAMES_AT_ONCE = 16
@@ -26,9 +27,10 @@ class CompiledNetwork:
 
     backend = None
 
-    def __init__(self, model: IntegerModel, kernels: ModuleType) -> None:
+    def __init__(self, model: IntegerModel, kernels: SimpleNamespace) -> None:
         self.config, self._kernels = model.config, kernels
         self._parameters = Parameters(model).arrays()
+        self._shape = self._parameters[3]
 
     def intervals(self, codes: np.ndarray, depths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `Network.intervals`."""
@@ -65,7 +67,7 @@ class CompiledNetwork:
         if end:
             known = np.array(codes[:, :end], np.int32, order="C"), np.array(depths[:end], np.int64)
             found = np.zeros((2, len(codes), end), np.int32)
-            self._kernels.measure(*self._parameters, *known, *found, tables)
+            self._kernels.measure(*self._parameters, *known, *found, tables, *for_measuring(self._shape, end))
             starts[:, :end], widths[:, :end] = found
         return starts, widths
 
@@ -79,15 +81,13 @@ class CompiledNetwork:
         self._kernels.start_streams(*streams)
         failed = np.zeros(count, np.uint8)
         longest = int(batch.ends[0])
-        rings = [np.zeros(size, np.int8) for size in self._kernels.ring_sizes(self._parameters[3], count, frames)]
-        arrays = (batch.depths, batch.ends, batch.occurs, batch.codes, batch.starts, batch.widths)
+        buffers = for_decoding(self._shape, count, frames)
+        arrays = (batch.depths, batch.ends, batch.occurs, batch.codes, batch.starts, batch.widths, tables)
         for first in range(0, longest, FRAMES_AT_ONCE):
             if stop.is_set():
                 raise Interrupted("decoding was stopped")
             last = min(first + FRAMES_AT_ONCE, longest)
-            if (
-                self._kernels.decode(*self._parameters, *streams, failed, *rings, *arrays, tables, first, last)
-                < last - first
-            ):
+            done = self._kernels.decode(*self._parameters, *streams, failed, *arrays, first, last, *buffers)
+            if done < last - first:
                 break
         return [stream_error(*each) for each in zip(odd, failed & 1, failed & 2)]

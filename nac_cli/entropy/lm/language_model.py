@@ -7,7 +7,6 @@ share the weights. They last as long as a call.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
@@ -20,6 +19,7 @@ from nac_cli.entropy.lm.self_test import prepare
 from nac_cli.entropy.lm.weights import load, model_id
 from nac_cli.errors import CorruptStream
 from nac_cli.kernels.blas import one_thread
+from nac_cli.parallel import each
 
 BATCH = 64
 """Streams that are decoded side by side. More cost memory (2 MB each with the default shape) and win little."""
@@ -87,16 +87,8 @@ class LanguageModel:
 
     def _share(self, work: Callable[[Item, Event], Result], items: Sequence[Item]) -> list[Result]:
         """`work` on each of `items`, in order; whoever is free takes the next. An error or Ctrl-C ends all soon."""
-        stop, workers = Event(), min(self._workers, len(items))
         with one_thread():
-            if workers < 2:
-                return [work(item, stop) for item in items]
-            with ThreadPoolExecutor(workers, "language model") as pool:
-                try:
-                    return list(pool.map(lambda item: work(item, stop), items))
-                except BaseException:
-                    stop.set()
-                    raise
+            return each(work, items, self._workers, "language model")
 
 
 def _key(stream: bytes, depths: np.ndarray) -> tuple[bytes, bytes]:

@@ -7,9 +7,7 @@ import numpy as np
 from nac_cli.entropy.lm.arithmetic import BACKENDS
 from nac_cli.entropy.lm.layers import embedding
 from nac_cli.entropy.lm.weights import IntegerModel
-
-PADDED, TILE = 32, 4
-"""Columns and rows of matrices are filled up with zeros to multiples of these (`nac_cli.kernels.products`)."""
+from nac_cli.kernels.parts import PADDED, TILE_ROWS
 
 
 class Parameters:
@@ -33,7 +31,7 @@ class Parameters:
         widest = max(config.width, config.feed_width, config.head_width, config.embedding_rank)
         self._shape = [
             config.planes, config.layers, config.width, config.heads, config.window, config.attention_total,
-            config.embedding_rank, planes_from, *places, _up(widest, PADDED), _up(self._widest_sum, TILE),
+            config.embedding_rank, planes_from, *places, _up(widest, PADDED), _up(self._widest_sum, TILE_ROWS),
             max(config.codebook_sizes),
         ]  # fmt: skip
 
@@ -110,7 +108,7 @@ class Parameters:
 
     def _rows(self, matrix: np.ndarray) -> tuple[int, int, int]:
         """Where a matrix is, and its padded form."""
-        rows, columns = _up(matrix.shape[0], TILE), _up(matrix.shape[1], PADDED)
+        rows, columns = _up(matrix.shape[0], TILE_ROWS), _up(matrix.shape[1], PADDED)
         if (rows, columns) != matrix.shape:
             matrix = np.pad(matrix, ((0, rows - matrix.shape[0]), (0, columns - matrix.shape[1])))
         return self._weights.add(matrix), rows, columns

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nac_cli.audio import DECIBEL_OFFSET, LevelMeter, Resampler, angle_ramp, gain_curve, principal_angle, rotate
+from nac_cli.parallel import ahead
 from nac_cli.pipelines.chain import inference
 from nac_cli.pipelines.chain.held import HeldSamples
 from nac_cli.pipelines.chain.inference import Network
@@ -185,26 +186,16 @@ def _silent_steps(samples: np.ndarray, step: int) -> np.ndarray:
     return padded.reshape(*samples.shape[:2], -1, step).max(axis=(1, 3)) < SILENCE
 
 
-def encode(
-    chunks: Iterable[Levelled], framing: Framing, model: Network, voices: Voices | None = None
-) -> Iterator[Layered]:
-    """Codes and distortion of each chunk, its voices (by default each channel) as one batch, with the neighbours'
-    samples as context."""
-    hop = model.spec.hop_length
+def encode(chunks: Iterable[Levelled], framing: Framing, model: Network, voices: Voices) -> Iterator[Layered]:
+    """Codes and distortion of each chunk, its voices as one batch, with the neighbours' samples as context."""
     around = Surroundings.of(model, "encoder", framing.chunk_frames)
-    before = None
-    for chunk, following in with_next(chunks):
-        channels, length = chunk.samples.shape
-        voices = voices or Voices.of((1,) * channels, 1)
-        nothing = np.zeros((channels, 0), np.float32)
-        before = nothing if before is None else before
-        after = nothing if following is None else following.samples[:, : around.after * hop]
-        wav = np.concatenate((before, chunk.samples, after), axis=1, dtype=np.float32)
-        frames = length // hop, before.shape[1] // hop, after.shape[1] // hop
+
+    def encoded(item: tuple[Levelled, np.ndarray, tuple[int, int, int]]) -> Layered:
+        chunk, wav, frames = item
         codes, lost = _encoded(voices.gather(wav), around.pieces(*frames), model)
         distortion = np.add.reduceat(lost, np.arange(0, frames[0], framing.step_frames), axis=2)
-        available = np.where(chunk.silent, 0, np.full((channels, 1), len(codes)))
-        yield Layered(
+        available = np.where(chunk.silent, 0, np.full((len(wav), 1), len(codes)))
+        return Layered(
             frames[0],
             chunk.angles,
             chunk.gains,
@@ -213,6 +204,23 @@ def encode(
             voices.spread(distortion, 0),
             chunk.levels,
         )
+
+    surrounded = _surrounded(chunks, around, model.spec.hop_length)
+    return ahead(encoded, surrounded, inference.chunks_ahead(model, len(voices.inputs)), "network")
+
+
+def _surrounded(
+    chunks: Iterable[Levelled], around: Surroundings, hop: int
+) -> Iterator[tuple[Levelled, np.ndarray, tuple[int, int, int]]]:
+    """Each chunk, its samples with those around it `[C, L]`, and how many frames it has and are before and after it."""
+    before = None
+    for chunk, following in with_next(chunks):
+        channels, length = chunk.samples.shape
+        nothing = np.zeros((channels, 0), np.float32)
+        before = nothing if before is None else before
+        after = nothing if following is None else following.samples[:, : around.after * hop]
+        wav = np.concatenate((before, chunk.samples, after), axis=1, dtype=np.float32)
+        yield chunk, wav, (length // hop, before.shape[1] // hop, after.shape[1] // hop)
         before = np.concatenate((before, chunk.samples), axis=1)
         before = before[:, max(before.shape[1] - around.before * hop, 0) :]
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from nac_cli.errors import LimitExceeded
-from nac_cli.values import StreamInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nac_cli.values import StreamInfo
 
 MAX_SECONDS = 360_000.0
 """Longest sound that is decoded unless more is asked for (100 hours)."""

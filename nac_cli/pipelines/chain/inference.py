@@ -44,6 +44,14 @@ def decode(model: Network, codes: Sequence[np.ndarray]) -> np.ndarray:
     return wav.cpu().numpy()
 
 
+def chunks_ahead(model: Network, voices: int) -> int:
+    """How many chunks of so many voices are given to the network at the same time by threads of their own, so that
+    all processors are busy; none where it runs on one, or has threads of its own as torch has."""
+    if not isinstance(model, SpectralArrays) or model.workers < 2:
+        return 0
+    return -(-model.workers // voices)
+
+
 def code_vectors(model: Network) -> list[np.ndarray]:
     """The vectors that codes of each plane add to the latent: float32 `[N_k, D]`."""
     if isinstance(model, SpectralArrays):

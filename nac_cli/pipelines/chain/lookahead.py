@@ -1,4 +1,4 @@
-"""Lookahead of one item in a stream of chunks."""
+"""Neighbours of items in a stream of chunks, by a lookahead of one."""
 
 from __future__ import annotations
 
@@ -17,3 +17,11 @@ def with_next(items: Iterable[T]) -> Iterator[tuple[T, T | None]]:
         current = following
     if current is not None:
         yield current, None
+
+
+def with_neighbours(items: Iterable[T]) -> Iterator[tuple[T | None, T, T | None]]:
+    """Each item between the one before it, None at the start, and the one after it, None at the end."""
+    before = None
+    for current, following in with_next(items):
+        yield before, current, following
+        before = current

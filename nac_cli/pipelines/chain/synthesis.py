@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from nac_cli.audio import angle_ramp, gain_curve, unrotate
+from nac_cli.parallel import ahead
 from nac_cli.pipelines.chain import inference
 from nac_cli.pipelines.chain.detail import with_layers
 from nac_cli.pipelines.chain.inference import Network
-from nac_cli.pipelines.chain.lookahead import with_next
+from nac_cli.pipelines.chain.lookahead import with_neighbours
 from nac_cli.pipelines.chain.surroundings import Surroundings
 from nac_cli.pipelines.chain.unpacking import Missing
 from nac_cli.pipelines.chain.voices import Voices, pair_starts
@@ -43,16 +44,17 @@ def base_sounds(
     that which detail is laid over."""
     model = model.chunked()
     voices = Voices.of(info.groups, model.channels)
-    before = None
-    for chunk, after in with_next(chunks):
+
+    def sound(item: tuple[Part, ChunkCodes | Missing, Part]) -> tuple[ChunkCodes | Missing, np.ndarray]:
+        before, chunk, after = item
         # silence of any length takes no memory worth speaking of until somebody writes into it
         if isinstance(chunk, Missing) or is_silent(chunk):
-            yield chunk, np.zeros((info.channels, chunk.num_frames * info.codec.hop_length), np.float32)
-        else:
-            wav = _decode(before, chunk, after, info, model, voices)
-            wav *= _gate(before, chunk, after, info, voices)[:, None]
-            yield chunk, voices.scatter(wav)
-        before = chunk
+            return chunk, np.zeros((info.channels, chunk.num_frames * info.codec.hop_length), np.float32)
+        wav = _decode(before, chunk, after, info, model, voices)
+        wav *= _gate(before, chunk, after, info, voices)[:, None]
+        return chunk, voices.scatter(wav)
+
+    yield from ahead(sound, with_neighbours(chunks), inference.chunks_ahead(model, len(voices.inputs)), "network")
 
 
 def is_silent(chunk: ChunkCodes) -> bool:

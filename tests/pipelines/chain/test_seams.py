@@ -12,6 +12,7 @@ from nac_cli.container import ContainerReader
 from nac_cli.models import zoo
 from nac_cli.pipelines.chain.analysis import Levelled, cut, encode, level, rotate_pairs
 from nac_cli.pipelines.chain.unpacking import decode_records
+from nac_cli.pipelines.chain.voices import Voices
 from nac_cli.pipelines.models.opening import CodersToUnpack
 from nac_cli.values import Framing, StreamInfo
 from tests.helpers.sounds import HOP, noise
@@ -28,7 +29,9 @@ def test_codes_of_chunks_equal_those_of_the_whole(tiny):
     size = 864 * HOP
     loud, none = np.zeros((1, 1), bool), np.zeros((1, 0), np.int64)  # for each step; what is not looked at
     parts = [wav[:, at : at + size] for at in range(0, wav.shape[1], size)]
-    chunks = list(encode([Levelled(part, none, none, none, loud) for part in parts], Framing(), model))
+    chunks = list(
+        encode([Levelled(part, none, none, none, loud) for part in parts], Framing(), model, Voices.of((1,), 1))
+    )
     assert [chunk.num_frames for chunk in chunks] == [864, 864, 864, 100]
     for plane, codes in enumerate(whole.codes):
         chunked = np.concatenate([chunk.codes[plane] for chunk in chunks], axis=1)
