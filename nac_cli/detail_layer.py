@@ -12,6 +12,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nac_cli.kernels.detail.fields import MOST_GAIN, MOST_LEVEL
+
+__all__ = [
+    "EDGES", "HALVINGS", "MOST_GAIN", "MOST_LEVEL", "PREDICTIONS", "SHAPES", "STEPS", "STEPS_PER_OCTAVE", "UNIT_STEP",
+    "DetailLayer", "band_edges", "cut_off", "empty_lines", "owners", "padded_length", "superframe_length",
+]  # fmt: skip
+
 HALVINGS = 3
 """How often a superframe may be halved: its shortest block is an eighth of it."""
 STEPS = 256
@@ -21,10 +28,6 @@ UNIT_STEP = 128
 SHAPES = 8
 PREDICTIONS = 8
 """Prediction gains are 0, 1/7 .. 1."""
-MOST_GAIN = 4
-"""Steps by which a band's fill may be louder or softer."""
-MOST_LEVEL = 32782
-"""15 and an excess of up to 15 bits."""
 EDGES = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 26, 31, 37, 44, 52, 62, 74, 88, 105, 125, 149, 178, 213, 256)
 """Where bands begin and end, in lines of the shortest block (about 86 Hz): one line each, then about 17 % wide."""
 

@@ -14,7 +14,6 @@ import nac_cli
 
 PACKAGE = Path(nac_cli.__file__).parent
 RANKS = {
-    "compiling": 0,
     "detail_layer": 0,
     "errors": 0,
     "failures": 0,
@@ -23,7 +22,6 @@ RANKS = {
     "parallel": 0,
     "speakers": 0,
     "values": 0,
-    "regrid": 0,
     "varint": 0,
     "audio": 1,
     "models": 1,

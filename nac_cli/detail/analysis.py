@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
 from nac_cli.detail import mdct
 from nac_cli.detail.bands import Blocks
 from nac_cli.detail.envelope import log_steps
+from nac_cli.detail.gains import SILENCE
 from nac_cli.detail.partition import choose_sizes
+from nac_cli.detail.rounding import zones
 from nac_cli.detail.shapes import SHAPES
 from nac_cli.detail.synthesis import GAIN_DECIBELS, fill, padded, prediction, step_size
 from nac_cli.detail_layer import PREDICTIONS, DetailLayer, empty_lines, superframe_length
+from nac_cli.kernels import load_or_plain
+from nac_cli.kernels.detail.fields import BLOCKS, MARGIN
 
 LEVEL_TRADE = 0.115
 """Squared steps that a bit of levels is worth."""
 GAIN_TRADE = 0.5
 """Squared gain steps that a bit of gains is worth."""
 MOST_RATIO = float(np.finfo(np.float16).max)
+
+
+def kernels() -> SimpleNamespace:
+    return load_or_plain("room", "kernels.detail")
 
 
 @dataclass(frozen=True)
@@ -54,18 +63,17 @@ class Analysis:
 
     def levels(self, step: int, trade: float = LEVEL_TRADE) -> tuple[np.ndarray, float]:
         """Levels int32 `[T]` at a step, and about how many bits they cost: one fast loop."""
-        from nac_cli.detail.rounding import round_levels, zones
-
         levels = np.empty(len(self._ratios), np.int32)
         ratios = self._ratios.astype(np.float32)
         ratios *= 1 / step_size(step)
-        bits = round_levels(ratios, self.blocks.sizes, zones(self.superframe), self.costs.levels, trade, levels)
+        blocks = np.zeros((BLOCKS, self.superframe + MARGIN), np.int64)
+        bits = kernels().round_levels(
+            ratios, self.blocks.sizes, zones(self.superframe), self.costs.levels, trade, levels, blocks
+        )
         return levels, float(bits)
 
     def gains(self, levels: np.ndarray, step: int, trade: float = GAIN_TRADE) -> np.ndarray:
         """Gains int64 `[superframes, N]` that go with these levels."""
-        from nac_cli.detail.gains import SILENCE, choose_gains
-
         base = self._base.astype(np.float32)
         unit_steps = self._unit_steps(base)
         predicted = base * prediction(self.predictions, self.blocks)
@@ -79,7 +87,7 @@ class Analysis:
         empty = empty_lines(levels, self.blocks.sizes, self.superframe)
         weights = np.where(empty > 0, (uncoded + SILENCE) / (total + SILENCE), 0.0)
         gains = np.zeros(wanted.shape, np.int64)
-        choose_gains(wanted, weights, self.costs.gains, trade, gains)
+        kernels().choose_gains(wanted, weights, self.costs.gains, trade, gains)
         return gains
 
     def layer(self, step: int, level_trade: float = LEVEL_TRADE, gain_trade: float = GAIN_TRADE) -> DetailLayer:

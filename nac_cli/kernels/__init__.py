@@ -5,6 +5,6 @@ the same. Machine code is made once, for the processor at hand, and kept in a fo
 seconds. Later processes only link it, in some hundredths, and numba is not even imported.
 """
 
-from nac_cli.kernels.loading import load
+from nac_cli.kernels.loading import load, load_or_plain
 
-__all__ = ["load"]
+__all__ = ["load", "load_or_plain"]

@@ -49,7 +49,9 @@ def name_for(room: str, package: str) -> str:
     import llvmlite.binding as llvm
 
     digest = hashlib.sha256()
-    for path in [*sorted((ROOT / package.replace(".", "/")).glob("*.py")), *_versions()]:
+    folders = {ROOT / "kernels", ROOT / package.replace(".", "/")}
+    sources = [path for folder in sorted(folders) for path in sorted(folder.glob("*.py"))]
+    for path in [*sources, *_versions()]:
         digest.update(path.read_bytes())
     settings = [
         f"{key}={value}" for key, value in sorted(os.environ.items()) if key.startswith("NUMBA_") and key != SETTING

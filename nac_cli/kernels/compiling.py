@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 try:
@@ -65,6 +65,34 @@ def kernel(signature: str, **options: object) -> Callable:
         return function if njit is None else Marked(njit(**OPTIONS, **options)(function), signature)
 
     return make
+
+
+def plain(room: ModuleType) -> SimpleNamespace:
+    """The kernels of a module as they stand, numba or not."""
+    made: dict[Any, Callable] = {}
+
+    def of(value: Any) -> Any:
+        if isinstance(value, ModuleType) and value.__name__.startswith(__package__):
+            return SimpleNamespace(**{name: of(one) for name, one in vars(value).items() if _source(one)})
+        source = _source(value)
+        if source is None:
+            return value
+        if source not in made:
+            names: dict[str, Any] = {}
+            made[source] = FunctionType(source.__code__, names)
+            known = source.__globals__
+            names.update({name: of(known[name]) for name in source.__code__.co_names if name in known})
+        return made[source]
+
+    return SimpleNamespace(**{name: of(value) for name, value in vars(room).items() if _source(value)})
+
+
+def _source(value: Any) -> FunctionType | None:
+    """The function that a kernel or a helper was made of."""
+    value = getattr(value, "dispatcher", value)
+    value = getattr(value, "py_func", value)
+    ours = isinstance(value, FunctionType) and value.__module__.startswith(__package__)
+    return value if ours and value.__module__ != __name__ else None
 
 
 def compile_room(room: ModuleType) -> Code:

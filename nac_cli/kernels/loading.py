@@ -21,8 +21,8 @@ _lock = Lock()
 def load(room: str, package: str = "kernels") -> SimpleNamespace | None:
     """The kernels of `nac_cli.<package>.<room>`, by name; None without numba, and where the environment says so.
 
-    The module itself is imported only to be compiled; what its code depends on must lie in `package`. With
-    NAC_KERNELS=numba whatever keeps numba from working is raised.
+    The module itself is imported only to be compiled; what its code depends on must lie in `package`, or in this one.
+    With NAC_KERNELS=numba whatever keeps numba from working is raised.
     """
     setting = os.environ.get(SETTING, "auto")
     if setting == "numpy":
@@ -35,6 +35,17 @@ def load(room: str, package: str = "kernels") -> SimpleNamespace | None:
         return _ready(room, package)
     except Exception:  # of a numba that does not fit its numpy, a processor it does not know, ...
         return None
+
+
+@cache
+def load_or_plain(room: str, package: str) -> SimpleNamespace:
+    """As `load`; where there are no kernels, the functions that they are made of, in Python: slow, to the same end."""
+    made = load(room, package)
+    if made is not None:
+        return made
+    from nac_cli.kernels.compiling import plain
+
+    return plain(import_module(f"nac_cli.{package}.{room}"))
 
 
 def _ready(room: str, package: str) -> SimpleNamespace:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nac_cli.compiling import plain
 from nac_cli.detail import gains, mdct, rounding
-from nac_cli.detail.analysis import Analysis
+from nac_cli.detail.analysis import Analysis, kernels
 from nac_cli.detail.partition import choose_sizes
 from nac_cli.detail.shapes import SHAPES
 from nac_cli.detail.synthesis import add_detail, padded
 from nac_cli.detail_layer import SHAPES as NUM_SHAPES
 from nac_cli.detail_layer import DetailLayer, band_edges, empty_lines, superframe_length
+from nac_cli.kernels.compiling import plain
+from nac_cli.kernels.detail import room
+from nac_cli.kernels.detail.fields import BLOCKS, MARGIN
 from tests.detail.scenes import RATE, analysis, costs, pair
+
+
+def blocks(superframe: int = 2048) -> np.ndarray:
+    return np.zeros((BLOCKS, superframe + MARGIN), np.int64)
 
 
 def distortion(sound: np.ndarray, decoded: np.ndarray) -> float:
@@ -109,8 +115,8 @@ def test_plain_python_rounds_to_the_same_levels():
     fast, slow = np.zeros((2, 4096), np.int32)
     ratios = 3 * np.random.default_rng(0).standard_normal(4096).astype(np.float32) ** 3
     arguments = ratios, made.blocks.sizes, rounding.zones(2048), costs().levels, 0.1
-    bits = rounding.round_levels(*arguments, fast)
-    assert plain(rounding.round_levels)(*arguments, slow) == pytest.approx(bits)
+    bits = kernels().round_levels(*arguments, fast, blocks())
+    assert plain(room).round_levels(*arguments, slow, blocks()) == pytest.approx(bits)
     assert np.array_equal(fast, slow)
     assert np.count_nonzero(fast) > 50
 
@@ -120,12 +126,12 @@ def test_rounding_counts_what_it_costs():
     made = analysis()
     levels, _ = made.levels(110)
     counts = np.zeros((16, 11, 18))
-    rounding.count_levels(levels, made.blocks.sizes, rounding.zones(2048), counts)
+    kernels().count_levels(levels, made.blocks.sizes, rounding.zones(2048), counts, blocks())
     assert counts.sum() == len(levels)
     table = rounding.cost_table(counts)
     ratios = levels.astype(np.float32)
     again = np.zeros_like(levels)
-    bits = rounding.round_levels(ratios, made.blocks.sizes, rounding.zones(2048), table, 0.0, again)
+    bits = kernels().round_levels(ratios, made.blocks.sizes, rounding.zones(2048), table, 0.0, again, blocks())
     assert np.array_equal(again, levels)
     beyond = np.maximum(np.abs(levels) - 16, 0)
     escapes = 2 * np.log2(beyond[beyond > 0] + 1).sum()

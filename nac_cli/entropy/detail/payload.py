@@ -7,6 +7,7 @@ which knows that interval, rejects all others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -21,12 +22,29 @@ from nac_cli.detail_layer import (
 )
 from nac_cli.entropy.detail.tables import Tables, load_tables
 from nac_cli.errors import CorruptStream
+from nac_cli.kernels import load_or_plain
+from nac_cli.kernels.detail.fields import (
+    BLOCKS,
+    CODE,
+    DECODE,
+    ENCODE,
+    LOW,
+    MARGIN,
+    MEASURE,
+    MOST_INPUTS,
+    PLACE,
+    RANGE,
+)
 
 HEADER_BITS = (8, 3)
 """Bits of the step and of the shape."""
 NODES = 7
 LEVEL_BYTES = 6
 """Most bytes that a level takes."""
+
+
+def kernels() -> SimpleNamespace:
+    return load_or_plain("room", "kernels.detail")
 
 
 @dataclass(frozen=True)
@@ -44,13 +62,11 @@ class LayerBits:
 
 def pack(layer: DetailLayer, sample_rate: int, tables: Tables | None = None) -> bytes:
     """The payload of a layer. Its form depends on nothing but its integers."""
-    from nac_cli.entropy.detail import kernels
-
     superframe = superframe_length(sample_rate)
     state = np.zeros(6, np.int64)
     data = np.zeros(LEVEL_BYTES * len(layer.levels) + 4 * layer.gains.size + 1024, np.uint8)
-    kernels.start_encoder(state)
-    _code(kernels.ENCODE, state, data, layer, superframe, tables or load_tables())
+    kernels().start_encoder(state)
+    _code(ENCODE, state, data, layer, superframe, tables or load_tables())
     return _finished(state, data)
 
 
@@ -60,27 +76,23 @@ def unpack(payload: bytes, num_samples: int, sample_rate: int, tables: Tables | 
     Takes memory and time for `num_samples`, whatever the bytes are. Raises `CorruptStream` for bytes that `pack` cannot
     have made.
     """
-    from nac_cli.entropy.detail import kernels
-
     superframe = superframe_length(sample_rate)
     state = np.zeros(6, np.int64)
-    data = np.frombuffer(payload, np.uint8).copy()  # the compiled loops take arrays that can be written
-    kernels.start_decoder(state, data)
-    if state[kernels.CODE] >= state[kernels.RANGE]:  # it would stay outside, and grow beyond 63 bits
+    data = np.frombuffer(payload, np.uint8).copy()  # kernels take arrays that can be written
+    kernels().start_decoder(state, data)
+    if state[CODE] >= state[RANGE]:  # it would stay outside, and grow beyond 63 bits
         raise CorruptStream("detail layer: the bytes start outside of the coder's interval")
     length = padded_length(num_samples, sample_rate)
-    layer = _code(kernels.DECODE, state, data, _blank(length), superframe, tables or load_tables())
+    layer = _code(DECODE, state, data, _blank(length), superframe, tables or load_tables())
     _check_end(state, len(payload))
     return layer
 
 
 def measure(layer: DetailLayer, sample_rate: int, tables: Tables | None = None) -> LayerBits:
     """How many bits each part of a layer takes, within a few hundredths of a percent."""
-    from nac_cli.entropy.detail import kernels
-
     bits: list[float] = []
     _code(
-        kernels.MEASURE,
+        MEASURE,
         np.zeros(6, np.int64),
         np.zeros(1, np.uint8),
         layer,
@@ -106,36 +118,39 @@ def _code(
     marks: list[float] | None = None,
 ) -> DetailLayer:
     """One walk over all integers; decoding, those of `layer` but for the length of its levels mean nothing."""
-    from nac_cli.entropy.detail import gains as band_gains
-    from nac_cli.entropy.detail import kernels, levels, side
-
-    decoding = task == kernels.DECODE
+    decoding, made = task == DECODE, kernels()
     count, bands = len(layer.levels) // superframe, len(band_edges(superframe)) - 1
     bits = _costs()
-    common = tables.maps, bits
-    step = kernels.code_bits(task, state, data, layer.step, HEADER_BITS[0], bits)
-    shape = kernels.code_bits(task, state, data, layer.shape, HEADER_BITS[1], bits)
+    common = *tables.maps, bits
+    places = np.zeros(MOST_INPUTS, np.int64)
+    step = made.code_bits(task, state, data, layer.step, HEADER_BITS[0], bits)
+    shape = made.code_bits(task, state, data, layer.shape, HEADER_BITS[1], bits)
     bits[0] = 0
     side_state = tables.side_entries.copy(), tables.side_weights.copy()
     cuts = np.zeros((count, NODES), np.int64) if decoding else cuts_of(layer.sizes, superframe, count)
-    side.code_cuts(task, state, data, cuts, *side_state, *common)
-    predictions = np.zeros(bands, np.int64) if decoding else layer.predictions
-    side.code_predictions(task, state, data, predictions, *side_state, *common)
-    sizes = sizes_of(cuts, superframe) if decoding else layer.sizes
+    made.code_cuts(task, state, data, cuts, *side_state, *common, places)
+    predictions = np.zeros(bands, np.int64) if decoding else _whole(layer.predictions, np.int64)
+    made.code_predictions(task, state, data, predictions, *side_state, *common, places)
+    sizes = sizes_of(cuts, superframe) if decoding else _whole(layer.sizes, np.int64)
     _mark(marks, bits)
-    values = layer.levels
-    levels.code_levels(
-        task, state, data, values, sizes, superframe, tables.level_entries.copy(), tables.level_weights.copy(), *common
-    )
+    values = _whole(layer.levels, np.int32)
+    blocks = np.zeros((BLOCKS, superframe + MARGIN), np.int64)
+    level_state = tables.level_entries.copy(), tables.level_weights.copy()
+    made.code_levels(task, state, data, values, sizes, superframe, *level_state, *common, blocks, places)
     _mark(marks, bits)
-    gains = np.zeros((count, bands), np.int64) if decoding else layer.gains
+    gains = np.zeros((count, bands), np.int64) if decoding else _whole(layer.gains, np.int64)
     shapes = np.minimum(np.bincount(owners(sizes, superframe), minlength=count) // 2, 3)
     empty = empty_lines(values, sizes, superframe)
-    band_gains.code_gains(
-        task, state, data, gains, empty, shapes, tables.gain_entries.copy(), tables.gain_weights.copy(), *common
-    )
+    gain_state = tables.gain_entries.copy(), tables.gain_weights.copy()
+    before, now = np.zeros((2, bands + 1), np.int64)
+    made.code_gains(task, state, data, gains, empty, shapes, *gain_state, *common, before, now, places)
     _mark(marks, bits)
     return DetailLayer(int(step), int(shape), sizes, predictions, values, gains) if decoding else layer
+
+
+def _whole(array: np.ndarray, dtype: type) -> np.ndarray:
+    """`array` in the form that kernels take."""
+    return np.require(array, dtype, "CW")
 
 
 def cuts_of(sizes: np.ndarray, superframe: int, count: int) -> np.ndarray:
@@ -191,19 +206,15 @@ def _last(low: int, width: int) -> tuple[int, int]:
 
 
 def _finished(state: np.ndarray, data: np.ndarray) -> bytes:
-    from nac_cli.entropy.detail import kernels
-
-    number, count = _last(int(state[kernels.LOW]), int(state[kernels.RANGE]))
-    state[kernels.LOW] = number
+    number, count = _last(int(state[LOW]), int(state[RANGE]))
+    state[LOW] = number
     for _ in range(count + 1):  # one more, to let go of the byte held
-        kernels.put_byte(state, data)
-    return data[: state[kernels.PLACE]].tobytes()
+        kernels().put_byte(state, data)
+    return data[: state[PLACE]].tobytes()
 
 
 def _check_end(state: np.ndarray, size: int) -> None:
-    from nac_cli.entropy.detail import kernels
-
-    low, width = int(state[kernels.LOW]), int(state[kernels.RANGE])
+    low, width = int(state[LOW]), int(state[RANGE])
     number, count = _last(low, width)
-    if number - low != state[kernels.CODE] or size != state[kernels.PLACE] - 5 + count:
+    if number - low != state[CODE] or size != state[PLACE] - 5 + count:
         raise CorruptStream("detail layer: the bytes are not the ones that encode these integers")

@@ -77,7 +77,7 @@ def save_tables(path: Path, tables: Tables) -> None:
 
 def untrained() -> Tables:
     """Tables to start training from: nothing known, all inputs alike. (Floats here make the integers of the file.)"""
-    from nac_cli.entropy.detail import gains, levels, side
+    from nac_cli.kernels.detail import gains, levels, side
 
     logits = np.arange(-2047, 2048) / 256
     squash = np.clip(np.round(65536 / (1 + np.exp(-logits))), 24, 65536 - 24).astype(np.int64)

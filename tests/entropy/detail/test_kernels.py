@@ -1,4 +1,4 @@
-"""The compiled loops and plain Python make the same bytes; the range coder is as good as its information."""
+"""Kernels and plain Python make the same bytes; the range coder is as good as its information."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ import textwrap
 import numpy as np
 import pytest
 
-from nac_cli.entropy.detail import kernels, pack
-from nac_cli.entropy.detail.payload import _check_end, _finished
+from nac_cli.entropy.detail import pack
+from nac_cli.entropy.detail.payload import _check_end, _finished, kernels
 from nac_cli.errors import CorruptStream
+from nac_cli.kernels.detail.fields import DECODE, ENCODE
 from tests.entropy.detail.layers import random_layer
 
-WITHOUT_NUMBA = textwrap.dedent("""
-    import sys
-    sys.modules["numba"] = None
-    from nac_cli.compiling import numba
+PLAIN = textwrap.dedent("""
     from nac_cli.entropy.detail import pack, unpack
     from tests.entropy.detail.layers import random_layer, same
     layer = random_layer(2048, 44100, 3, 0.05)
     payload = pack(layer, 44100)
-    assert numba is None
     assert same(unpack(payload, 2048, 44100), layer)
     print(payload.hex())
 """)
 
 
-def test_without_numba_the_bytes_are_the_same():
-    result = subprocess.run([sys.executable, "-c", WITHOUT_NUMBA], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize(
+    "without", ['import sys; sys.modules["numba"] = None', 'import os; os.environ["NAC_KERNELS"] = "numpy"']
+)
+def test_without_kernels_the_bytes_are_the_same(without):
+    result = subprocess.run([sys.executable, "-c", f"{without}\n{PLAIN}"], capture_output=True, text=True, check=True)
     assert bytes.fromhex(result.stdout.strip()) == pack(random_layer(2048, 44100, 3, 0.05), 44100)
 
 
-def test_packing_and_unpacking_import_numba_only_when_they_run():
-    code = "import nac_cli.entropy.detail, nac_cli.detail, sys; print('numba' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-        == "False"
-    )
+def test_numba_is_not_imported_once_there_is_machine_code():
+    layer = random_layer(2048, 44100, 3, 0.05)
+    pack(layer, 44100)
+    code = PLAIN + "import sys\nprint('numba' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split()[1] == "False"
 
 
 def encode(bits, probabilities) -> bytes:
     state, data = np.zeros(6, np.int64), np.zeros(4 * len(bits) + 64, np.uint8)
-    kernels.start_encoder(state)
+    kernels().start_encoder(state)
     for bit, probability in zip(bits, probabilities):
-        kernels.code_bit(kernels.ENCODE, state, data, bit, probability)
+        kernels().code_bit(ENCODE, state, data, bit, probability)
     return _finished(state, data)
 
 
 def decode(payload: bytes, probabilities) -> list[int]:
     state, data = np.zeros(6, np.int64), np.frombuffer(payload, np.uint8).copy()
-    kernels.start_decoder(state, data)
-    bits = [kernels.code_bit(kernels.DECODE, state, data, 0, probability) for probability in probabilities]
+    kernels().start_decoder(state, data)
+    bits = [kernels().code_bit(DECODE, state, data, 0, probability) for probability in probabilities]
     _check_end(state, len(payload))
     return bits
 

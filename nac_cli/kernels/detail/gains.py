@@ -7,34 +7,31 @@ superframe. A band whose lines all have levels has no fill, hence no gain.
 
 from __future__ import annotations
 
-import numpy as np
+from nac_cli.kernels.compiling import kernel
+from nac_cli.kernels.detail.fields import CODER, DECODE, MODEL, MOST_GAIN, NUMBERS, TABLE
+from nac_cli.kernels.detail.range_coder import bit_length, code_mixed
 
-from nac_cli.compiling import compiled
-from nac_cli.entropy.detail.kernels import DECODE, bit_length, code_mixed
-
-MOST = 4
-"""Steps up or down."""
-SPAN = 2 * MOST + 1
+SPAN = 2 * MOST_GAIN + 1
 INPUTS = 4
-QUESTIONS = 2 + MOST - 1
+QUESTIONS = 2 + MOST_GAIN - 1
 SECOND = SPAN**2 * 4
 THIRD = SECOND + 32 * SPAN * 3
 FOURTH = THIRD + SPAN**3
 EACH = FOURTH + 64
 """Where the entries of the second to fourth input begin, and how many a question has."""
 ENTRIES = QUESTIONS * EACH
-"""The questions: is it zero, is it negative, is it above 1 .. MOST - 1."""
+"""The questions: is it zero, is it negative, is it above 1 .. MOST_GAIN - 1."""
 
 
-@compiled
-def code_gains(task, state, data, gains, filled, shapes, entries, weights, maps, bits):
-    """Code `gains` int32 `[superframes, bands]`; decoding fills them in. `filled` `[superframes, bands]`: 0 if a band
+@kernel(f"void({CODER}, {TABLE}, {TABLE}, {NUMBERS}, {MODEL}, {NUMBERS}, {NUMBERS}, {NUMBERS})")
+def code_gains(
+    task, state, data, gains, filled, shapes, entries, weights, stretch, squash, rates, bits, before, now, places
+):
+    """Code `gains` `[superframes, bands]`; decoding fills them in. `filled` `[superframes, bands]`: 0 if a band
     has no line without level, 1 if it has levels as well, 2 if it has none. `shapes` `[superframes]`: the class of
-    how many blocks it has (1, to 3, to 5, more)."""
+    how many blocks it has (1, to 3, to 5, more). `before` and `now` are zeros for a band more than
+    there are."""
     superframes, bands = gains.shape
-    places = np.zeros(INPUTS, np.int64)
-    before = np.zeros(bands + 1, np.int64)
-    now = np.zeros(bands + 1, np.int64)
     for t in range(superframes):
         below = 0
         lower = 0
@@ -46,12 +43,12 @@ def code_gains(task, state, data, gains, filled, shapes, entries, weights, maps,
                 above = before[band + 1]
                 under = before[band - 1] if band else 0
                 around = abs(same) + abs(below) + abs(above) + abs(under) + abs(lower)
-                first = ((same + MOST) * SPAN + below + MOST) * 4 + shape
-                second = (band * SPAN + same + MOST) * 3 + filled[t, band]
+                first = ((same + MOST_GAIN) * SPAN + below + MOST_GAIN) * 4 + shape
+                second = (band * SPAN + same + MOST_GAIN) * 3 + filled[t, band]
                 third = (
-                    ((below + MOST) * SPAN + min(max(lower, -MOST), MOST) + MOST) * SPAN
-                    + min(max((under + above + same) // 2, -MOST), MOST)
-                    + MOST
+                    ((below + MOST_GAIN) * SPAN + min(max(lower, -MOST_GAIN), MOST_GAIN) + MOST_GAIN) * SPAN
+                    + min(max((under + above + same) // 2, -MOST_GAIN), MOST_GAIN)
+                    + MOST_GAIN
                 )
                 fourth = (min(bit_length(around), 4) * 4 + shape) * 3 + filled[t, band]
                 wanted = gains[t, band]
@@ -68,7 +65,9 @@ def code_gains(task, state, data, gains, filled, shapes, entries, weights, maps,
                         bit = 1 if wanted < 0 else 0
                     else:
                         bit = 1 if abs(wanted) > question - 1 else 0
-                    bit = code_mixed(task, state, data, bit, entries, places, INPUTS, weights[question], maps, bits)
+                    bit = code_mixed(
+                        task, state, data, bit, entries, places, INPUTS, weights[question], stretch, squash, rates, bits
+                    )
                     if question == 0:
                         if bit == 0:
                             break
@@ -88,4 +87,5 @@ def code_gains(task, state, data, gains, filled, shapes, entries, weights, maps,
             lower = below
             below = value
             now[band] = value
-        before[:] = now
+        for band in range(bands):
+            before[band] = now[band]

@@ -3,13 +3,11 @@ loop."""
 
 from __future__ import annotations
 
-from nac_cli.compiling import compiled
-
-MARGIN = 24
-"""Zeros behind the last line of a block, for neighbours that lie beyond it."""
+from nac_cli.kernels.compiling import helper
+from nac_cli.kernels.detail.fields import MARGIN, NUMBERS
 
 
-@compiled
+@helper(f"void({NUMBERS}, int64, int64)")
 def regrid(values, old, new):
     """Change, in place, values of a block of `old` lines to one of `new`: the mean, rounded up, or copies."""
     if old > new:

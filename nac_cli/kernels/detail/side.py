@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from nac_cli.compiling import compiled
-from nac_cli.entropy.detail.kernels import DECODE, code_mixed
+from nac_cli.kernels.compiling import kernel
+from nac_cli.kernels.detail.fields import CODER, DECODE, MODEL, NUMBERS, TABLE
+from nac_cli.kernels.detail.range_coder import code_mixed
 
 CUTS = 4 * 16
 GAINS = 8 * 8
 ENTRIES = CUTS + GAINS
 
 
-@compiled
-def code_cuts(task, state, data, cuts, entries, weights, maps, bits):
+@kernel(f"void({CODER}, {TABLE}, {MODEL}, {NUMBERS})")
+def code_cuts(task, state, data, cuts, entries, weights, stretch, squash, rates, bits, places):
     """Code `cuts` int64 `[superframes, 7]`: whether each node of a superframe's binary tree is cut in halves, the whole
     first, then halves, then quarters; nodes below one that is not cut are 0 and take no bits. A node is predicted
     from the same node's parent row in the superframe before: how many of that depth were cut."""
-    places = np.zeros(1, np.int64)
     for t in range(len(cuts)):
         for node in range(7):
             depth = 0 if node == 0 else (1 if node < 3 else 2)
@@ -38,23 +36,23 @@ def code_cuts(task, state, data, cuts, entries, weights, maps, bits):
                 elif context:
                     context += 4 if cuts[t - 1, 3] + cuts[t - 1, 4] + cuts[t - 1, 5] + cuts[t - 1, 6] else 0
             places[0] = depth * 16 + context
-            bit = code_mixed(task, state, data, cuts[t, node], entries, places, 1, weights[0], maps, bits)
+            bit = code_mixed(
+                task, state, data, cuts[t, node], entries, places, 1, weights[0], stretch, squash, rates, bits
+            )
             if task == DECODE:
                 cuts[t, node] = bit
 
 
-@compiled
-def code_predictions(task, state, data, predictions, entries, weights, maps, bits):
+@kernel(f"void({CODER}, {NUMBERS}, {MODEL}, {NUMBERS})")
+def code_predictions(task, state, data, predictions, entries, weights, stretch, squash, rates, bits, places):
     """Code `predictions` int64 `[N]` (0..7), three bits each, given the band below."""
-    places = np.zeros(1, np.int64)
     below = 7
     for band in range(len(predictions)):
         node = 1
         for shift in range(2, -1, -1):
             places[0] = CUTS + below * 8 + node
-            bit = code_mixed(
-                task, state, data, (predictions[band] >> shift) & 1, entries, places, 1, weights[0], maps, bits
-            )
+            wanted = (predictions[band] >> shift) & 1
+            bit = code_mixed(task, state, data, wanted, entries, places, 1, weights[0], stretch, squash, rates, bits)
             node = 2 * node + bit
         below = node - 8
         if task == DECODE:

@@ -8,11 +8,10 @@ lines with nothing around them are first coded as one: are they all zero?
 
 from __future__ import annotations
 
-import numpy as np
-
-from nac_cli.compiling import compiled
-from nac_cli.entropy.detail.kernels import DECODE, bit_length, code_bits, code_mixed
-from nac_cli.regrid import MARGIN, regrid
+from nac_cli.kernels.compiling import helper, kernel
+from nac_cli.kernels.detail.fields import CODER, DECODE, LEVELS, MODEL, NUMBERS, TABLE
+from nac_cli.kernels.detail.range_coder import bit_length, code_bits, code_mixed
+from nac_cli.kernels.detail.regrid import regrid
 
 GROUP = 16
 """Lines that are coded as one where all is quiet."""
@@ -29,13 +28,26 @@ PLACES = (0, 352, 4096, 8192, 9536)
 """The first entry of each question, and the number of all."""
 
 
-@compiled
-def code_levels(task, state, data, levels, sizes, superframe, entries, weights, maps, bits):
-    """Code `levels` int32 `[T]` of blocks of `sizes`, in order; decoding fills them in. The rest as in `code_mixed`."""
-    before = np.zeros(superframe + MARGIN, np.int64)  # the last block's levels without signs, doubled
-    earlier = np.zeros(superframe + MARGIN, np.int64)  # those of the one before it
-    now = np.zeros(superframe + MARGIN, np.int64)
-    places = np.zeros(7, np.int64)
+@helper(f"int64({CODER}, int64, float64[::1])")
+def code_escape(task, state, data, value, bits):
+    """A level of 16 and more: its excess over 15 in Exp-Golomb bits."""
+    excess = value - UNARY + 1
+    wanted = bit_length(excess) - 1
+    length = 0
+    while length < ESCAPE_BITS and code_bits(task, state, data, 1 if wanted > length else 0, 1, bits):
+        length += 1
+    return UNARY - 1 + (1 << length) + code_bits(task, state, data, excess & ((1 << length) - 1), length, bits)
+
+
+@kernel(f"void({CODER}, {LEVELS}, {NUMBERS}, int64, {MODEL}, {TABLE}, {NUMBERS})")
+def code_levels(
+    task, state, data, levels, sizes, superframe, entries, weights, stretch, squash, rates, bits, blocks, places
+):
+    """Code `levels` int32 `[T]` of blocks of `sizes`, in order; decoding fills them in. The rest as in `code_mixed`;
+    `blocks` are zeros, `[BLOCKS, superframe + MARGIN]`."""
+    before = blocks[0]  # the last block's levels without signs, doubled
+    earlier = blocks[1]  # those of the one before it
+    now = blocks[2]
     start = 0
     grid = superframe
     for block in range(len(sizes)):
@@ -144,7 +156,9 @@ def code_levels(task, state, data, levels, sizes, superframe, entries, weights, 
                         )
                     else:
                         places[5] = base + 2232 + (min(c1, 7) * 8 + min((p0 + 1) // 2, 7)) * 4 + side
-                bit = code_mixed(task, state, data, bit, entries, places, inputs, weights[row], maps, bits)
+                bit = code_mixed(
+                    task, state, data, bit, entries, places, inputs, weights[row], stretch, squash, rates, bits
+                )
                 if kind == QUIET:
                     hushed = bit
                     awaited = bit
@@ -179,14 +193,3 @@ def code_levels(task, state, data, levels, sizes, superframe, entries, weights, 
             earlier[k] = before[k]
             before[k] = 2 * now[k]
         start += size
-
-
-@compiled
-def code_escape(task, state, data, value, bits):
-    """A level of 16 and more: its excess over 15 in Exp-Golomb bits."""
-    excess = value - UNARY + 1
-    wanted = bit_length(excess) - 1
-    length = 0
-    while length < ESCAPE_BITS and code_bits(task, state, data, 1 if wanted > length else 0, 1, bits):
-        length += 1
-    return UNARY - 1 + (1 << length) + code_bits(task, state, data, excess & ((1 << length) - 1), length, bits)

@@ -1,8 +1,7 @@
-"""The compiled loops of the layer's coder: a binary range coder, and predictions mixed from adaptive contexts.
+"""A binary range coder, and bits predicted by mixing adaptive contexts.
 
 One function codes in both directions, so that encoder and decoder cannot part: while decoding the bit comes out of the
-range coder, while encoding out of the levels; while measuring it only costs. All arithmetic is on integers that fit 63
-bits and nothing overflows, so plain Python gets the same bytes (`nac_cli.compiling`).
+range coder, while encoding out of the levels; while measuring it only costs.
 
 Range coder: Martin 1979, bytes held back for a carry as in LZMA. Mixing: the logistic mixing of PAQ (Mahoney 2005) in
 fixed point: entries of 22 bits of probability and 8 of count, which sets how fast they learn; weights of 16
@@ -11,13 +10,21 @@ fractional bits.
 
 from __future__ import annotations
 
-from nac_cli.compiling import compiled
-
-ENCODE, DECODE, MEASURE = 0, 1, 2
-
-LOW, RANGE, CODE, PLACE, HELD, CARRIED = range(6)
-"""Fields of a coder's state, int64 `[6]`: the interval [LOW, LOW + RANGE), how far in it the code is (decoding), the
-number of bytes put out or taken in, the byte that a carry may still change, and how many bytes of 255 follow it."""
+from nac_cli.kernels.compiling import helper
+from nac_cli.kernels.detail.fields import (
+    CARRIED,
+    CODE,
+    CODER,
+    DATA,
+    DECODE,
+    HELD,
+    LOW,
+    MEASURE,
+    PLACE,
+    RANGE,
+    ROW_MODEL,
+    STATE,
+)
 
 TOP = 1 << 40
 WORD = (1 << 32) - 1
@@ -33,7 +40,7 @@ FURTHEST = 2047
 """Largest magnitude of stretched probabilities, ln(p / (1 - p)) in units of 1 / 256."""
 
 
-@compiled
+@helper(f"void({STATE})")
 def start_encoder(state):
     state[LOW] = 0
     state[RANGE] = TOP - 1
@@ -42,7 +49,15 @@ def start_encoder(state):
     state[CARRIED] = 0
 
 
-@compiled
+@helper(f"void({STATE}, {DATA})")
+def take_byte(state, data):
+    """Zero follows the last byte for ever."""
+    byte = data[state[PLACE]] if state[PLACE] < len(data) else 0
+    state[CODE] = (state[CODE] << 8) | byte
+    state[PLACE] += 1
+
+
+@helper(f"void({STATE}, {DATA})")
 def start_decoder(state, data):
     state[LOW] = 0
     state[RANGE] = TOP - 1
@@ -52,15 +67,7 @@ def start_decoder(state, data):
         take_byte(state, data)
 
 
-@compiled
-def take_byte(state, data):
-    """Zero follows the last byte for ever."""
-    byte = data[state[PLACE]] if state[PLACE] < len(data) else 0
-    state[CODE] = (state[CODE] << 8) | byte
-    state[PLACE] += 1
-
-
-@compiled
+@helper(f"void({STATE}, {DATA})")
 def put_byte(state, data):
     """The highest byte leaves LOW; if it carries, what is held back grows by one."""
     low = state[LOW]
@@ -79,7 +86,7 @@ def put_byte(state, data):
     state[LOW] = (low & WORD) << 8
 
 
-@compiled
+@helper(f"int64({CODER}, int64, int64)")
 def code_bit(task, state, data, bit, probability):
     """The next bit, which is one with `probability` / 65536."""
     bound = (state[RANGE] >> 16) * probability
@@ -102,7 +109,7 @@ def code_bit(task, state, data, bit, probability):
     return bit
 
 
-@compiled
+@helper(f"int64({CODER}, int64, int64, float64[::1])")
 def code_bits(task, state, data, value, count, bits):
     """`count` bits of `value`, highest first, none likelier than the other."""
     if task == MEASURE:
@@ -114,12 +121,11 @@ def code_bits(task, state, data, value, count, bits):
     return result
 
 
-@compiled
-def code_mixed(task, state, data, bit, entries, places, inputs, weights, maps, bits):
+@helper(f"int64({CODER}, int64, {ROW_MODEL})")
+def code_mixed(task, state, data, bit, entries, places, inputs, weights, stretch, squash, rates, bits):
     """The next bit, predicted from `inputs` of the `entries`, those at `places`, and from `weights` `[inputs]`; both
-    learn from it. `maps`: stretch `[4096]`, squash `[4095]`, rates `[256]`. `bits[0]` grows by its cost, `bits[1:]`
-    being costs."""
-    stretch, squash, rates = maps
+    learn from it. `stretch` `[4096]`, `squash` `[4095]` and `rates` `[256]` are maps. `bits[0]` grows by its cost,
+    `bits[1:]` being costs."""
     dot = 0
     for i in range(inputs):
         dot += weights[i] * stretch[entries[places[i]] >> TO_STRETCH]
@@ -143,7 +149,7 @@ def code_mixed(task, state, data, bit, entries, places, inputs, weights, maps, b
     return bit
 
 
-@compiled
+@helper("int64(int64)")
 def bit_length(value):
     bits = 0
     while value > 0:
