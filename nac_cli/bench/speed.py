@@ -105,7 +105,7 @@ def measure(
         progress(f"batch of {size}")
         found.batches.extend(_batch(codec, size, device, repeats, machine.operations))
     progress("other codecs")
-    found.rivals.extend(rivals(waveform, bitrate * -(-waveform.channels // 2), workers, repeats))
+    found.rivals.extend(rivals(waveform, bitrate * -(-waveform.channels // 2), workers, repeats, progress))
     return found
 
 
