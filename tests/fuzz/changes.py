@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 from nac_cli.container import Index
 from nac_cli.container.index import pack_index, pack_trailer
-from nac_cli.entropy import token_checksum, unpack
-from nac_cli.entropy.detail.channels import layers_checksum, unpack_layers
+from nac_cli.entropy import pack, token_checksum, unpack
+from nac_cli.entropy.detail.channels import layers_checksum, pack_layers, unpack_layers
 from nac_cli.errors import NacError
 from nac_cli.values import StreamInfo
-from tests.fuzz.corpus import Models
+from tests.entropy.detail.layers import random_layer
+from tests.fuzz.corpus import Models, extreme_codes
 from tests.fuzz.structure import Part, Piece, Stream, fields_of, joined, taken_apart
 
 KINDS = (b"HEAD", b"CHNK", b"detl", b"INDX", b"chan", b"tags", b"pict", b"padd", b"pmd5", b"newT", b"NewT")
@@ -131,7 +132,8 @@ def set_field(stream: Stream, change: Change, corpus: Mapping[str, bytes], model
         near = part.value + (change.value % 7 - 3)
         return replace(part, value=near if change.value < 0 and near >= 0 else abs(change.value))
 
-    return _one(stream, change.at, lambda piece: _field_changed(piece, change.other, changed))
+    at = change.at % max(len(stream.pieces), 1)
+    return _one(stream, at or change.other % 3, lambda piece: _field_changed(piece, change.other, changed))
 
 
 def change_bits(stream: Stream, change: Change, corpus: Mapping[str, bytes], models: Models) -> Stream:
@@ -157,6 +159,37 @@ def other_codes(stream: Stream, change: Change, corpus: Mapping[str, bytes], mod
         return joined(piece, list(parts.values()))
 
     return _one(stream, at, changed)
+
+
+def redraw(stream: Stream, change: Change, corpus: Mapping[str, bytes], models: Models) -> Stream:
+    """Other codes in a chunk, or other detail behind it: drawn at random, at the limits for some values, and packed in
+    any mode, so that all is intact."""
+    info = _info(stream)
+    places = [at for at, piece in enumerate(stream.pieces) if piece.kind in (b"CHNK", b"detl")]
+    if info is None or info.codec != models.file.spec or not places:
+        return stream
+    at = places[change.at % len(places)]
+    parts = {part.name: part for part in fields_of(stream.pieces[at])}
+    chunk = {part.name: part for piece in stream.pieces[max(at - 1, 0) : at + 1] for part in fields_of(piece)}
+    frames = int(chunk["frames"].value) if "frames" in chunk else 0
+    if "payload" not in parts or not 1 <= frames <= info.framing.chunk_frames:
+        return stream
+    if stream.pieces[at].kind == b"CHNK":
+        codes = extreme_codes(info, frames, change.other, abs(change.value) % 4)
+        mode = int(parts["mode"].value) if change.value < 0 else change.value % (3 if info.lm_id == models.lm_id else 2)
+        if mode not in (0, 1, 2):
+            return stream
+        new = {"mode": mode, "token checksum": token_checksum(codes), "payload": pack(codes, info, mode, models.coders)}
+    else:
+        samples, rate = frames * info.codec.hop_length, info.codec.sample_rate
+        density, largest = (0.0, 0.002, 0.1, 1.0)[change.value % 4], (0.5, 3.0, 200.0, 20_000.0)[change.value // 4 % 4]
+        layers = [
+            None if (change.other + channel) % 3 == 1 else random_layer(samples, rate, change.other, density, largest)
+            for channel in range(info.channels)
+        ]
+        new = {"token checksum": layers_checksum(layers), "payload": pack_layers(layers, rate)}
+    parts |= {name: replace(parts[name], value=value) for name, value in new.items()}
+    return _one(stream, at, lambda piece: joined(piece, list(parts.values())))
 
 
 def _checksum(kind: bytes, parts: dict[str, Part], stream: Stream, at: int, models: Models) -> int | None:
@@ -269,8 +302,10 @@ def truncate(data: bytes, change: Change) -> bytes:
 
 VERBS: dict[str, Verb] = {
     verb.__name__: verb
-    for verb in (swap, repeat, drop, insert, graft, retype, cut, set_field, change_bits, other_codes)
+    for verb in (swap, repeat, drop, insert, graft, retype, cut, set_field, change_bits, other_codes, redraw)
 }
+WITHIN = ("other_codes", "redraw")
+"""Changes that leave the structure as it is."""
 BYTE_VERBS: dict[str, Callable[[bytes, Change], bytes]] = {
     verb.__name__: verb for verb in (flip, put, delete, double, exchange, truncate)
 }

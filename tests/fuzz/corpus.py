@@ -16,7 +16,7 @@ from nac_cli.entropy import Coders, FrequencyTables, pack, token_checksum
 from nac_cli.entropy.lm import LanguageModel
 from nac_cli.models import weights, zoo
 from nac_cli.pipelines.chain.detail import detail_record
-from nac_cli.values import ChunkCodes, Framing, Mode, Picture, StreamInfo, Tags
+from nac_cli.values import ABSENT, ChunkCodes, Framing, Mode, Picture, StreamInfo, Tags, present
 from tests.container.streams import chunk_lengths, random_codes, write_stream
 from tests.entropy.detail.layers import random_layer
 from tests.helpers.codecs import TINY, TINY_LM, write_tiny_lm, write_tiny_model
@@ -72,7 +72,9 @@ def make_corpus(models: Models) -> dict[str, bytes]:
         extras = {name: changes.pop(name) for name in ("tags", "padding", "digest") if name in changes}
         shape = {"sample_rate": 44_100, "groups": (1,) * channels, "source_bits": 16, "framing": FRAMING} | changes
         silent, piped = shape.pop("silent", False), shape.pop("piped", False)
-        info = StreamInfo(models.file.spec, channels=channels, lm_id=models.lm_id if Mode.LM in modes else None, **shape)
+        info = StreamInfo(
+            models.file.spec, channels=channels, lm_id=models.lm_id if Mode.LM in modes else None, **shape
+        )
         num_samples = frames * info.codec.hop_length * info.sample_rate // info.codec.sample_rate - 100
         info = replace(info, num_samples=None if piped else num_samples)
         records = []
@@ -80,9 +82,7 @@ def make_corpus(models: Models) -> dict[str, bytes]:
             codes = random_codes(info, length, seed=index)
             codes = _silent(codes) if silent else codes
             mode = modes[index % len(modes)]
-            record = ChunkRecord(
-                index, length, mode, token_checksum(codes), pack(codes, info, mode, models.coders)
-            )
+            record = ChunkRecord(index, length, mode, token_checksum(codes), pack(codes, info, mode, models.coders))
             records.append(replace(record, detail=_detail(index, length, info)) if index in detail else record)
         return write_stream(info, records, num_samples, detail=bool(detail), **extras)
 
@@ -101,6 +101,27 @@ def make_corpus(models: Models) -> dict[str, bytes]:
         "one frame": stream(1, (Mode.PACKED,), detail=(0,)),
         "nothing": write_stream(StreamInfo(models.file.spec, 44_100, 1, (1,), 0, framing=FRAMING), [], 0, tags=TAGS),
     }
+
+
+def extreme_codes(info: StreamInfo, frames: int, seed: int, kind: int) -> ChunkCodes:
+    """Random codes; of `kind` 1 to 3 with the least or most of everything, with all planes, or with hardly any."""
+    codes, rng = random_codes(info, frames, seed), np.random.default_rng(seed)
+    planes, shape = info.codec.num_codebooks, codes.depths.shape
+    depths = (codes.depths, rng.choice([0, planes], shape), np.full(shape, planes), rng.random(shape) < 0.1)[kind]
+    gains = rng.choice([0, 255], codes.gains.shape) if kind == 1 else codes.gains
+    angles = rng.choice([0, 63], codes.angles.shape) if kind == 1 else codes.angles
+    drawn = tuple(
+        tuple(
+            np.where(
+                present(depths[channel], plane, stride, frames, info.framing.step_frames),
+                rng.choice([0, size - 1], -(-frames // stride)) if kind == 1 else rng.integers(0, size, -(-frames // stride)),
+                ABSENT,
+            ).astype(np.int32)
+            for plane, (size, stride) in enumerate(zip(info.codec.codebook_sizes, info.codec.strides))
+        )
+        for channel in range(info.channels)
+    )  # fmt: skip
+    return ChunkCodes(frames, angles, gains, depths.astype(codes.depths.dtype), drawn)
 
 
 def _silent(codes: ChunkCodes) -> ChunkCodes:

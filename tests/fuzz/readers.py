@@ -233,9 +233,7 @@ def _records(data: bytes) -> list[ChunkRecord]:
 
 
 def _sound_file(source: io.BytesIO | Pipe, **span: float) -> nac_cli.pipelines.decompress.DecompressReport:
-    return nac_cli.decompress(
-        source, io.BytesIO(), format="wav", max_seconds=LONGEST, device="cpu", threads=1, **span
-    )
+    return nac_cli.decompress(source, io.BytesIO(), format="wav", max_seconds=LONGEST, device="cpu", threads=1, **span)
 
 
 @contextmanager
