@@ -31,7 +31,8 @@ NUMBERS = tuple(
 
 @dataclass(frozen=True)
 class Change:
-    """`verb` is one of VERBS; `at` and `other` are places, which wrap round; `value` and `data` are what to put there."""
+    """`verb` is one of VERBS or BYTE_VERBS; `at` and `other` are places, which wrap round; `value` and `data` are what
+    to put there."""
 
     verb: str
     at: int = 0

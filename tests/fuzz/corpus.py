@@ -110,17 +110,15 @@ def extreme_codes(info: StreamInfo, frames: int, seed: int, kind: int) -> ChunkC
     depths = (codes.depths, rng.choice([0, planes], shape), np.full(shape, planes), rng.random(shape) < 0.1)[kind]
     gains = rng.choice([0, 255], codes.gains.shape) if kind == 1 else codes.gains
     angles = rng.choice([0, 63], codes.angles.shape) if kind == 1 else codes.angles
-    drawn = tuple(
-        tuple(
-            np.where(
-                present(depths[channel], plane, stride, frames, info.framing.step_frames),
-                rng.choice([0, size - 1], -(-frames // stride)) if kind == 1 else rng.integers(0, size, -(-frames // stride)),
-                ABSENT,
-            ).astype(np.int32)
-            for plane, (size, stride) in enumerate(zip(info.codec.codebook_sizes, info.codec.strides))
-        )
-        for channel in range(info.channels)
-    )  # fmt: skip
+
+    def plane_of(channel: int, plane: int, size: int, stride: int) -> np.ndarray:
+        count = -(-frames // stride)
+        drawn = rng.choice([0, size - 1], count) if kind == 1 else rng.integers(0, size, count)
+        there = present(depths[channel], plane, stride, frames, info.framing.step_frames)
+        return np.where(there, drawn, ABSENT).astype(np.int32)
+
+    forms = list(enumerate(zip(info.codec.codebook_sizes, info.codec.strides)))
+    drawn = tuple(tuple(plane_of(channel, plane, *form) for plane, form in forms) for channel in range(info.channels))
     return ChunkCodes(frames, angles, gains, depths.astype(codes.depths.dtype), drawn)
 
 
