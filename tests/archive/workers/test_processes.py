@@ -68,13 +68,17 @@ def test_work_that_cannot_be_opened_ends_everything(perform):
 def test_ctrl_c_is_nothing_to_a_worker_that_has_just_been_started(perform, monkeypatch, capfd):
     start = multiprocessing.process.BaseProcess.start
 
+    started = []
+
     def start_and_interrupt(process):
         start(process)
+        started.append(process)
         os.kill(process.pid, signal.SIGINT)
 
     monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", start_and_interrupt)
     finished, crashes, _ = perform(1, 2)
     assert finished == {0: 2, 1: 4} and not crashes
+    assert len(started) == 2, "none was replaced"
     assert "KeyboardInterrupt" not in capfd.readouterr().err
 
 
