@@ -8,7 +8,6 @@ description or its tables needs no torch.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -48,11 +47,6 @@ class WeightFile:
     config: dict
     num_parameters: int
     training: dict
-
-
-def file_id(data: bytes) -> bytes:
-    """The id by which a stream names a model file with these bytes: the first 8 bytes of their SHA-256."""
-    return hashlib.sha256(data).digest()[:ID_BYTES]
 
 
 def describe(path: Path) -> WeightFile:

@@ -170,9 +170,10 @@ class Soak:
         return ballast
 
     def _require_words(self, code: int, told: str, kind: str) -> None:
-        if code >= 0 and ("Traceback" in told or "internal error" in told):  # Python's own words when a parent is killed
+        own = code >= 0  # workers whose parent was killed end with Python's words
+        if own and ("Traceback" in told or "internal error" in told):
             raise Fault(f"after {kind}: {told[-3000:]}")
-        if code >= 0 and code not in (0, *EXIT_CODES):
+        if own and code not in (0, *EXIT_CODES):
             raise Fault(f"exit code {code} after {kind}: {told[-3000:]}")
         if code > 0 and not told.strip():
             raise Fault(f"exit code {code} without a word after {kind}")

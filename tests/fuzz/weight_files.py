@@ -10,11 +10,20 @@ from hypothesis import strategies as st
 
 NUMBERS = (-1, 0, 1, 2, 3, 7, 127, 1 << 16, 1 << 31, 1 << 40, (1 << 63) - 1, 1 << 64, 10**400)
 VALUES = st.one_of(
-    st.sampled_from(NUMBERS), st.sampled_from([None, True, 1.5, float("nan"), float("inf"), "", "x", [], {}, [0], ["a"]]),
+    st.sampled_from(NUMBERS),
+    st.sampled_from([None, True, 1.5, float("nan"), float("inf"), "", "x", [], {}, [0], ["a"]]),
     st.lists(st.sampled_from(NUMBERS[:8]), max_size=4), st.text(max_size=20), st.just("\x1b[2J\u202e<script>"),
 )  # fmt: skip
 DTYPES = ("F16", "F32", "BF16", "F64", "I8", "U8", "I16", "I32", "I64", "BOOL", "F8_E4M3", "F8_E5M2", "C64", "F4", "X")
-PATTERNS = (b"\xff\xff\xff\x7f", b"\x00\x00\x80\x7f", b"\x00\x00\xc0\xff", b"\xff\xff\x7f\x7f", b"\x00\x7c", b"\x00", b"\xff")
+PATTERNS = (
+    b"\xff\xff\xff\x7f",
+    b"\x00\x00\x80\x7f",
+    b"\x00\x00\xc0\xff",
+    b"\xff\xff\x7f\x7f",
+    b"\x00\x7c",
+    b"\x00",
+    b"\xff",
+)
 """Bytes of tensors: numbers that are none, infinite, or the largest."""
 
 
