@@ -72,7 +72,7 @@ def local_copies(archive: Place, entries: Sequence[Kept]) -> Iterator[list[Path 
 
         def fetch(entry: Kept) -> Path | Failure:
             try:
-                if archive.stat(entry.target) is None:
+                if archive.stat(entry.target, follow_links=False) is None:
                     raise AudioError(f"{entry.target}: is gone from the archive")
                 return stack.enter_context(archive.reading(entry.target))
             except (OSError, NacError) as error:

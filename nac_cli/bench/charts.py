@@ -63,11 +63,11 @@ def legend(codecs: Sequence[str]) -> list[dict[str, str]]:
     return [{"label": LABELS[codec], "colour": COLOURS[codec], "path": PATHS[_marker(codec)]} for codec in codecs]
 
 
-def library() -> str:
-    """Bokeh's script as a tag with all of it inside."""
+def library() -> list[str]:
+    """Bokeh's scripts."""
     from bokeh.resources import Resources
 
-    return Resources(mode="inline", components=["bokeh"]).render_js()
+    return Resources(mode="inline", components=["bokeh"]).js_raw
 
 
 def _chart(rows: Sequence[Row], metric: str, place: str) -> Chart:

@@ -94,8 +94,6 @@ def write_test(
     count = f"{len(trials)} trial" + ("" if len(trials) == 1 else "s")
     values = {
         "style": page.asset("style.css"),
-        "player": page.asset("player.js"),
-        "script": page.asset("listen.js"),
         "sounds": book.sounds,
         "data": data,
         "count": count,
@@ -103,7 +101,7 @@ def write_test(
         "abx": "abx" in kinds,
     }
     path = folder / PAGE
-    write_text(path, page.render("listen.html", values))
+    write_text(path, page.render("listen.html", values, [page.asset("player.js"), page.asset("listen.js")]))
     return path
 
 

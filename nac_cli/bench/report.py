@@ -58,7 +58,8 @@ def write_report(folder: Path, results: Results, budget: int = BUDGET) -> Path:
     if not results.rows:
         raise UsageError(f"{folder}: the results have no rows, there is nothing to show")
     path = folder / PAGE
-    write_text(path, page.render("report.html", _values(folder, results, budget)))
+    scripts = [*library(), page.asset("player.js"), page.asset("report.js")]
+    write_text(path, page.render("report.html", _values(folder, results, budget), scripts))
     return path
 
 
@@ -74,9 +75,6 @@ def _values(folder: Path, results: Results, budget: int) -> dict:
     split_header, split_lines = _split_table(rows)
     return {
         "style": page.asset("style.css"),
-        "player": page.asset("player.js"),
-        "script": page.asset("report.js"),
-        "library": library(),
         "summary": sentence(rows),
         "about": about(results),
         "notes": notes(results),

@@ -20,7 +20,7 @@ MAX_BYTES = 2**23
 SHORT = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _LONG = {escape: char for char, escape in SHORT.items()}
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.|$)")
-_ESCAPED = re.compile(rf"\\|^#|{HARMFUL.pattern}|[\u2028\u2029]")
+_ESCAPED = re.compile(rf"\\|^#|{HARMFUL.pattern}")
 
 
 def escaped(text: str) -> str:

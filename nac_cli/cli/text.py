@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 
 LAYOUTS = {1: "mono", 2: "stereo"}
-HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, which could drive a terminal, and those that turn the direction of writing."""
+HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, which could drive a terminal, those that begin a line or turn the direction of writing, and
+halves of characters."""
+ESCAPED = re.compile("[\udc80-\udcff]+")
+"""Bytes of names that Python could not decode."""
 
 
 def printable(text: str) -> str:
     """`text` as one line for a terminal: harmful characters and undecodable bytes become `�`."""
-    legible = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    legible = ESCAPED.sub(lambda bytes_: bytes_[0].encode("utf-8", "surrogateescape").decode("utf-8", "replace"), text)
     return HARMFUL.sub("�", " ".join(re.split(r"[\t\n\r]+", legible)))
 
 

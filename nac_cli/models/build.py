@@ -17,7 +17,8 @@ Model = TypeVar("Model", bound=nn.Module)
 
 def build(make: Callable[[], Model], state: dict[str, torch.Tensor], path: Path) -> Model:
     """The network that `make` returns, with exactly the weights of `state` in float32, ready for inference. Raises
-    ModelError, which names the file `path` and the first tensor that is missing, unknown or of another shape."""
+    ModelError, which names the file `path` and the first tensor that is missing, unknown, of another shape or not
+    finite."""
     with torch.device("meta"):
         model = make()
     expected = model.state_dict()
@@ -27,8 +28,10 @@ def build(make: Callable[[], Model], state: dict[str, torch.Tensor], path: Path)
         if state[name].shape != expected[name].shape:
             shapes = f"{list(state[name].shape)}, not {list(expected[name].shape)}"
             raise ModelError(f"{path}: {name} has the shape {shapes}")
-    for name in state:
+    for name, value in state.items():
         if name not in expected:
             raise ModelError(f"{path}: {name} is unknown")
+        if not torch.isfinite(value).all():
+            raise ModelError(f"{path}: {name} has values that are not finite; the file is damaged")
     model.load_state_dict({name: state[name].float().contiguous() for name in expected}, assign=True)
     return model.eval().requires_grad_(False)

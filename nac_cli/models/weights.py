@@ -8,7 +8,6 @@ description or its tables needs no torch.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from safetensors import SafetensorError, safe_open
 
 from nac_cli.errors import ModelError
 from nac_cli.files import sha256_of, write_bytes
-from nac_cli.values import CodecSpec
+from nac_cli.models.fields import integer, integers, sample_rate
+from nac_cli.values import MAX_PLANES, CodecSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
 FORMAT = "nac-codec-1"
 DTYPES = ("float16", "float32")
+_STORED = ("F16", "F32")
+"""DTYPES as safetensors calls them."""
 TABLES = "entropy.frequencies"
 ID_BYTES = 8
+MAX_CODEBOOK, MAX_STRIDE, MAX_HOP = 1 << 16, 256, 1 << 16
+"""What streams can say of a model (format_spec.md, section 5)."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,10 @@ class WeightFile:
     training: dict
 
 
-def file_id(data: bytes) -> bytes:
-    """The id by which a stream names a model file with these bytes: the first 8 bytes of their SHA-256."""
-    return hashlib.sha256(data).digest()[:ID_BYTES]
-
-
 def describe(path: Path) -> WeightFile:
     """Read the description of a weight file. Raises ModelError when it is missing, damaged or of another kind."""
+    if path.exists() and not path.is_file():  # a pipe would never end
+        raise ModelError(f"{path}: not a regular file")
     try:
         model_id = sha256_of(path)[:ID_BYTES]
         with safe_open(path, framework="numpy") as file:
@@ -62,29 +63,42 @@ def describe(path: Path) -> WeightFile:
         raise ModelError(f"{path}: not a readable weight file ({error})") from error
     if metadata.get("format") != FORMAT:
         raise ModelError(f"{path}: not a weight file of this version of nac (format {metadata.get('format')!r})")
+    parameters = sum(math.prod(shape) for shape in shapes.values())
     try:
-        spec, config = json.loads(metadata["spec"]), json.loads(metadata["config"])
-        parameters = sum(math.prod(shape) for shape in shapes.values())
-        return WeightFile(path, _spec(spec, model_id), config, parameters, json.loads(metadata.get("training", "{}")))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: its description is incomplete ({error})") from error
+        spec, config = _spec(_object(metadata, "spec"), model_id), _object(metadata, "config")
+        return WeightFile(path, spec, config, parameters, _training(metadata))
+    except ModelError as error:
+        raise ModelError(f"{path}: its description is none ({error})") from error
 
 
 def load_tables(path: Path) -> np.ndarray | None:
-    """The frequency tables, integers `[K, N]`, or None when the file has none."""
+    """The frequency tables, integers `[K, N]`, or None when the file has none. Raises ModelError."""
     with safe_open(path, framework="numpy") as file:
-        return file.get_tensor(TABLES).astype("int64") if TABLES in set(file.keys()) else None
+        if TABLES not in set(file.keys()):
+            return None
+        if (kind := file.get_slice(TABLES).get_dtype()) != "I32":
+            raise ModelError(f"{path}: {TABLES} is of the type {kind}, not of I32")
+        return file.get_tensor(TABLES).astype("int64")
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """As `load_state`, without torch."""
+    import numpy as np
+
     with safe_open(path, framework="numpy") as file:
-        return {name: file.get_tensor(name).astype("float32") for name in file.keys() if name != TABLES}  # noqa: SIM118
+        _require_types(path, file)
+        arrays = {name: file.get_tensor(name).astype(np.float32) for name in _parameters(file)}
+    for name, value in arrays.items():
+        if not np.isfinite(value).all():
+            raise ModelError(f"{path}: {name} has values that are not finite; the file is damaged")
+    return arrays
 
 
 def load_state(path: Path) -> dict[str, torch.Tensor]:
-    """The network's parameters in float32."""
+    """The network's parameters in float32. Raises ModelError for others than DTYPES, and for values that are not
+    finite."""
     with safe_open(path, framework="pt") as file:
+        _require_types(path, file)
         return {name: file.get_tensor(name).float() for name in _parameters(file)}
 
 
@@ -150,6 +164,12 @@ def _write(
     return describe(path)
 
 
+def _require_types(path: Path, file: safe_open) -> None:
+    for name in _parameters(file):
+        if (kind := file.get_slice(name).get_dtype()) not in _STORED:
+            raise ModelError(f"{path}: {name} is of the type {kind}, not of {' or '.join(_STORED)}")
+
+
 def _parameters(file: safe_open) -> list[str]:
     """The names of a weight file's tensors without the entropy coder's tables."""
     return [name for name in list(file.keys()) if name != TABLES]
@@ -168,13 +188,50 @@ def _in_order(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
+def _object(metadata: dict[str, str], name: str) -> dict:
+    """A JSON object of the metadata. Raises ModelError."""
+    try:
+        values = json.loads(metadata[name])
+    except KeyError:
+        raise ModelError(f"{name!r} is missing") from None
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{name!r} is no JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"{name!r} is no JSON object")
+    return values
+
+
 def _spec(spec: dict, model_id: bytes) -> CodecSpec:
+    """A spec such as streams can have. Raises ModelError."""
+    sizes = integers("codebook sizes", spec.get("codebook_sizes"), 2, MAX_CODEBOOK, MAX_PLANES)
+    strides = integers("strides", spec.get("strides"), 1, MAX_STRIDE, MAX_PLANES)
+    if len(strides) != len(sizes):
+        raise ModelError(f"{len(strides)} strides for {len(sizes)} codebooks")
     return CodecSpec(
-        name=spec["name"],
-        family=spec["family"],
+        name=_word("name", spec.get("name")),
+        family=_word("family", spec.get("family")),
         model_id=model_id,
-        sample_rate=int(spec["sample_rate"]),
-        hop_length=int(spec["hop_length"]),
-        codebook_sizes=tuple(map(int, spec["codebook_sizes"])),
-        strides=tuple(map(int, spec["strides"])),
+        sample_rate=sample_rate(spec.get("sample_rate")),
+        hop_length=integer("hop length", spec.get("hop_length"), 1, MAX_HOP),
+        codebook_sizes=sizes,
+        strides=strides,
     )
+
+
+def _word(what: str, value: object) -> str:
+    """A name that a stream can have. Raises ModelError."""
+    if not isinstance(value, str) or not value.isprintable() or not 1 <= len(value.encode("utf-8", "replace")) <= 32:
+        raise ModelError(f"the model's {what} is {repr(value)[:80]}, not 1 to 32 printable characters")
+    return value
+
+
+def _training(metadata: dict[str, str]) -> dict:
+    """What the file says of its origin; nothing where it says nothing. Raises ModelError for what cannot be told."""
+    training = _object(metadata, "training") if "training" in metadata else {}
+    runs = training.get("before", [])
+    told = isinstance(runs, list) and all(
+        isinstance(run, dict) and isinstance(run.get("steps"), int | None) for run in [*runs, training]
+    )
+    if not told or not all(isinstance(training.get(name), str | None) for name in ("licence", "imported")):
+        raise ModelError("'training' does not say where the model is from")
+    return training

@@ -6,6 +6,7 @@ A codec's language model, if it has one, lies beside its weight file with the sa
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nac_cli.errors import ModelError
-from nac_cli.models.weights import WeightFile, describe, file_id, load_state
+from nac_cli.files import sha256_of
+from nac_cli.models.weights import ID_BYTES, WeightFile, describe, load_state
 
 if TYPE_CHECKING:
     from nac_cli.models.codec import TrainableCodec
@@ -199,8 +201,10 @@ def _lm_path(file: WeightFile) -> Path:
 
 @cache
 def _lm_file(path: Path, modified: int) -> LmFile:
-    data = path.read_bytes()
-    return LmFile(path, file_id(data), len(data))
+    """Raises OSError."""
+    if not path.is_file():  # a pipe would never end
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return LmFile(path, sha256_of(path)[:ID_BYTES], path.stat().st_size)
 
 
 @cache

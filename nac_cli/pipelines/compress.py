@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import BinaryIO
 
 from nac_cli.audio import SampleDigest
@@ -173,8 +173,11 @@ class Compressor:
         started = time.monotonic()
         check_target(target, force)
         messages: list[str] = []
+        before = _status(source)
         with self.read(source, messages.append) as sound:
             analysed = self.analyse(sound, progress)
+        if before is not None and stat.S_ISREG(before.st_mode) and not _is_same(_status(source), before):
+            messages.append(f"{name_of(source)} changed while it was read: compress it again when nothing writes to it")
         progress(analysed.seconds, None)  # packing goes on for a while, nobody knows for how long
         fitted = self.fit(analysed)
         stream = self.stream(fitted, sound.tags)
@@ -185,7 +188,7 @@ class Compressor:
             target=name_of(target),
             sample_rate=fitted.info.sample_rate,
             num_samples=analysed.num_samples,
-            source_bytes=_size(source),
+            source_bytes=before and before.st_size,
             overhead_bytes=counts.overhead - counts.tags,
             elapsed=time.monotonic() - started,
             messages=(*messages, *analysed.messages, *self._shortfall(fitted.info, figures["bitrate"])),
@@ -249,5 +252,15 @@ class Compressor:
         return [f"no use for {wanted} bit/s: with all planes of {info.codec.name} this sound takes {round(taken)}"]
 
 
-def _size(source: object) -> int | None:
-    return Path(source).stat().st_size if isinstance(source, (str, os.PathLike)) else None
+def _status(source: object) -> os.stat_result | None:
+    """What the system says of a file that is named by its path, None if there is none."""
+    try:
+        return os.stat(source) if isinstance(source, (str, os.PathLike)) else None
+    except OSError:
+        return None
+
+
+def _is_same(status: os.stat_result | None, before: os.stat_result) -> bool:
+    return status is not None and all(
+        getattr(status, name) == getattr(before, name) for name in ("st_dev", "st_ino", "st_size", "st_mtime_ns")
+    )

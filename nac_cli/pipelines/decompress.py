@@ -14,7 +14,7 @@ import numpy as np
 
 from nac_cli.audio import EXTENSIONS, Resampler, create_audio
 from nac_cli.container import ContainerReader, DamagedChunk, Index, chunk_frames
-from nac_cli.errors import CorruptStream, UsageError
+from nac_cli.errors import CorruptStream, ModelError, UsageError
 from nac_cli.files import atomic_path, check_target
 from nac_cli.models.weights import WeightFile
 from nac_cli.pipelines.chain.duration import MAX_SECONDS, require_duration, within
@@ -226,7 +226,8 @@ class Decompressor:
     def resample(
         self, waves: Iterable[np.ndarray], span: Span, progress: Progress = lambda done, whole: None
     ) -> Iterator[np.ndarray]:
-        """Step 4: samples at the source's rate `[C, T]` from the span's first frame on."""
+        """Step 4: samples at the source's rate `[C, T]` from the span's first frame on. Raises ModelError for samples
+        that are not finite."""
         info, hop = self.info, self.info.codec.hop_length
         resampler = Resampler(info.channels, info.codec.sample_rate, info.sample_rate)
         position = span.first_chunk * info.framing.chunk_frames * hop
@@ -235,7 +236,13 @@ class Decompressor:
             start = max(span.first_frame * hop - position, 0)
             for first in range(start, samples.shape[1], BLOCK_SAMPLES):
                 yield tail
-                tail = resampler.push(samples[:, first : first + BLOCK_SAMPLES])
+                block = samples[:, first : first + BLOCK_SAMPLES]
+                if not np.isfinite(block).all():
+                    raise ModelError(
+                        f"model {info.codec.name!r} gives samples that are not finite at "
+                        f"{(position + first) / info.codec.sample_rate:.2f} s; its weight file makes no sense"
+                    )
+                tail = resampler.push(block)
             position += samples.shape[1]
             progress(position / info.codec.sample_rate, info.duration)
         yield np.concatenate((tail, resampler.finish()), axis=1)

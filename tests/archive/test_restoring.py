@@ -293,3 +293,17 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(place, tmp_path):
     assert done.whole == 0 and len(done.failed) == len(SOUNDS) + len(SIDECARS)
     assert {failure.exit_code for _, failure in done.failed} == {OutputExists.exit_code}
     assert (back.root / "song.flac").read_bytes() == b"mine"
+
+
+def test_links_and_pipes_in_an_archive_are_no_files_of_it(place, back, tmp_path):
+    """A link would bring any file of the reader's into the library, a pipe would be waited for without end."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(SIDECARS["a/cover.jpg"])
+    for name in ("a/cover.jpg", "b/50% ü.nac"):
+        (place.root / name).unlink()
+    (place.root / "a/cover.jpg").symlink_to(secret)
+    os.mkfifo(place.root / "b/50% ü.nac")
+    _, done = restored(place, back)
+    assert {piece.entry.path for piece, _ in done.failed} == {"a/cover.jpg", "b/50% ü.wav"}
+    assert all("is gone from the archive" in failure.message for _, failure in done.failed)
+    assert done.whole == len(SOUNDS) + len(SIDECARS) - 2 and not (back.root / "a/cover.jpg").exists()

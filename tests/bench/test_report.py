@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import math
 import re
 import shutil
@@ -60,6 +62,21 @@ def test_names_are_text_and_no_markup(tmp_path):
     write_report(tmp_path, write_results(tmp_path, clips=("<script>alert(1)</script>", 'a"b')))
     page = (tmp_path / PAGE).read_text()
     assert "<script>alert(1)" not in page and "&lt;script&gt;alert(1)" in page
+
+
+def scripts_of(page: str) -> list[str]:
+    """The texts of all scripts that a browser would run."""
+    return re.findall(r"<script>(.*?)</script>", page, flags=re.S)
+
+
+def test_the_page_runs_its_own_scripts_and_no_other(folder):
+    page = (folder / PAGE).read_bytes().decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
+    allowed = re.search(r"script-src ([^;]*)", policy)[1].split()
+    digests = [hashlib.sha256(script.encode()).digest() for script in scripts_of(page)]
+    assert allowed == [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests] and len(allowed) >= 3
+    assert "\r" not in "".join(scripts_of(page)), "which a browser would change before it takes the digest"
+    assert not re.search(r"<[^>]* on\w+=", re.sub(r"<script.*?</script>", "", page, flags=re.S)), "no other script"
 
 
 def test_floors_and_what_was_left_out_are_said(tmp_path):

@@ -162,3 +162,16 @@ def test_a_narrow_screen_does_not_scroll_sideways(page):
     page.set_viewport_size({"width": 360, "height": 740})
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_script_that_got_into_the_page_does_not_run(report, chromium, tmp_path):
+    """As its policy has the digests of its own."""
+    text = report.read_text(encoding="utf-8")
+    spoilt = tmp_path / "report.html"
+    smuggled = '<script>window.smuggled = 1</script><img src="x" onerror="window.smuggled = 2">'
+    spoilt.write_text(text.replace("<main>", f"<main>{smuggled}", 1), encoding="utf-8")
+    page = chromium.new_page()
+    page.goto(spoilt.as_uri(), timeout=120_000)
+    page.wait_for_selector("html[data-ready=yes]", timeout=120_000)
+    assert page.evaluate("window.smuggled") is None
+    page.close()

@@ -9,6 +9,19 @@ def test_nothing_printed_can_drive_the_terminal():
     assert printable("a\x1b[31mb\x07\u202ec\x9b") == "a�[31mb��c�"
 
 
+def test_nothing_printed_can_turn_a_line_or_begin_one():
+    """By marks of direction (Trojan Source), and by the line separators that terminals and editors know."""
+    assert printable("a\u202eb\u2066c\u200ed\u200fe\u061cf\u2028g\u2029h") == "a�b�c�d�e�f�g�h"
+
+
+def test_half_a_character_can_be_printed():
+    assert printable("a\ud800b\udfff").encode("utf-8").decode() == "a�b�"
+
+
+def test_a_name_in_utf8_that_a_plain_locale_did_not_decode_is_legible():
+    assert printable("Æø".encode().decode("ascii", "surrogateescape")) == "Æø"
+
+
 def test_one_line_stays_one_line():
     assert printable("first\r\nsecond\tthird") == "first second third"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from nac_cli.models.importers.dac import CHECKPOINTS as DAC_CHECKPOINTS
 from nac_cli.models.importers.dac import import_dac
 from nac_cli.models.importers.snac import CHECKPOINTS as SNAC_CHECKPOINTS
 from nac_cli.models.importers.snac import import_snac
+from nac_cli.models.importers.state import read_state
 from tests.models.golden.make_dac_snac import DAC, SNAC, TRANSFORMERS
 from tests.models.test_goldens import golden, save_dac, save_snac, save_transformers
 
@@ -183,6 +185,31 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
     with pytest.raises(ModelError, match="could be any code"):
         import_dac(tmp_path / "w.pth")
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_packed_checkpoint_is_not_unpacked(tmp_path):
+    """A megabyte could fill all memory: torch itself stores members as they are."""
+    torch.save({"a": torch.zeros(100_000)}, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "packed.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for member in plain.infolist():
+            packed.writestr(member.filename, plain.read(member))
+    assert list(read_state(tmp_path / "plain.pth")) == ["a"]
+    with pytest.raises(ModelError, match="unpacks to more than it is"):
+        read_state(tmp_path / "packed.pth")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_tensors_claim_no_more_than_is_in_the_file(tmp_path, zipped):
+    endless = {"one value": torch.zeros(1).expand(1 << 20, 1 << 20)}
+    whole = torch.zeros(10_000)
+    shared = {f"part {number}": whole[number:] for number in range(50)}
+    for state in (endless, shared):
+        torch.save(state, tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
+        with pytest.raises(ModelError, match="more than such a file can hold"):
+            read_state(tmp_path / "w.pth")
 
 
 def test_every_published_preset_has_an_official_checkpoint():

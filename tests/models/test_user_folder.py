@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,17 @@ def test_what_is_missing_is_said_to_be(no_folder):
 def test_a_folder_that_is_named_needs_no_home(no_folder, monkeypatch, tmp_path):
     monkeypatch.setenv("NAC_MODELS", str(tmp_path))
     assert zoo.user_folder() == tmp_path and zoo.available()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_the_folder_is_no_model(monkeypatch, tmp_path):
+    """To read it would take for ever."""
+    monkeypatch.setenv("NAC_MODELS", str(tmp_path))
+    for name in ("pipe.safetensors", "pipe.lm.safetensors", f"{zoo.DEFAULT}.safetensors"):
+        os.mkfifo(tmp_path / name)
+    assert zoo.available()
+    for find in (zoo.find_id, zoo.find_lm_id):
+        with pytest.raises(ModelError, match="not installed"):
+            find(UNKNOWN, zoo.DEFAULT)
+    with pytest.raises(ModelError, match="not a regular file"):
+        zoo.find(tmp_path / "pipe.safetensors")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from nac_cli.errors import ModelError
 from nac_cli.models import weights, zoo
 from nac_cli.models.layers.weight_norm import add_weight_norm
+from nac_cli.models.spectral_arrays import SpectralArrays
 from tests.helpers.codecs import TINY, family_model, write_tiny_model
 from tests.reference.spectral_decoder import SpectralDecoder
 
@@ -139,3 +141,68 @@ def test_a_decoder_written_from_the_specification_makes_the_same_sound(tmp_path,
     ours = model.decode(tuple(torch.from_numpy(plane)[None] for plane in codes))[0, 0].numpy()
     theirs = SpectralDecoder(path).decode(codes)
     assert np.abs(ours - theirs).max() < 1e-4 * np.abs(theirs).max()
+
+
+def with_metadata(data: bytes, **changes: str) -> bytes:
+    """A weight file that says something else of itself."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] |= changes
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
+SPEC = {
+    "name": "x", "family": "spectral", "sample_rate": 44_100, "hop_length": 512, "codebook_sizes": [64], "strides": [1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"spec": "[" * 100_000},
+        {"config": "[" * 100_000},
+        {"config": "3"},
+        {"training": "[]"},
+        {"training": '{"before": 3}'},
+        {"training": '{"steps": "many"}'},
+        {"training": '{"licence": ["MIT"]}'},
+        {"spec": "[]"},
+        {"spec": json.dumps(SPEC | {"sample_rate": 1e400})},
+        {"spec": json.dumps(SPEC | {"hop_length": 0})},
+        {"spec": json.dumps(SPEC | {"codebook_sizes": [64] * 65, "strides": [1] * 65})},
+        {"spec": json.dumps(SPEC | {"codebook_sizes": [64, 64]})},
+        {"spec": json.dumps(SPEC | {"name": "a\x1b[2Jb"})},
+        {"spec": json.dumps(SPEC | {"name": "x" * 33})},
+        {"spec": json.dumps(SPEC | {"family": 7})},
+    ],
+    ids=lambda changes: " ".join(f"{name} {value[:20]}" for name, value in changes.items()),
+)
+def test_a_file_that_says_nonsense_of_itself_is_no_model_and_harms_no_other(path, tmp_path, monkeypatch, changes):
+    monkeypatch.setenv("NAC_MODELS", str(tmp_path))
+    (tmp_path / "strange.safetensors").write_bytes(with_metadata(path.read_bytes(), **changes))
+    with pytest.raises(ModelError, match="strange.safetensors: its description is none"):
+        zoo.find(tmp_path / "strange.safetensors")
+    assert zoo.DEFAULT in [file.spec.name for file in zoo.available()]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_are_damage(path, tmp_path, value):
+    file = weights.describe(path)
+    tensors = {name: array.astype(np.float16) for name, array in weights.load_arrays(path).items()}
+    tensors["decoder.head.bias"][5] = value
+    strange = weights._write(tmp_path / "strange.safetensors", tensors, file.spec, file.config, None, {})
+    for load in (zoo.load, lambda file: SpectralArrays(file, 1)):
+        with pytest.raises(ModelError, match=r"decoder\.head\.bias has values that are not finite"):
+            load(strange)
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float64])
+def test_values_of_another_type_are_damage(path, tmp_path, kind):
+    file = weights.describe(path)
+    tensors = weights.load_arrays(path)
+    tensors["decoder.head.bias"] = tensors["decoder.head.bias"].astype(kind)
+    strange = weights._write(tmp_path / "strange.safetensors", tensors, file.spec, file.config, None, {})
+    for load in (zoo.load, lambda file: SpectralArrays(file, 1)):
+        with pytest.raises(ModelError, match=r"decoder\.head\.bias is of the type"):
+            load(strange)

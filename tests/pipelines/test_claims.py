@@ -6,11 +6,12 @@ import io
 import math
 import tracemalloc
 
+import numpy as np
 import pytest
 
 import nac_cli
 from nac_cli.errors import LimitExceeded, ModelError
-from tests.helpers.sounds import noise
+from tests.helpers.sounds import HOP, noise
 from tests.helpers.streams import compressed, decoded, of_silence, with_codec
 
 
@@ -104,3 +105,12 @@ def test_the_limit_on_the_duration_of_a_pipe(stream):
     with pytest.raises(LimitExceeded, match="goes on, the limit is 100 s"):
         nac_cli.verify(Pipe(data), "tokens", max_seconds=100)
     assert nac_cli.verify(Pipe(data), "tokens", max_seconds=math.inf).sound
+
+
+def test_samples_that_are_not_finite_are_no_sound(stream, monkeypatch, tmp_path):
+    """As a weight file can lead to, whose own values are finite but huge."""
+    endless = np.full((1, 864 * HOP), np.inf, np.float32)
+    monkeypatch.setattr("nac_cli.pipelines.decompress.synthesise", lambda *args: iter([endless]))
+    with pytest.raises(ModelError, match=r"not finite at 0\.00 s"):
+        nac_cli.decompress(io.BytesIO(stream), tmp_path / "out.wav", device="cpu")
+    assert not list(tmp_path.iterdir())

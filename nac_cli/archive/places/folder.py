@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from nac_cli.archive.places.place import LOCK, PRIVATE, Found, Skip, joined_parts, parts_of
-from nac_cli.errors import UsageError
+from nac_cli.errors import AudioError, UsageError
 from nac_cli.files import replacing
 
 UNFINISHED = f"{PRIVATE}/unfinished"
@@ -39,7 +39,9 @@ class Folder:
     def walk(self, skip: Skip, follow_links: bool = False) -> Iterator[Found]:
         return self._walk(self.root, "", skip, follow_links, frozenset())
 
-    def stat(self, path: str) -> Found | None:
+    def stat(self, path: str, follow_links: bool = True) -> Found | None:
+        if not follow_links and self._link_on_the_way(path):
+            return None
         try:
             status = os.stat(self.root / path)
         except (FileNotFoundError, NotADirectoryError):
@@ -53,6 +55,8 @@ class Folder:
     @contextmanager
     def writing(self, path: str, mtime_ns: int, overwrite: bool = True) -> Iterator[Path]:
         target = self.root / path
+        self._refuse_links(posixpath.dirname(path))
+        self._refuse_links(UNFINISHED)
         beside = self.root / UNFINISHED / uuid.uuid4().hex
         beside.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target, overwrite=overwrite, beside=beside):
@@ -62,6 +66,7 @@ class Folder:
 
     def append(self, path: str, data: bytes) -> None:
         path = (self._parts(path) or [path])[-1]
+        self._refuse_links(path)
         file = os.open(self.root / path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             end = os.lseek(file, 0, os.SEEK_END)
@@ -78,6 +83,7 @@ class Folder:
 
     @contextmanager
     def claim(self) -> Iterator[None]:
+        self._refuse_links(LOCK)
         (self.root / PRIVATE).mkdir(parents=True, exist_ok=True)
         with open(self.root / LOCK, "a") as lock:
             if not _locked(lock.fileno()):
@@ -85,11 +91,24 @@ class Folder:
             yield
 
     def discard_unfinished(self) -> None:
+        self._refuse_links(UNFINISHED)
         for left in (self.root / UNFINISHED).glob("*"):
             left.unlink(missing_ok=True)
 
     def folds_case(self) -> bool:
         return (self.root / PRIVATE.upper()).exists()
+
+    def _refuse_links(self, path: str) -> None:
+        """Raise AudioError where a link on the way to `path` could lead out of the place: who made it may want other
+        files to be written, or removed."""
+        if link := self._link_on_the_way(path):
+            raise AudioError(f"{self.root / link}: is a symbolic link, and nac writes to none inside of {self.name}")
+
+    def _link_on_the_way(self, path: str) -> str | None:
+        """The first symbolic link among the folders of `path` and itself."""
+        parts = path.split("/")
+        ways = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+        return next((way for way in ways if way and (self.root / way).is_symlink()), None)
 
     def _parts(self, path: str) -> list[str]:
         """Paths of the parts of a file of records: the file itself alone, unless the place was copied from a store."""

@@ -44,8 +44,8 @@ class Place(Protocol):
     def walk(self, skip: Skip, follow_links: bool = False) -> Iterator[Found]:
         """All files, in no order, without the private folder at the root."""
 
-    def stat(self, path: str) -> Found | None:
-        """The file at `path`, None if there is none."""
+    def stat(self, path: str, follow_links: bool = True) -> Found | None:
+        """The file at `path`, None if there is none, or none without following links."""
 
     def reading(self, path: str) -> AbstractContextManager[Path]:
         """The file at `path`, or a local copy of it, for as long as the context lasts."""

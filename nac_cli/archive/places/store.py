@@ -61,7 +61,7 @@ class Store:
             except CorruptStream:
                 skip(path, "its name cannot be a path")
 
-    def stat(self, path: str) -> Found | None:
+    def stat(self, path: str, follow_links: bool = True) -> Found | None:
         key = self._key(path)
         with self._explained(path):
             try:

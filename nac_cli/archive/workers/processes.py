@@ -8,7 +8,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any
@@ -76,7 +77,8 @@ class _Process:
         context = multiprocessing.get_context("spawn")  # no locks or threads of this process are copied
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(worker, work, theirs), daemon=True)
-        self._process.start()
+        with _interrupts_later():
+            self._process.start()
         theirs.close()
         self.ready = False
 
@@ -93,6 +95,21 @@ class _Process:
         if code is not None and code < 0:
             return f"killed by {signal.Signals(-code).name}"
         return f"exit code {code}"
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold back SIGINT. A process that is started meanwhile never gets it, not even before it can say what to do then;
+    to this one it comes afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # the first start would start it, which ends the holding back
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(worker: int, work: Work, connection: Connection) -> None:

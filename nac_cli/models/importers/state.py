@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import warnings
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -17,6 +18,8 @@ from safetensors.torch import load_file
 from nac_cli.errors import ModelError
 
 MAX_JSON = 2**20
+SHARED = 2
+"""By how much tensors may be larger than their file, as some share what is stored."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ def read_pickle(path: Path) -> Any:
     """The object that `torch.save` wrote, with tensors on the CPU. Raises ModelError for a file that is damaged, or has
     more in it than tensors and plain values."""
     try:
+        _refuse_packed(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on unusual pickles; what torch cannot read it refuses
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -41,6 +45,8 @@ def read_pickle(path: Path) -> Any:
         raise ModelError(f"{path}: no such checkpoint") from None
     except PermissionError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    except ModelError:
+        raise
     except UnpicklingError as error:  # its own message advises to unpickle everything after all
         message = "not a checkpoint, or one with more in it than tensors, which could be any code: nac reads none"
         raise ModelError(f"{path}: {message}") from error
@@ -61,9 +67,13 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
 
 
 def tensors_of(state: object, path: Path) -> dict[str, torch.Tensor]:
-    """`state` if it is a dictionary of tensors by name. Raises ModelError."""
+    """`state` if it is a dictionary of tensors by name. Raises ModelError, also where the tensors claim more than the
+    file `path` holds: a stored value can be repeated without end, or be part of many tensors."""
     if not isinstance(state, dict) or not all(map(_is_named_tensor, state.items())):
         raise ModelError(f"{path}: not a dictionary of tensors by name")
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+    if claimed > SHARED * path.stat().st_size:
+        raise ModelError(f"{path}: its tensors claim {claimed} bytes, more than such a file can hold")
     return state
 
 
@@ -82,6 +92,18 @@ def read_config(path: Path) -> dict:
     if not isinstance(config, dict):
         raise ModelError(f"{path}: not a JSON object")
     return config
+
+
+def _refuse_packed(path: Path) -> None:
+    """Raise ModelError for an archive whose members are compressed or overlap: torch writes none, and a small file
+    could fill all memory."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+    if not stored or sum(member.file_size for member in members) > path.stat().st_size:
+        raise ModelError(f"{path}: not a checkpoint as torch writes them, since it unpacks to more than it is")
 
 
 def _is_named_tensor(item: tuple) -> bool:

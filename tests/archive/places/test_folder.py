@@ -6,9 +6,10 @@ import os
 
 import pytest
 
+from nac_cli.archive.journal import JOURNAL
 from nac_cli.archive.places.folder import UNFINISHED, Folder
 from nac_cli.archive.places.place import PRIVATE, checked
-from nac_cli.errors import CorruptStream, UsageError
+from nac_cli.errors import AudioError, CorruptStream, UsageError
 
 
 def walked(folder: Folder, **options) -> tuple[set[str], dict[str, str]]:
@@ -128,3 +129,46 @@ def test_paths_that_lead_out_are_refused(path):
 @pytest.mark.parametrize("path", ["x", "a/b", "..x/y..", "-", "a\nb", " "])
 def test_paths_inside_are_taken(path):
     assert checked(path) == path
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A folder beside the place, with a file in it."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "precious").write_bytes(b"1")
+    return folder
+
+
+@pytest.mark.parametrize("link", [PRIVATE, UNFINISHED, f"{PRIVATE}/lock", f"{PRIVATE}/journal.jsonl"])
+def test_links_where_nac_works_are_refused_and_nothing_behind_them_is_touched(tmp_path, outside, link):
+    """An archive of a stranger could have them, to have files of its reader removed or written to."""
+    place = Folder(tmp_path / "place")
+    (place.root / link).parent.mkdir(parents=True)
+    (place.root / link).symlink_to(outside if link in (PRIVATE, UNFINISHED) else outside / "precious")
+    with pytest.raises(AudioError, match="is a symbolic link"), place.claim():
+        place.discard_unfinished()
+        place.append(JOURNAL, b"a line\n")
+    with pytest.raises(AudioError, match="is a symbolic link"), place.claim(), place.writing("x", 0) as path:
+        path.write_bytes(b"2")
+        place.append(JOURNAL, b"a line\n")
+    assert [path.name for path in outside.iterdir()] == ["precious"] and (outside / "precious").read_bytes() == b"1"
+
+
+def test_nothing_is_written_through_a_linked_folder(tmp_path, outside):
+    place = Folder(tmp_path / "place")
+    place.root.mkdir()
+    (place.root / "album").symlink_to(outside)
+    with pytest.raises(AudioError, match="album: is a symbolic link"), place.writing("album/precious", 0) as path:
+        path.write_bytes(b"2")
+    assert (outside / "precious").read_bytes() == b"1"
+    assert place.stat("album/precious").size == 1 and place.stat("album/precious", follow_links=False) is None
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_itself(tmp_path, outside):
+    place = Folder(tmp_path / "place")
+    place.root.mkdir()
+    (place.root / "x").symlink_to(outside / "precious")
+    with place.writing("x", 0) as path:
+        path.write_bytes(b"2")
+    assert not (place.root / "x").is_symlink() and (outside / "precious").read_bytes() == b"1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -62,6 +63,23 @@ def test_work_that_cannot_be_opened_ends_everything(perform):
     assert caught.value.exit_code == 7
     with pytest.raises(Refused, match="end before they begin .exit code 3"):
         perform(1, work=Doubling("die"))
+
+
+def test_ctrl_c_is_nothing_to_a_worker_that_has_just_been_started(perform, monkeypatch, capfd):
+    start = multiprocessing.process.BaseProcess.start
+
+    started = []
+
+    def start_and_interrupt(process):
+        start(process)
+        started.append(process)
+        os.kill(process.pid, signal.SIGINT)
+
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", start_and_interrupt)
+    finished, crashes, _ = perform(1, 2)
+    assert finished == {0: 2, 1: 4} and not crashes
+    assert len(started) == 2, "none was replaced"
+    assert "KeyboardInterrupt" not in capfd.readouterr().err
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path):
