@@ -146,6 +146,7 @@ class ContainerReader:
     def _read_chunks(self) -> Iterator[ChunkRecord | DamagedChunk]:
         event: Block | Damage | None = self._first
         held: ChunkRecord | None = None  # until it is known whether its detail follows
+        behind = False  # whether the block before is that chunk
         while event is not None:
             if isinstance(event, Block) and event.kind == "CHNK":
                 if (record := self._accept_chunk(event)) is not None:
@@ -159,10 +160,11 @@ class ContainerReader:
                     yield from self._missing_before(index.num_chunks, event.offset)
                     self._read_trailer(event)
                     return
-            elif isinstance(event, Block) and event.kind == "detl" and held is not None:
+            elif isinstance(event, Block) and event.kind == "detl" and held is not None and behind:
                 held = self._accept_detail(event, held)
             else:
                 self._take(event)
+            behind = isinstance(event, Block) and event.kind in ("CHNK", "detl")
             event = next(self._blocks, None)
         samples = self.info.num_samples
         yield from self._complete(held, None if samples is None else num_chunks(self.info, samples))

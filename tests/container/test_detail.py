@@ -18,6 +18,7 @@ from nac_cli.container import (
     Tags,
     stream_bytes,
 )
+from nac_cli.container.blocks import pack_block
 from nac_cli.errors import CorruptStream, UsageError
 from nac_cli.values import StreamInfo
 from tests.container.streams import (
@@ -112,6 +113,17 @@ def test_a_damaged_chunk_does_not_leave_its_detail_to_another():
     records, markers, reader = read_all(flip(data, starts_of(data, b"CHNK")[1] + 15))
     assert [record.index for record in records] == [0, 2] and [marker.first for marker in markers] == [1]
     assert records == [record for record in records_with(stream_info(), [40, 50, 60]) if record.index != 1]
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+@pytest.mark.parametrize("between", ["padding", "detail of its own"])
+def test_detail_that_is_not_directly_behind_its_chunk_is_damage(between, pipe):
+    pieces = blocks_of(detailed([5, 5, 5]))
+    at = [kind_of(piece) for piece in pieces].index(b"CHNK") + 1
+    pieces.insert(at, pieces[at] if between == "detail of its own" else pack_block("padd", bytes(4)))
+    records, _, reader = read_all(b"".join(pieces), pipe)
+    assert [record.detail is not None for record in records] == [between != "padding", True, True]
+    assert any("detl" in damage.reason or "detail" in damage.reason for damage in reader.damage)
 
 
 def test_a_cut_inside_the_last_detail_leaves_the_chunk():
