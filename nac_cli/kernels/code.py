@@ -78,16 +78,18 @@ class Code:
         engine.add_object_file(llvm.ObjectFileRef.from_data(self.objects))
         engine.finalize_object()
         linked = {
-            name: Kernel(name, engine.get_function_address(one.symbol), one) for name, one in self.interfaces.items()
+            name: Kernel(name, engine.get_function_address(one.symbol), one, engine)
+            for name, one in self.interfaces.items()
         }
-        return SimpleNamespace(**linked, engine=engine)  # which holds the code
+        return SimpleNamespace(**linked)
 
 
 class Kernel:
     """A function in machine code; other threads run meanwhile."""
 
-    def __init__(self, name: str, address: int, interface: Interface) -> None:
+    def __init__(self, name: str, address: int, interface: Interface, engine: object) -> None:
         self.__name__ = name
+        self._engine = engine  # which holds the code
         self._forms, self._result = interface.arguments, NUMBERS.get(interface.result.dtype)
         words = [NUMBERS.get(word) or ctypes.c_void_p for word in _ctypes_of(self._forms)]
         self._function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *words)(address)

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from importlib import import_module
 from importlib.util import find_spec
-from threading import Lock
+from threading import RLock
 from types import SimpleNamespace
+from typing import TypeVar
 
 from nac_cli.kernels.cache import name_for, read, write
+
+Loaded = TypeVar("Loaded")
 
 SETTING = "NAC_KERNELS"
 """In the environment: "numpy" does without kernels, "numba" makes it an error if there are none."""
 
-_lock = Lock()
+_lock = RLock()
 
 
-@cache
+def _kept(function: Callable[..., Loaded]) -> Callable[..., Loaded]:
+    """`function` with its results kept, called by one thread at a time: else another's result would be forgotten at
+    once, and its machine code with it, while that thread is in it."""
+    found = cache(function)
+
+    @wraps(function)
+    def kept(room: str, package: str = "kernels") -> Loaded:
+        with _lock:
+            return found(room, package)
+
+    kept.cache_clear = found.cache_clear  # type: ignore[attr-defined]
+    return kept
+
+
+@_kept
 def load(room: str, package: str = "kernels") -> SimpleNamespace | None:
     """The kernels of `nac_cli.<package>.<room>`, by name; None without numba, and where the environment says so.
 
@@ -37,7 +55,7 @@ def load(room: str, package: str = "kernels") -> SimpleNamespace | None:
         return None
 
 
-@cache
+@_kept
 def load_or_plain(room: str, package: str) -> SimpleNamespace:
     """As `load`; where there are no kernels, the functions that they are made of, in Python: slow, to the same end."""
     made = load(room, package)
@@ -51,13 +69,12 @@ def load_or_plain(room: str, package: str) -> SimpleNamespace:
 def _ready(room: str, package: str) -> SimpleNamespace:
     from nac_cli.kernels.code import Code
 
-    with _lock:  # else another thread would compile the same
-        name = name_for(room, package)
-        kept = read(name)
-        code = None if kept is None else Code.from_bytes(kept)
-        if code is None:
-            from nac_cli.kernels.compiling import compile_room
+    name = name_for(room, package)
+    kept = read(name)
+    code = None if kept is None else Code.from_bytes(kept)
+    if code is None:
+        from nac_cli.kernels.compiling import compile_room
 
-            code = compile_room(import_module(f"nac_cli.{package}.{room}"))
-            write(name, code.to_bytes())
-        return code.link()
+        code = compile_room(import_module(f"nac_cli.{package}.{room}"))
+        write(name, code.to_bytes())
+    return code.link()
