@@ -18,12 +18,13 @@ import numpy as np
 from nac_cli.bench.clips import SPEECH, Clip, read_clip
 from nac_cli.bench.memory import peak_alone
 from nac_cli.bench.metrics import METRICS
-from nac_cli.bench.nac import FAMILIES, Split, model_of_family, through_nac
+from nac_cli.bench.nac import FAMILIES, model_of_family, through_nac
 from nac_cli.bench.peers import JUDGES, PEERS, PeerResult, Setting, matched, through
 from nac_cli.bench.results import Row
 from nac_cli.bench.store import ORIGINAL, Store
 from nac_cli.errors import NacError, UsageError
 from nac_cli.models import zoo
+from nac_cli.pipelines.split import Split
 from nac_cli.values import Waveform
 
 CODECS = ("nac", "opus")

@@ -1,20 +1,19 @@
-"""nac as one of the codecs that are measured: through files, as a user runs it, and where the bits went."""
+"""nac as one of the codecs that are measured: through files, as a user runs it."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import soundfile
 
 from nac_cli.bench.clips import read_clip
 from nac_cli.bench.peers import PeerResult
-from nac_cli.errors import AudioError, CorruptStream, UsageError
+from nac_cli.errors import AudioError, UsageError
 from nac_cli.models import zoo
+from nac_cli.pipelines.split import Split, split_of
 from nac_cli.values import Waveform
 
 if TYPE_CHECKING:
@@ -22,19 +21,6 @@ if TYPE_CHECKING:
 
 FAMILIES = ("encodec", "dac", "snac", "taae")
 """Families of neural codecs that take part when the user has imported a model of theirs."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Where the bits of a file went, in bit/s: `container` is header, index and blocks; `side` gains, angles
-    and depths; `planes[k]` the information in the codes of plane k; `coder` what the entropy coder adds. They
-    add up to the file. `modes` counts the chunks by entropy mode."""
-
-    container: float
-    side: float
-    planes: tuple[float, ...]
-    coder: float
-    modes: dict[str, int]
 
 
 def through_nac(
@@ -86,31 +72,6 @@ def _compressed(
     if there.bitrate <= bitrate:
         return there, f"-q {most}"
     return compress(planes=1, force=True), "-q 1"
-
-
-def split_of(path: Path) -> Split:
-    """Where the bits of a `.nac` file went. Its model must be installed."""
-    from nac_cli.container import MODES, ChunkRecord, ContainerReader
-    from nac_cli.entropy import payload_bits
-    from nac_cli.pipelines.models.opening import CodersToUnpack, model_of
-
-    with open(path, "rb") as file:
-        reader = ContainerReader(file)
-        info = reader.info
-        coders = CodersToUnpack(model_of(info), info)
-        side, coder, planes = 0.0, 0.0, np.zeros(info.codec.num_codebooks)
-        modes: dict[str, int] = {}
-        for record in reader.chunks():
-            if not isinstance(record, ChunkRecord):
-                continue
-            bits = payload_bits(record.payload, record.num_frames, info, record.mode, coders.for_mode(record.mode))
-            side, coder, planes = side + bits.side, coder + bits.coder, planes + bits.planes
-            modes[MODES[record.mode]] = modes.get(MODES[record.mode], 0) + 1
-    seconds = reader.info.duration
-    if seconds is None:
-        raise CorruptStream(f"{path}: ends before its index, so nobody knows how long it is")
-    container = 8 * path.stat().st_size - side - coder - planes.sum()
-    return Split(container / seconds, side / seconds, tuple((planes / seconds).tolist()), coder / seconds, modes)
 
 
 def model_of_family(family: str) -> str:

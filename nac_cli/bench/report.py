@@ -254,8 +254,8 @@ def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         last = max(np.flatnonzero(means_of_planes), default=deepest)
         planes = ", ".join(figure(bits / 1000) for bits in means_of_planes[: last + 1])
         parts = [
-            figure(float(np.mean([split[name] for split in splits])) / 1000, 3)
-            for name in ("container", "side", "coder")
+            figure(float(np.mean([split.get(name, 0.0) for split in splits])) / 1000, 3)
+            for name in ("container", "side", "coder", "blocks", "gains", "coefficients")
         ]
         modes: dict[str, int] = {}
         for split in splits:
@@ -269,6 +269,9 @@ def _split_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         "header and blocks",
         "gains, angles, depths",
         "coder",
+        "detail: blocks",
+        "band gains",
+        "coefficients",
         "chunks by mode",
         "planes, the first on",
     ], lines

@@ -40,7 +40,7 @@ class Row:
 
     `met` says whether the file has the size that it was to have: a peer under its floor has a larger one.
     `peak_bytes` is the memory of a process that did nothing but this, None where it was not measured, `split`
-    where the bits of a nac file went (as `nac.Split`), `sound` the decoded sound's place in the report's
+    where the bits of a nac file went (as `pipelines.split.Split`), `sound` the decoded sound's place in the report's
     folder. `scores` maps keys of METRICS to what was measured, NaN where a metric says nothing about the
     clip.
     """

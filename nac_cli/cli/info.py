@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -16,21 +18,24 @@ from nac_cli.speakers import said_of
 
 if TYPE_CHECKING:
     from nac_cli import FileInfo
+    from nac_cli.pipelines.split import Split
 
 LONGEST_TAG = 200
 
 
 @click.command("info", short_help="What .nac files hold.")
 @options.files_argument
+@click.option("--bits", is_flag=True, help="Say what the bits are spent on as well: decodes all codes and all detail.")
 @options.json_option
 @options.quiet_option
-def command(files, as_json, quiet) -> None:
+def command(files, bits, as_json, quiet) -> None:
     """Say what .nac files hold, without decoding them.
 
     The exit code is 6 if a file's structure is damaged. - is standard input.
 
     \b
     nac info song.nac
+    nac info --bits song.nac              planes, coefficients, gains in bit/s
     nac info --json *.nac | jq .bitrate
     """
     refuse_repeated_pipe(files)
@@ -39,16 +44,38 @@ def command(files, as_json, quiet) -> None:
     def describe(name: str) -> Outcome:
         from nac_cli import info
 
-        found = info(standard_input() if name == PIPE else name)
-        if name != files[0]:
-            out.line("")
-        out.table(_rows(found), title=name)
+        source = standard_input() if name == PIPE else name
+        if bits and name == PIPE:
+            source = io.BytesIO(source.read())  # which is looked at twice
+        found = info(source)
         record = found.as_dict()
         del record["file"]
+        rows = _rows(found)
+        if bits and not found.damage:
+            from nac_cli.pipelines.split import split_of
+
+            split = split_of(source)
+            record["bits"] = asdict(split)
+            rows += _rows_of_bits(split)
+        if name != files[0]:
+            out.line("")
+        out.table(rows, title=name)
         damage = CorruptStream(f"{name} is damaged: {'; '.join(found.damage)}") if found.damage else None
         return Outcome(record, damage)
 
     run_each(files, lambda name: name, describe, out)
+
+
+def _rows_of_bits(split: Split) -> list[tuple[str, str]]:
+    planes = [round(rate) for rate in split.planes]
+    while planes and not planes[-1]:
+        planes.pop()
+    around = f"container {split.container:.0f}, gains, angles and depths {split.side:.0f}, coder {split.coder:.0f}"
+    rows = [("bit/s of planes", ", ".join(map(str, planes))), ("bit/s around", around)]
+    if split.coefficients or split.gains or split.blocks:
+        detail = f"coefficients {split.coefficients:.0f}, band gains {split.gains:.0f}, blocks {split.blocks:.0f}"
+        rows.append(("bit/s of detail", detail))
+    return rows
 
 
 def _rows(found: FileInfo) -> list[tuple[str, str]]:

@@ -17,12 +17,13 @@ import nac_cli
 from nac_cli.bench import compare as compare_module
 from nac_cli.bench.clips import Clip, clips_in, read_clip
 from nac_cli.bench.compare import Plan, compare
-from nac_cli.bench.nac import Split, through_nac
+from nac_cli.bench.nac import through_nac
 from nac_cli.bench.peers import PEERS
 from nac_cli.bench.peers.opus import OPUS_SETTINGS
 from nac_cli.bench.results import Row, from_plain, means, plain, write_csv, write_json
 from nac_cli.bench.store import Store, folder_name
 from nac_cli.errors import AudioError, UsageError
+from nac_cli.pipelines.split import Split
 from tests.helpers.codecs import write_family_model, write_tiny_model
 
 FAST = dict(columns=("mel", "si_sdr"), judges=("mel",))
@@ -140,9 +141,11 @@ def test_several_processes_give_the_same_rows(clips, model, tmp_path):
 
 def test_the_bits_of_a_file_add_up(clips, model):
     waveform = read_clip(clips / "music" / "a.wav")
-    result, split = through_nac(waveform, 4000, model)
+    result, split = through_nac(waveform, 8000, model)
     assert result.decoded.shape == waveform.samples.shape
-    assert split.container + split.side + sum(split.planes) + split.coder == pytest.approx(result.bitrate)
+    detail = split.coefficients + split.gains + split.blocks
+    assert split.container + split.side + sum(split.planes) + split.coder + detail == pytest.approx(result.bitrate)
+    assert split.coefficients > 0
     assert split.container > 0 and split.side > 0 and split.planes[0] > 0 and sum(split.modes.values()) == 1
 
 

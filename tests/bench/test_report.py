@@ -23,7 +23,10 @@ pytest.importorskip("bokeh", reason="bokeh is not installed (pip install 'nac-cl
 pytest.importorskip("jinja2", reason="jinja2 is not installed (pip install 'nac-cli[bench]')")
 
 
-SPLIT = {"container": 100.0, "side": 50.0, "planes": [1000.0, 500.0, 0.0], "coder": 3.0, "modes": {"lm": 2}}
+SPLIT = {
+    "container": 100.0, "side": 50.0, "planes": [1000.0, 500.0, 0.0], "coder": 3.0, "modes": {"lm": 2},
+    "coefficients": 2000.0, "gains": 250.0, "blocks": 30.0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +108,7 @@ def test_ceilings_infinities_absent_peers_and_memory_are_said(tmp_path):
     )
     assert costs[6:12] == ["nac", "9", "9.00", "–", "–", "600"]
     assert costs[12:18] == ["snac", "9", "2.60*", "–", "–", "–"]
-    assert bits[7:14] == ["9", "9.00", "0.100", "0.050", "0.003", "2 lm", "1.00, 0.50"]
+    assert bits[10:20] == ["9", "9.00", "0.100", "0.050", "0.003", "0.030", "0.250", "2.000", "2 lm", "1.00, 0.50"]
 
 
 def test_a_sound_that_comes_twice_is_in_the_page_once(tmp_path):

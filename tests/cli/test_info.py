@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from tests.cli.conftest import lines
 from tests.helpers.sounds import write_sound
 from tests.helpers.streams import with_other_model
@@ -61,3 +63,22 @@ def test_a_file_of_another_kind(nac, wav):
     result = nac("info", wav)
     assert result.exit_code == 5
     assert str(wav) in result.stderr
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+def test_bits_that_are_spent_add_up_to_the_file(nac, tmp_path, wav, pipe):
+    path = tmp_path / "detailed.nac"
+    assert nac("compress", wav, "-o", path, "-b", "8kbps", "--model", "nac-44k-tiny").exit_code == 0
+    result = nac("info", "--bits", "-" if pipe else path, input=path.read_bytes())
+    assert "bit/s of planes" in result.stdout and "coefficients" in result.stdout
+    (record,) = lines(nac("info", "--bits", "--json", path))
+    bits = record["bits"]
+    assert bits["coefficients"] > 0
+    parts = ("container", "side", "coder", "coefficients", "gains", "blocks")
+    assert sum(bits[part] for part in parts) + sum(bits["planes"]) == pytest.approx(record["bitrate"])
+
+
+def test_bits_of_a_damaged_file_are_not_counted(nac, damaged_file):
+    result = nac("info", "--bits", damaged_file)
+    assert result.exit_code == 6
+    assert "bit/s of planes" not in result.stdout
