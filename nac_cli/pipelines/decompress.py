@@ -205,12 +205,16 @@ class Decompressor:
         return self.cut(self.resample(self.synthesise(chunks, span), span, progress), span)
 
     def read(self, span: Span) -> Iterator[Record]:
-        """Step 1: packed chunks from the one before the span on, which is context only: from the index where there is
-        one, else past those before it."""
-        first = max(span.first_chunk - 1, 0)
-        if first and self.reader.index is not None:
-            return self._indexed(self.reader.index, first)
-        return (record for record in each_chunk(self.reader.chunks(), self.info) if number_of(record) >= first)
+        """Step 1: packed chunks from the one before the span on, which is context only, to the last that is asked for:
+        from the index where there is one, else past those before it."""
+        first, last = max(span.first_chunk - 1, 0), span.last_chunk
+        index = self.reader.index if first else None
+        records = each_chunk(self.reader.chunks(), self.info) if index is None else self._indexed(index, first)
+        for record in records:
+            if number_of(record) >= first:
+                yield record
+            if last is not None and number_of(record) >= last:
+                return
 
     def unpack(self, records: Iterable[Record], span: Span) -> Iterator[ChunkCodes | Missing]:
         """Step 2: the codes of each chunk, `Missing` where they are lost."""

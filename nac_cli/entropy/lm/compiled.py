@@ -26,6 +26,8 @@ class CompiledNetwork:
     """As `network.Network`, in the `kernels` of `nac_cli.kernels.lm`."""
 
     backend = None
+    side_by_side = 1, 8
+    """As of `Network`: what 8 streams remember fits the processor's cache."""
 
     def __init__(self, model: IntegerModel, kernels: SimpleNamespace) -> None:
         self.config, self._kernels = model.config, kernels

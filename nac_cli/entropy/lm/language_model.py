@@ -21,11 +21,6 @@ from nac_cli.errors import CorruptStream
 from nac_cli.kernels.blas import one_thread
 from nac_cli.parallel import each
 
-BATCH = 64
-"""Streams that are decoded side by side. More cost memory (2 MB each with the default shape) and win little."""
-SMALLEST_BATCH = 4
-"""Fewer are not worth a second worker: products with few rows take as long as with some more."""
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -66,7 +61,7 @@ class LanguageModel:
         self._ahead = dict(zip(map(_key, streams, depths), decoded, strict=True))
 
     def _decode(self, streams: Sequence[bytes], depths: Sequence[np.ndarray]) -> list[np.ndarray | CorruptStream]:
-        batches = _batches(depths, self._workers)
+        batches = _batches(depths, self._workers, *self._network.side_by_side)
         decoded = self._share(
             lambda batch, stop: decode(
                 self._network, [streams[index] for index in batch], [depths[index] for index in batch], stop
@@ -95,10 +90,11 @@ def _key(stream: bytes, depths: np.ndarray) -> tuple[bytes, bytes]:
     return stream, depths.astype("<u2").tobytes()
 
 
-def _batches(depths: Sequence[np.ndarray], workers: int) -> list[list[int]]:
-    """Indices of streams that are decoded together: similar lengths, and equal shares of work for the workers."""
-    workers = max(1, min(workers, len(depths) // SMALLEST_BATCH))
+def _batches(depths: Sequence[np.ndarray], workers: int, fewest: int, most: int) -> list[list[int]]:
+    """Indices of streams that are decoded together: similar lengths, and equal shares of work for the workers. Another
+    worker gets no less than `fewest`; no batch has more than `most`."""
+    workers = max(1, min(workers, len(depths) // fewest))
     order = sorted(range(len(depths)), key=lambda index: (-depths[index].size, -int(depths[index].sum())))
-    rounds = -(-len(order) // (BATCH * workers))
+    rounds = -(-len(order) // (most * workers))
     blocks = [order[len(order) * part // rounds : len(order) * (part + 1) // rounds] for part in range(rounds)]
     return [block[worker::workers] for block in blocks for worker in range(workers) if block[worker::workers]]

@@ -50,6 +50,10 @@ class Tables:
 class Network:
     """An integer model made ready for one backend. Depths and codes given to it are taken to be in range."""
 
+    side_by_side = 4, 64
+    """Streams that are decoded together: with fewer products take as long, with more they win little and cost memory
+    (2 MB each with the default shape)."""
+
     def __init__(self, model: IntegerModel, backend: Backend) -> None:
         config = model.config
         self.config, self.backend = config, backend

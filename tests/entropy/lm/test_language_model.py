@@ -7,7 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from nac_cli.entropy.lm import LanguageModel, language_model, model_id, save
+from nac_cli.entropy.lm import LanguageModel, Network, language_model, model_id, save
+from nac_cli.entropy.lm.compiled import CompiledNetwork
 from nac_cli.errors import CorruptStream, ModelError, NacError
 from nac_cli.kernels import blas
 from tests.entropy.lm.models import quantised, random_chunk, small
@@ -28,7 +29,8 @@ def chunks_of(model: LanguageModel, lengths: list[int]):
 @pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize("batch", [3, 64])
 def test_round_trip_with_any_number_of_workers(path, workers, batch, monkeypatch):
-    monkeypatch.setattr(language_model, "BATCH", batch)
+    monkeypatch.setattr(CompiledNetwork, "side_by_side", (1, batch))
+    monkeypatch.setattr(Network, "side_by_side", (4, batch))
     with LanguageModel(path, workers) as model:
         assert model.model_id == model_id(path)
         chunks = chunks_of(model, [30, 0, 12, 30, 30, 7, 1, 30, 20, 20, 3, 30, 15])
@@ -45,12 +47,14 @@ def test_round_trip_with_any_number_of_workers(path, workers, batch, monkeypatch
 
 
 @pytest.mark.parametrize("count, workers", [(1, 4), (7, 2), (48, 2), (200, 2), (1000, 3)])
-def test_batches_share_the_work_evenly(count, workers):
+@pytest.mark.parametrize("network", [Network, CompiledNetwork])
+def test_batches_share_the_work_evenly(count, workers, network):
+    fewest, most = network.side_by_side
     rng = np.random.default_rng(count)
     depths = [np.full(rng.choice([864, 864, 864, 100]), rng.choice([2, 6])) for _ in range(count)]
-    batches = language_model._batches(depths, workers)
+    batches = language_model._batches(depths, workers, fewest, most)
     assert sorted(index for batch in batches for index in batch) == list(range(count))
-    assert max(map(len, batches)) <= language_model.BATCH
+    assert max(map(len, batches)) <= most and (len(batches) == 1 or min(map(len, batches)) >= fewest)
     work = [sum(depths[index].size for index in batch) for batch in batches]
     if count >= 48:
         shares = [sum(work[worker::workers]) for worker in range(workers)]
