@@ -130,4 +130,6 @@ def _silent(codes: ChunkCodes) -> ChunkCodes:
 def _detail(index: int, frames: int, info: StreamInfo):
     samples, rate = frames * info.codec.hop_length, info.codec.sample_rate
     layers = [random_layer(samples, rate, 10 * index + channel, density=0.01) for channel in range(info.channels)]
-    return detail_record(index, [None if channel % 2 else layer for channel, layer in enumerate(layers)], info.codec.sample_rate)
+    return detail_record(
+        index, [None if channel % 2 else layer for channel, layer in enumerate(layers)], info.codec.sample_rate
+    )
