@@ -42,12 +42,22 @@ def read_results(folder: Path) -> Results:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         rows = [from_plain(row) for row in found["rows"]]
-        return Results(
-            rows, found["versions"], found.get("plan", {}), found.get("left_out", []), found.get("absent", {})
-        )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        _require_known(rows)
+        parts = found["versions"], found.get("plan", {}), found.get("left_out", []), found.get("absent", {})
+        if [type(part) for part in parts] != [dict, dict, list, dict]:
+            raise ValueError("versions, plan, what is left out or absent have another form")
+        return Results(rows, *parts)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         hint = f"make them with `nac bench PATHS -o {folder}`"
         raise UsageError(f"{path}: no results of `nac bench` ({error}); {hint}") from error
+
+
+def _require_known(rows: Sequence[Row]) -> None:
+    """Raise ValueError for codecs and metrics that there are not."""
+    unknown = [row.codec for row in rows if row.codec not in LABELS]
+    unknown += [name for row in rows for name in row.scores if name not in METRICS]
+    if unknown:
+        raise ValueError(f"there is no codec or metric {unknown[0]!r}")
 
 
 def write_report(folder: Path, results: Results, budget: int = BUDGET) -> Path:

@@ -17,6 +17,9 @@ import numpy as np
 from nac_cli.files import write_text
 
 MEAN = "mean"
+MOST = 1e15
+LONGEST_SHOWN = 80
+"""Characters of a row in a message."""
 EVERYTHING = "all"
 """Domain of the means over all clips."""
 PACKAGES = (
@@ -134,11 +137,46 @@ def plain(row: Row) -> dict:
 
 
 def from_plain(values: dict) -> Row:
-    """Inverse of `plain`. Raises TypeError or AttributeError for what no row is."""
+    """Inverse of `plain`. Raises ValueError, KeyError, TypeError or AttributeError for what no row is: the file may
+    be a stranger's."""
     scores = {name: math.nan if score is None else float(score) for name, score in values["scores"].items()}
     times = ("encode_seconds", "decode_seconds")
     timed = {name: math.nan if values[name] is None else values[name] for name in times}
-    return Row(**values | {"scores": scores} | timed)
+    row = Row(**values | {"scores": scores} | timed)
+    if not (_has_types(row) and _has_split(row.split) and _is_inside(row.sound)):
+        raise ValueError(f"no row of results: {str(values)[:LONGEST_SHOWN]}")
+    return row
+
+
+def _has_types(row: Row) -> bool:
+    texts = row.clip, row.codec, row.setting, row.domain
+    counts = row.target, row.file_bytes, row.sample_rate, row.channels, row.peak_bytes or 0
+    sizes = *counts, row.bitrate, row.seconds
+    times = row.encode_seconds, row.decode_seconds
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(type(count) is int for count in counts)
+        and all(isinstance(size, int | float) and 0 <= size < MOST for size in sizes)
+        and all(isinstance(time, int | float) and not time < 0 for time in times)
+        and row.target > 0
+    )
+
+
+def _has_split(split: object) -> bool:
+    """Whether it is None, or says where bits went."""
+    if split is None or split == {}:
+        return True
+    if not isinstance(split, dict) or not isinstance(split["planes"], list) or not isinstance(split["modes"], dict):
+        return False
+    counts = *split["planes"], *split["modes"].values(), *(split[name] for name in ("container", "side", "coder"))
+    return all(isinstance(count, int | float) and 0 <= count < MOST for count in counts)
+
+
+def _is_inside(sound: object) -> bool:
+    """Whether a sound is None, or named by a path inside of the report's folder."""
+    if sound is None or sound == "":
+        return True
+    return isinstance(sound, str) and not Path(sound).is_absolute() and ".." not in Path(sound).parts
 
 
 def _mean_row(group: list[Row], domain: str) -> Row:

@@ -243,7 +243,8 @@ def test_means_are_per_codec_and_rate_over_what_is_defined_and_finite():
 
 
 def test_json_holds_no_nan_and_no_infinity_and_comes_back(tmp_path):
-    rows = [row("nac", math.inf), row("opus", math.nan), row("aac", 2.5, encode_seconds=1.0, split={"coder": 1})]
+    split = {"container": 1.0, "side": 2.0, "planes": [3.0, 0.0], "coder": 1, "modes": {"lm": 2}}
+    rows = [row("nac", math.inf), row("opus", math.nan), row("aac", 2.5, encode_seconds=1.0, split=split)]
     write_json(rows, tmp_path / "x.json", {"plan": {"mono": True}})
     content = json.loads((tmp_path / "x.json").read_text(), parse_constant=pytest.fail)
     assert [entry["scores"]["mel"] for entry in content["rows"]] == ["inf", None, 2.5]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import math
 import re
 import shutil
@@ -169,3 +170,42 @@ def test_a_spectrogram_shows_a_tone_where_it_is(hertz, level):
 @pytest.mark.parametrize("rate", [8000, 48_000])
 def test_short_sounds_have_a_spectrogram(length, rate):
     assert _levels(sound(0)[0, :length], rate).shape == (HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"codec": "mystery"},
+        {"sound": "../../secret.flac"},
+        {"sound": "/etc/passwd"},
+        {"clip": 3},
+        {"target": "many"},
+        {"target": 0},
+        {"bitrate": 1e400},
+        {"file_bytes": -1},
+        {"channels": None},
+        {"encode_seconds": "soon"},
+        {"scores": {"mystery": 1.0}},
+        {"scores": []},
+        {"split": {"planes": 3}},
+        {"split": {"planes": [], "modes": {}, "container": "x", "side": 0, "coder": 0}},
+        {"unknown": 1},
+    ],
+    ids=str,
+)
+def test_results_of_a_stranger_are_checked(tmp_path, changes):
+    """A page would have any sound file of the reader's in it."""
+    write_results(tmp_path)
+    path = tmp_path / "results.json"
+    found = json.loads(path.read_text())
+    found["rows"][1] |= changes
+    path.write_text(json.dumps(found))
+    with pytest.raises(UsageError, match="no results of"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '{"rows": [], "versions": []}', '{"rows": {}}'])
+def test_another_file_is_no_results(tmp_path, text):
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(UsageError, match="no results of"):
+        read_results(tmp_path)

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from nac_cli.container import Index
 from nac_cli.container.index import pack_index, pack_trailer
+from nac_cli.detail_layer import DetailLayer
 from nac_cli.entropy import pack, token_checksum, unpack
 from nac_cli.entropy.detail.channels import layers_checksum, pack_layers, unpack_layers
 from nac_cli.errors import NacError
@@ -19,6 +22,7 @@ from tests.entropy.detail.layers import random_layer
 from tests.fuzz.corpus import Models, extreme_codes
 from tests.fuzz.structure import Part, Piece, Stream, fields_of, joined, taken_apart
 
+LARGEST_LEVEL = 32_782
 KINDS = (b"HEAD", b"CHNK", b"detl", b"INDX", b"chan", b"tags", b"pict", b"padd", b"pmd5", b"newT", b"NewT")
 NUMBERS = tuple(
     sorted({
@@ -185,12 +189,18 @@ def redraw(stream: Stream, change: Change, corpus: Mapping[str, bytes], models: 
         samples, rate = frames * info.codec.hop_length, info.codec.sample_rate
         density, largest = (0.0, 0.002, 0.1, 1.0)[change.value % 4], (0.5, 3.0, 200.0, 20_000.0)[change.value // 4 % 4]
         layers = [
-            None if (change.other + channel) % 3 == 1 else random_layer(samples, rate, change.other, density, largest)
+            None if (change.other + channel) % 3 == 1 else _layer(samples, rate, change.other, density, largest)
             for channel in range(info.channels)
         ]
         new = {"token checksum": layers_checksum(layers), "payload": pack_layers(layers, rate)}
     parts |= {name: replace(parts[name], value=value) for name, value in new.items()}
     return _one(stream, at, lambda piece: joined(piece, list(parts.values())))
+
+
+def _layer(samples: int, rate: int, seed: int, density: float, largest: float) -> DetailLayer:
+    """A layer at random, its levels within the bounds of the format."""
+    layer = random_layer(samples, rate, seed, density, largest)
+    return replace(layer, levels=np.clip(layer.levels, -LARGEST_LEVEL, LARGEST_LEVEL))
 
 
 def _checksum(kind: bytes, parts: dict[str, Part], stream: Stream, at: int, models: Models) -> int | None:
