@@ -22,7 +22,7 @@ from nac_cli.kernels.detail.fields import BLOCKS, MARGIN
 
 LEVEL_TRADE = 0.115
 """Squared steps that a bit of levels is worth."""
-GAIN_TRADE = 0.5
+GAIN_TRADE = 0.1
 """Squared gain steps that a bit of gains is worth."""
 MOST_RATIO = float(np.finfo(np.float16).max)
 
