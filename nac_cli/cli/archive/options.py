@@ -17,8 +17,8 @@ include_option = click.option(
 exclude_option = click.option("--exclude", multiple=True, metavar="PATTERN", help="No files that match.")
 workers_option = click.option(
     "--workers", type=click.IntRange(min=1), metavar="N",
-    help="Processes that work at a time.  [default: one for each processor, or one for a GPU; on Ray those of all "
-    "machines]",
+    help="Processes that work at a time.  [default: one for each processor, fewer with more threads where one file is "
+    "most of the work; or one for a GPU; on Ray those of all machines]",
 )  # fmt: skip
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N",
