@@ -217,6 +217,13 @@ CASES: dict[str, Case] = {
     "bad-detail-twice": bad(
         "Chunk 0 has its detail twice.", reindex(DETAILED.replace(DETAILS[0], DETAILS[0] * 2)), 0, 1, 2
     ),
+    "bad-detail-apart": bad(
+        "Padding stands between chunk 0 and its detail.",
+        reindex(DETAILED.replace(DETAILS[0], block(b"padd", bytes(5)) + DETAILS[0])),
+        0,
+        1,
+        2,
+    ),
     "bad-detail-first": bad("Detail stands before the first chunk.", insert(PLAIN, b"CHNK", DETAILS[0]), 0, 1, 2),
     "bad-tokens": good(
         "Every byte is intact, but chunk 1 decodes to codes with another token checksum.",

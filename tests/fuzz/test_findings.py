@@ -26,6 +26,7 @@ CASES = {
     "a chunk is missing": (Case("lm", (Change("drop", 2),), reindexed=True), "partial"),
     "a chunk of another stream": (Case("packed", (Change("graft", 2, 1, value=13 + 8),), reindexed=True), "partial"),
     "detail is behind another chunk": (Case("detail", (Change("swap", 2, 4),), reindexed=True), "partial"),
+    "tags part a chunk from its detail": (Case("one frame", (Change("graft", 2, 1),), reindexed=True), "partial"),
     "detail has other levels": (Case("detail", (Change("redraw", 1, 5, value=15),), reindexed=True), "sound"),
     "all codes are the largest": (Case("all modes", (Change("redraw", 0, 3, value=1),), reindexed=True), "sound"),
     "the stream ends in a chunk": (Case("packed", bytes=(Change("truncate", 120),)), "partial"),
