@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -44,9 +44,9 @@ def command(files, bits, as_json, quiet) -> None:
     def describe(name: str) -> Outcome:
         from nac_cli import info
 
-        source = standard_input() if name == PIPE else name
-        if bits and name == PIPE:
-            source = io.BytesIO(source.read())  # which is looked at twice
+        source: str | BinaryIO = name
+        if name == PIPE:
+            source = io.BytesIO(standard_input().read()) if bits else standard_input()  # which is looked at twice
         found = info(source)
         record = found.as_dict()
         del record["file"]

@@ -39,7 +39,7 @@ def inverse(coefficients: np.ndarray, sizes: Sizes) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def slope(length: int, dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray]:
+def slope(length: int, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
     """Vorbis's power-complementary window over `length` samples around a boundary: what is kept of a sample (falling
     from almost 1 far from the boundary to sqrt(1/2) at it), and what goes to its mirror image, `[length / 2]` each,
     counted from the boundary outwards."""
@@ -58,7 +58,7 @@ def _turn(samples: np.ndarray, sizes: Sizes, direction: int) -> None:
     boundaries = np.cumsum(lengths)[:-1] // unit
     lengths = np.minimum(lengths[:-1], lengths[1:])
     for length in np.unique(lengths).tolist():
-        kept, given = slope(length, samples.dtype.type)
+        kept, given = slope(length, samples.dtype.name)
         given = direction * given
         reach = np.arange(length // 2 // unit)
         after = boundaries[lengths == length, None] + reach
@@ -87,7 +87,7 @@ def _transform(samples: np.ndarray, sizes: Sizes, last) -> np.ndarray:
 def dct4(rows: np.ndarray) -> np.ndarray:
     """Orthonormal DCT-IV of each row `[n, M]`, M even, by complex FFTs of M / 2 points."""
     size = rows.shape[-1]
-    twist = _twist(size, rows.dtype.type)
+    twist = _twist(size, rows.dtype.name)
     halves = np.empty((*rows.shape[:-1], size // 2), twist.dtype)
     halves.real, halves.imag = rows[..., 0::2], rows[..., ::-2]
     halves *= twist
@@ -100,7 +100,7 @@ def dct4(rows: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def _twist(size: int, dtype: type) -> np.ndarray:
+def _twist(size: int, dtype: str) -> np.ndarray:
     """Rotations before and after the FFT, complex `[size / 2]`; both together make the transform orthonormal."""
     twist = np.exp(-1j * np.pi * (np.arange(size // 2) + 0.125) / size) * (2 / size) ** 0.25
     return twist.astype(np.result_type(dtype, np.complex64))

@@ -150,7 +150,7 @@ def _code(
 
 def _whole(array: np.ndarray, dtype: type) -> np.ndarray:
     """`array` in the form that kernels take."""
-    return np.require(array, dtype, "CW")
+    return np.require(array, dtype, ["C", "W"])
 
 
 def cuts_of(sizes: np.ndarray, superframe: int, count: int) -> np.ndarray:
