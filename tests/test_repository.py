@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MOST_BYTES = 200_000
-LARGE = ("samples/", "nac_cli/weights/")
+LARGE = ("samples/", "nac_cli/weights/", ".training/")
 """Folders of sound and models; golden files may be large too."""
 
 

@@ -108,12 +108,14 @@ def _details(file: WeightFile) -> list[tuple[str, str]]:
 
 
 def _training(file: WeightFile) -> str:
-    """Steps of the run that made the file and of those that it started from."""
+    """Steps of the run that made the file and of those that it started from, and the weights that the first one had."""
     runs = [*file.training.get("before", []), file.training]
-    steps = [run.get("steps") for run in runs]
+    first = runs[0].get("weights")
+    steps = [run.get("steps") for run in (runs[1:] if first else runs)]
     if None in steps:
         return "not recorded"
-    return counted(sum(steps), "step") + (f" in {counted(len(steps), 'run')}" if len(steps) > 1 else "")
+    several = f" in {counted(len(steps), 'run')}" if len(steps) > 1 else ""
+    return counted(sum(steps), "step") + several + (f", from the weights {first}" if first else "")
 
 
 def _row(file: WeightFile) -> tuple[str, ...]:

@@ -37,7 +37,10 @@ def export(run: Path, target: Path, corpus: Path, device: str = "cpu", name: str
     for stored in model.state_dict().values():
         stored.copy_(stored.half())  # the tables belong to the weights as they are stored
     tables = count_tables(model.to(device), corpus, config)
-    before = [{"steps": part["steps"], "config": json.loads(part["config"])} for part in state["before"]]
+    before = [
+        {name: json.loads(value) if name == "config" else value for name, value in part.items()}
+        for part in state["before"]  # runs with their steps and config; a weight file with its id
+    ]
     training = {"steps": state["step"], "config": as_values(config), "before": before}
     return weights.save(target, model, dataclasses.asdict(config.model), tables, training)
 

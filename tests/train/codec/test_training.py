@@ -191,6 +191,8 @@ def test_a_weight_file_is_a_start_also_for_fewer_planes(corpus, tmp_path):
     assert len(kept) == 2 and all((a == b).float().mean() > 0.95 for a, b in zip(codes, kept))  # float16 on the way
     train(further, corpus)
     assert Trainer.resume(second, "cpu").before == [{"weights": file.spec.model_id.hex()}]
+    exported = export(second, tmp_path / "further.safetensors", corpus)
+    assert exported.training["before"] == [{"weights": file.spec.model_id.hex()}]
     more = replace(TINY, model=replace(TINY.model, num_codebooks=6))
     with pytest.raises(ModelError, match="other sizes"):
         Trainer(more, tmp_path, "cpu").start_from(file.path)
