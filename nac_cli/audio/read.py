@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # a plain WAV file needs neither FFmpeg nor mutagen, which ta
 PROBE_BYTES = 1 << 20
 PROBE_SAMPLES = 1 << 20
 """How far compressed sound that is packed into samples is looked for."""
-MOST_EMPTY_BYTES = 4096
+MOST_EMPTY_BYTES = 8192
 """A file of more is not taken for one without sound unless something is said."""
 OTHER_ORDERS = ("CAF", "AIFF")
 """Formats of libsndfile in which channels may come in any order, which FFmpeg knows."""
