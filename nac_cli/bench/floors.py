@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nac_cli.bench.stopwatch import timed
+from nac_cli.bench.stopwatch import least
 from nac_cli.kernels.blas import one_thread
 from nac_cli.parallel import each
 
@@ -41,11 +40,11 @@ def peak_operations(device: str, threads: int = 1, repeats: int = 5) -> float:
         import torch
 
         on_device = torch.randn(4 * PEAK_SIZE, 4 * PEAK_SIZE, device=device)
-        return 64 * 2 * PEAK_SIZE**3 / _least(lambda: on_device @ on_device, device, repeats)
+        return 64 * 2 * PEAK_SIZE**3 / least(lambda: on_device @ on_device, repeats, device)
     a = np.random.default_rng(0).random((PEAK_SIZE, PEAK_SIZE), np.float32)
     with one_thread():
-        least = _least(lambda: each(lambda one, _: one @ one, [a] * threads, threads, "products"), device, repeats)
-    return threads * 2 * PEAK_SIZE**3 / least
+        seconds = least(lambda: each(lambda one, _: one @ one, [a] * threads, threads, "products"), repeats, device)
+    return threads * 2 * PEAK_SIZE**3 / seconds
 
 
 def disk_rate(folder: Path) -> float:
@@ -88,13 +87,3 @@ def lm_operations(config: LmConfig, planes: float, frame_rate: float) -> float:
     head = config.head_width * (width + sum(config.codebook_sizes) / config.planes)
     embeddings = 2 * (config.embedding_rank or 0) * width
     return 2 * frame_rate * (config.layers * layer + planes * (head + embeddings))
-
-
-def _least(work: Callable[[], object], device: str, repeats: int) -> float:
-    """Seconds of the fastest of `repeats` runs, one before them aside."""
-    times = []
-    for _ in range(repeats + 1):
-        with timed(device) as seconds:
-            work()
-        times.append(seconds())
-    return min(times[1:])

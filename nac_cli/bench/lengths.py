@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ import numpy as np
 import soundfile
 
 from nac_cli.bench.memory import peak_bytes
+from nac_cli.bench.stopwatch import least
 from nac_cli.errors import NacError
 from nac_cli.pipelines.rate.target import DEFAULT_BITRATE
 from nac_cli.values import Waveform
@@ -83,7 +84,7 @@ def runs(
         back = ["decompress", *map(str, packed)]
         found = []
         for direction, work, command in (("compress", compress, there), ("decompress", decompress, back)):
-            inside = _least(work, repeats)
+            inside = least(work, repeats)
             started = [started_process([*command, "-o", name, *common], model.parent) for _ in range(repeats)]
             process, processor, memory = min(started)
             found.append(Run(direction, entropy, files, seconds, process, inside, processor, memory))
@@ -125,15 +126,6 @@ def _cut(waveform: Waveform, seconds: float, files: int, folder: Path) -> list[P
         places = np.arange(number * length, (number + 1) * length) % waveform.samples.shape[1]
         soundfile.write(path, waveform.samples[:, places].T, waveform.sample_rate, subtype="PCM_16")
     return paths
-
-
-def _least(work: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats + 1):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times[1:])
 
 
 def _children() -> float | None:

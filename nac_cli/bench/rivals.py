@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,6 +10,7 @@ import numpy as np
 import soxr
 
 from nac_cli.bench.peers.opus import OpusSetting
+from nac_cli.bench.stopwatch import least
 from nac_cli.values import Waveform
 
 Halves = tuple[Callable[[], object], Callable[[], object]]
@@ -37,7 +37,7 @@ def rivals(waveform: Waveform, bitrate: int, threads: int, repeats: int, tell: C
     """All that are installed, at `bitrate` or the nearest that they have; `tell` is told of one that does not work."""
     samples = soxr.resample(waveform.samples.T, waveform.sample_rate, RATE).T[:2].astype(np.float32)
     return [
-        Rival(codec, direction, waveform.duration, _least(half, repeats))
+        Rival(codec, direction, waveform.duration, least(half, repeats, before=0))
         for codec, halves in _installed(samples, bitrate, threads, tell)
         for direction, half in zip(("compress", "decompress"), halves, strict=True)
     ]
@@ -82,12 +82,3 @@ def _encodec(samples: np.ndarray, bitrate: int, threads: int) -> Halves:
             model.decode(frames)
 
     return encode, decode
-
-
-def _least(work: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)

@@ -16,7 +16,7 @@ from nac_cli.bench.floors import Machine, disk_rate, network_operations, peak_op
 from nac_cli.bench.lengths import Run, runs
 from nac_cli.bench.rivals import Rival, rivals
 from nac_cli.bench.stages import Pass, stages
-from nac_cli.bench.stopwatch import timed
+from nac_cli.bench.stopwatch import least
 from nac_cli.errors import UsageError
 from nac_cli.models import zoo
 from nac_cli.models.spectral_arrays import SpectralArrays
@@ -144,13 +144,9 @@ def _batch(codec: Network, size: int, device: str, repeats: int, peak: float) ->
     seconds_of_sound = length * size / codec.spec.sample_rate
     found = []
     for direction, work, operations in _halves(codec, wav, device):
-        times = []
-        for _ in range(repeats):
-            with timed(device) as seconds:
-                work()
-            times.append(seconds())
-        use = operations / min(times) / peak
-        found.append(Batch(direction, size, seconds_of_sound / min(times), operations / seconds_of_sound, use))
+        seconds = least(work, repeats, device, before=0)
+        use = operations / seconds / peak
+        found.append(Batch(direction, size, seconds_of_sound / seconds, operations / seconds_of_sound, use))
     return found
 
 

@@ -42,6 +42,16 @@ def timed(device: str) -> Iterator[Callable[[], float]]:
     ended[0] = time.perf_counter()
 
 
+def least(work: Callable[[], object], repeats: int, device: str = "cpu", before: int = 1) -> float:
+    """Seconds of the fastest of `repeats` runs of `work`, those `before` them aside."""
+    times = []
+    for _ in range(before + repeats):
+        with timed(device) as seconds:
+            work()
+        times.append(seconds())
+    return min(times[before:])
+
+
 def _wait(device: str) -> None:
     if device == "cuda":
         import torch

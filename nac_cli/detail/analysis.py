@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from nac_cli.detail.rounding import zones
 from nac_cli.detail.shapes import SHAPES
 from nac_cli.detail.synthesis import GAIN_DECIBELS, fill, padded, prediction, step_size
 from nac_cli.detail_layer import PREDICTIONS, DetailLayer, empty_lines, superframe_length
-from nac_cli.kernels import load_or_plain
+from nac_cli.kernels.detail import kernels
 from nac_cli.kernels.detail.fields import BLOCKS, MARGIN
 
 LEVEL_TRADE = 0.115
@@ -25,10 +24,6 @@ LEVEL_TRADE = 0.115
 GAIN_TRADE = 0.1
 """Squared gain steps that a bit of gains is worth."""
 MOST_RATIO = float(np.finfo(np.float16).max)
-
-
-def kernels() -> SimpleNamespace:
-    return load_or_plain("room", "kernels.detail")
 
 
 @dataclass(frozen=True)

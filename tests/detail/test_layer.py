@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from nac_cli.detail import gains, mdct, rounding
-from nac_cli.detail.analysis import Analysis, kernels
+from nac_cli.detail.analysis import Analysis
 from nac_cli.detail.partition import choose_sizes
 from nac_cli.detail.shapes import SHAPES
 from nac_cli.detail.synthesis import add_detail, padded
 from nac_cli.detail_layer import SHAPES as NUM_SHAPES
 from nac_cli.detail_layer import DetailLayer, band_edges, empty_lines, superframe_length
 from nac_cli.kernels.compiling import plain
-from nac_cli.kernels.detail import room
+from nac_cli.kernels.detail import kernels, room
 from nac_cli.kernels.detail.fields import BLOCKS, MARGIN
 from tests.detail.scenes import RATE, analysis, costs, pair
 

@@ -5,19 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fuzz.changes import Case, Change, applied
-from tests.fuzz.corpus import make_corpus, write_models
 from tests.fuzz.readers import DEAR, check
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_models(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture(scope="module")
-def corpus(models):
-    return make_corpus(models)
-
 
 SWAPPED = (Change("swap", 1, 2),)
 CASES = {

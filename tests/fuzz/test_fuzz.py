@@ -15,22 +15,11 @@ from hypothesis import strategies as st
 
 from tests.fuzz.cases import cases
 from tests.fuzz.changes import applied
-from tests.fuzz.corpus import make_corpus, write_models
 from tests.fuzz.readers import DEAR, check
 
 CASES = 2000
 HOURS = float(os.environ.get("NAC_FUZZ_SECONDS", "3600"))
 COMMON = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_models(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture(scope="module")
-def corpus(models):
-    return make_corpus(models)
 
 
 @pytest.fixture(autouse=True)

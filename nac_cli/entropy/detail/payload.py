@@ -7,7 +7,6 @@ which knows that interval, rejects all others.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from nac_cli.detail_layer import (
 )
 from nac_cli.entropy.detail.tables import Tables, load_tables
 from nac_cli.errors import CorruptStream
-from nac_cli.kernels import load_or_plain
+from nac_cli.kernels.detail import kernels
 from nac_cli.kernels.detail.fields import (
     BLOCKS,
     CODE,
@@ -41,10 +40,6 @@ HEADER_BITS = (8, 3)
 NODES = 7
 LEVEL_BYTES = 6
 """Most bytes that a level takes."""
-
-
-def kernels() -> SimpleNamespace:
-    return load_or_plain("room", "kernels.detail")
 
 
 @dataclass(frozen=True)

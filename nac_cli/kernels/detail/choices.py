@@ -7,7 +7,7 @@ import math
 
 from nac_cli.kernels.compiling import helper, kernel
 from nac_cli.kernels.detail.fields import ACTIVITIES, LEVELS, MOST_GAIN, MOST_LEVEL, NUMBERS, SYMBOLS, TABLE
-from nac_cli.kernels.detail.regrid import regrid
+from nac_cli.kernels.detail.regrid import begin_block, end_block
 
 COSTS = "float64[:, :, ::1]"
 
@@ -37,10 +37,8 @@ def round_levels(ratios, sizes, zones, costs, trade, levels, blocks):
     grid = superframe
     bits = 0.0
     for size in sizes:
-        if size != grid:
-            regrid(before, grid, size)
-            regrid(earlier, grid, size)
-            grid = size
+        begin_block(blocks, grid, size)
+        grid = size
         scale = superframe // size
         c1 = 0
         c2 = 0
@@ -66,9 +64,7 @@ def round_levels(ratios, sizes, zones, costs, trade, levels, blocks):
             c2 = c1
             c1 = min(best, 15)
             now[k] = c1
-        for k in range(size):
-            earlier[k] = before[k]
-            before[k] = 2 * now[k]
+        end_block(blocks, size)
         start += size
     return bits
 
@@ -83,10 +79,8 @@ def count_levels(levels, sizes, zones, counts, blocks):
     start = 0
     grid = superframe
     for size in sizes:
-        if size != grid:
-            regrid(before, grid, size)
-            regrid(earlier, grid, size)
-            grid = size
+        begin_block(blocks, grid, size)
+        grid = size
         scale = superframe // size
         c1 = 0
         c2 = 0
@@ -98,9 +92,7 @@ def count_levels(levels, sizes, zones, counts, blocks):
             c2 = c1
             c1 = min(level, 15)
             now[k] = c1
-        for k in range(size):
-            earlier[k] = before[k]
-            before[k] = 2 * now[k]
+        end_block(blocks, size)
         start += size
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from nac_cli.kernels.compiling import helper, kernel
 from nac_cli.kernels.detail.fields import CODER, DECODE, LEVELS, MODEL, NUMBERS, TABLE
 from nac_cli.kernels.detail.range_coder import bit_length, code_bits, code_mixed
-from nac_cli.kernels.detail.regrid import regrid
+from nac_cli.kernels.detail.regrid import begin_block, end_block
 
 GROUP = 16
 """Lines that are coded as one where all is quiet."""
@@ -45,17 +45,15 @@ def code_levels(
 ):
     """Code `levels` int32 `[T]` of blocks of `sizes`, in order; decoding fills them in. The rest as in `code_mixed`;
     `blocks` are zeros, `[BLOCKS, superframe + MARGIN]`."""
-    before = blocks[0]  # the last block's levels without signs, doubled
-    earlier = blocks[1]  # those of the one before it
+    before = blocks[0]
+    earlier = blocks[1]
     now = blocks[2]
     start = 0
     grid = superframe
     for block in range(len(sizes)):
         size = sizes[block]
-        if size != grid:
-            regrid(before, grid, size)
-            regrid(earlier, grid, size)
-            grid = size
+        begin_block(blocks, grid, size)
+        grid = size
         scale = superframe // size
         shape = bit_length(scale) - 1
         c1 = 0
@@ -189,7 +187,5 @@ def code_levels(
             c1 = min(magnitude, 15)
             now[k] = c1
             k += 1
-        for k in range(size):
-            earlier[k] = before[k]
-            before[k] = 2 * now[k]
+        end_block(blocks, size)
         start += size

@@ -7,15 +7,15 @@ bitrate of their own, which grows more slowly than the whole, and detail what is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nac_cli.container import ChunkRecord, detail_block_bytes
-from nac_cli.detail.analysis import Analysis, Costs
+from nac_cli.detail.analysis import Analysis
 from nac_cli.detail_layer import STEPS_PER_OCTAVE, UNIT_STEP, band_edges, cut_off, superframe_length
 from nac_cli.kernels.blas import one_thread
+from nac_cli.parallel import ahead
 from nac_cli.pipelines.chain.detail import detail_record
 from nac_cli.pipelines.chain.held import HeldSamples
 from nac_cli.pipelines.chain.packing import Packer
@@ -96,10 +96,10 @@ class DetailFitter:
         samples = sum(record.num_frames for record in records) * info.codec.hop_length * info.channels
         fitted: list[ChunkRecord] = []
         step: int | None = None
-        with one_thread(), ThreadPoolExecutor(self.workers, "detail") as workers:
-            for size, batch in self._batches(bases, workers):
+        with one_thread():
+            for size, batch in self._batches(bases):
                 beneath = records[len(fitted) : len(fitted) + len(batch)]
-                found = fit_layers(batch, int(left * min(size / max(samples, 1), 1.0)), workers, step)
+                found = fit_layers(batch, int(left * min(size / max(samples, 1), 1.0)), self.workers, step)
                 samples -= size
                 if found is None:
                     fitted += beneath
@@ -108,30 +108,26 @@ class DetailFitter:
                 fitted += [replace(record, detail=detail) for record, detail in zip(beneath, found.records)]
         return fitted
 
-    def _batches(
-        self, bases: Iterable[tuple[ChunkCodes, np.ndarray]], workers: Executor
-    ) -> Iterator[tuple[int, list[AnalysedChunk]]]:
+    def _batches(self, bases: Iterable[tuple[ChunkCodes, np.ndarray]]) -> Iterator[tuple[int, list[AnalysedChunk]]]:
         """Analysed chunks that are fitted together, and how many samples they have; while some are looked at, the next
         ones are decoded."""
-        batch: list[Future[AnalysedChunk]] = []
-        size, costs = 0, table_costs()
-        for index, (chunk, base) in enumerate(bases):
-            batch.append(workers.submit(self._analysed, index, chunk, base, costs))
-            wait(batch[: -self.workers])
-            size += base.size
-            if size >= BATCH_SAMPLES:
-                yield size, [future.result() for future in batch]
-                batch, size = [], 0
-        if batch:
-            yield size, [future.result() for future in batch]
+        info, costs = self.packer.info, table_costs()
 
-    def _analysed(self, index: int, chunk: ChunkCodes, base: np.ndarray, costs: Costs) -> AnalysedChunk:
-        info, sound = self.packer.info, self.held[index]
-        analyses = [
-            Analysis(sound[channel], base[channel], info.codec.sample_rate, UNIT_STEP, 0, costs)
-            for channel in range(info.channels)
-        ]
-        return AnalysedChunk(index, analyses, step_offsets(chunk.gains, info.groups))
+        def analysed(item: tuple[int, tuple[ChunkCodes, np.ndarray]]) -> tuple[int, AnalysedChunk]:
+            index, (chunk, base) = item
+            sound, rate = self.held[index], info.codec.sample_rate
+            channels = [Analysis(*pair, rate, UNIT_STEP, 0, costs) for pair in zip(sound, base, strict=True)]
+            return base.size, AnalysedChunk(index, channels, step_offsets(chunk.gains, info.groups))
+
+        size, batch = 0, []
+        for samples, chunk in ahead(analysed, enumerate(bases), self.workers, "detail"):
+            batch.append(chunk)
+            size += samples
+            if size >= BATCH_SAMPLES:
+                yield size, batch
+                size, batch = 0, []
+        if batch:
+            yield size, batch
 
 
 def with_details(

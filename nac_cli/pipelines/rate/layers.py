@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from nac_cli.container import DetailRecord
 from nac_cli.detail.analysis import GAIN_TRADE, LEVEL_TRADE, Analysis, Costs
 from nac_cli.detail_layer import STEPS
 from nac_cli.entropy.detail import load_tables
+from nac_cli.parallel import each
 from nac_cli.pipelines.chain.detail import detail_record
 
 ROUNDS = 4
@@ -74,7 +74,7 @@ class FittedDetail:
 
 
 def fit_layers(
-    chunks: Sequence[AnalysedChunk], budget: int, workers: Executor, start: int | None = None
+    chunks: Sequence[AnalysedChunk], budget: int, workers: int, start: int | None = None
 ) -> FittedDetail | None:
     """Detail of all `chunks` at one step, `budget` bytes at most all together and as near to it as rounding allows.
     None if even the coarsest steps take more.
@@ -95,9 +95,9 @@ def fit_layers(
 
 
 class _Search:
-    """Tries over all chunks, each worker taking the next one; prices at the usual trade are remembered."""
+    """Tries over all chunks by `workers` threads; prices at the usual trade are remembered."""
 
-    def __init__(self, chunks: Sequence[AnalysedChunk], workers: Executor) -> None:
+    def __init__(self, chunks: Sequence[AnalysedChunk], workers: int) -> None:
         self._chunks, self._workers = chunks, workers
         self._usual: dict[int, float] = {}
 
@@ -165,10 +165,10 @@ class _Search:
         return self._usual[step]
 
     def _priced_at(self, step: int, trade: float) -> float:
-        return sum(self._workers.map(lambda chunk: chunk.priced(step, trade), self._chunks))
+        return sum(each(lambda chunk, _: chunk.priced(step, trade), self._chunks, self._workers, "detail"))
 
     def _tried(self, step: int, trade: float, gain_trade: float) -> tuple[FittedDetail, float]:
-        pairs = list(self._workers.map(lambda chunk: chunk.record(step, trade, gain_trade), self._chunks))
+        pairs = each(lambda chunk, _: chunk.record(step, trade, gain_trade), self._chunks, self._workers, "detail")
         records = [record for record, _ in pairs]
         size = sum(len(record.payload) for record in records if record)
         return FittedDetail(records, size, step), sum(priced for _, priced in pairs)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from nac_cli.entropy.detail import pack
-from nac_cli.entropy.detail.payload import _check_end, _finished, kernels
+from nac_cli.entropy.detail.payload import _check_end, _finished
 from nac_cli.errors import CorruptStream
+from nac_cli.kernels.detail import kernels
 from nac_cli.kernels.detail.fields import DECODE, ENCODE
 from tests.entropy.detail.layers import random_layer
 

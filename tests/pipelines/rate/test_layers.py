@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-
 import pytest
 
 from nac_cli.detail.analysis import Analysis
@@ -14,17 +11,12 @@ from nac_cli.pipelines.rate.layers import AnalysedChunk, FittedDetail, fit_layer
 from tests.detail.scenes import RATE, pair
 
 SAMPLES = 44100
+WORKERS = 2
 
 
 @pytest.fixture(scope="module")
 def analyses() -> list[Analysis]:
     return [Analysis(*pair(SAMPLES, seed=seed), RATE, 120, 0, table_costs()) for seed in range(2)]
-
-
-@pytest.fixture(scope="module")
-def workers() -> Iterator[Executor]:
-    with ThreadPoolExecutor(2) as pool:
-        yield pool
 
 
 @pytest.fixture(scope="module")
@@ -38,40 +30,39 @@ def layers_of(fitted: FittedDetail) -> list[DetailLayer]:
 
 @pytest.mark.parametrize("budget", [500, 1500, 4000])
 @pytest.mark.parametrize("start", [None, 10, 250])
-def test_a_budget_is_filled_from_wherever_the_search_starts(chunks, workers, budget, start):
-    fitted = fit_layers(chunks, budget, workers, start)
+def test_a_budget_is_filled_from_wherever_the_search_starts(chunks, budget, start):
+    fitted = fit_layers(chunks, budget, WORKERS, start)
     assert fitted.size == sum(len(record.payload) for record in fitted.records)
     assert 0.95 * budget <= fitted.size <= budget
     assert [layer.step for layer in layers_of(fitted)] == [fitted.step] * 2
 
 
-def test_too_small_a_budget_has_no_layers(chunks, workers):
-    fitted = fit_layers(chunks, 3, workers)
+def test_too_small_a_budget_has_no_layers(chunks):
+    fitted = fit_layers(chunks, 3, WORKERS)
     assert fitted.records == [None, None]
     assert fitted.size == 0
 
 
-def test_any_number_of_workers_finds_the_same(chunks, workers):
-    with ThreadPoolExecutor(1) as alone:
-        assert fit_layers(chunks, 2000, workers) == fit_layers(chunks, 2000, alone)
+def test_any_number_of_workers_finds_the_same(chunks):
+    assert fit_layers(chunks, 2000, WORKERS) == fit_layers(chunks, 2000, 1)
 
 
-def test_offsets_divide_the_budget(analyses, chunks, workers):
+def test_offsets_divide_the_budget(analyses, chunks):
     coarser = [chunks[0], AnalysedChunk(1, [analyses[1]], [16])]
-    plain, offset = fit_layers(chunks, 2000, workers), fit_layers(coarser, 2000, workers)
+    plain, offset = fit_layers(chunks, 2000, WORKERS), fit_layers(coarser, 2000, WORKERS)
     assert len(offset.records[1].payload) < len(plain.records[1].payload)
     assert [layer.step - offset.step for layer in layers_of(offset)] == [0, 16]
 
 
-def test_channels_of_a_chunk_share_a_record(analyses, workers):
-    both = fit_layers([AnalysedChunk(0, analyses, [0, 0])], 2000, workers)
+def test_channels_of_a_chunk_share_a_record(analyses):
+    both = fit_layers([AnalysedChunk(0, analyses, [0, 0])], 2000, WORKERS)
     assert [layer.step for layer in unpack_layers(both.records[0].payload, 2, SAMPLES, RATE)] == [both.step] * 2
 
 
-def test_a_channel_that_has_nothing_to_say_has_no_layer(analyses, workers):
+def test_a_channel_that_has_nothing_to_say_has_no_layer(analyses):
     sound, _ = pair(SAMPLES)
     met = Analysis(sound, sound, RATE, 120, 0, table_costs())
-    fitted = fit_layers([AnalysedChunk(0, [met, analyses[0]], [0, 0])], 1000, workers)
+    fitted = fit_layers([AnalysedChunk(0, [met, analyses[0]], [0, 0])], 1000, WORKERS)
     first, second = unpack_layers(fitted.records[0].payload, 2, SAMPLES, RATE)
     assert first is None
     assert second is not None
