@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from nac_cli.train.precision import has_fast_bfloat16
+
 COEFFICIENTS = ((8.0172, -22.941, 16.6113), (3.6416, -2.7255, 0.537), (2.6686, -1.9831, 0.4533))
 """Odd polynomials of degree 5 that bring singular values near to 1, one after another: each has the least largest error
 over the interval that the one before leaves (Amsel et al. 2025, "The Polar Express", section 3). They start from 0.01
@@ -37,7 +39,8 @@ class Muon(torch.optim.Optimizer):
         momenta = [self._momentum(matrix) for matrix in matrices]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
-        updates = orthogonalise(torch.stack([update.bfloat16() for update in ahead])).float().unbind(0)
+        form = torch.bfloat16 if has_fast_bfloat16(ahead[0].device) else torch.float32
+        updates = orthogonalise(torch.stack([update.to(form) for update in ahead])).float().unbind(0)
         torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(matrices, updates, alpha=-group["lr"] * LIKE_ADAM * max(matrices[0].shape) ** 0.5)
 
@@ -49,7 +52,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(matrices: torch.Tensor) -> torch.Tensor:
-    """bfloat16 `[N, R, C]` -> the same: about U V^T of each matrix U S V^T; small singular values stay smaller."""
+    """`[N, R, C]` -> the same form, about U V^T of each matrix U S V^T; small singular values stay smaller."""
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) * 1.01 + 1e-7)

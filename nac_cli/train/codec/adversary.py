@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from nac_cli.errors import UsageError
-from nac_cli.train import optimizers
+from nac_cli.train import optimizers, precision
 from nac_cli.train.codec.adversarial_losses import (
     discriminator_hinge,
     feature_matching,
@@ -46,7 +46,7 @@ class Adversary:
         settings = self.config.adversary
         if step >= settings.warmup_steps and not updates_discriminator(step, settings.probability, self.config.seed):
             return {}
-        with self._autocast(wav):
+        with precision.autocast(wav.device, self.config.autocast):
             real, fake = self.discriminators(wav), self.discriminators(wav_hat.detach())
         loss = discriminator_hinge(real, fake)
         self.optimizer.zero_grad(set_to_none=True)
@@ -63,7 +63,7 @@ class Adversary:
 
         Parameters of the discriminators receive no gradients."""
         self.discriminators.requires_grad_(False)
-        with self._autocast(wav):
+        with precision.autocast(wav.device, self.config.autocast):
             with torch.no_grad():
                 real = self.discriminators(wav)
             fake = self.discriminators(wav_hat)
@@ -72,9 +72,6 @@ class Adversary:
         if self.config.adversarial_weight:
             parts = {"adv/gen": self.config.adversarial_weight * generator_hinge(fake)} | parts
         return parts
-
-    def _autocast(self, wav: torch.Tensor) -> torch.autocast:
-        return torch.autocast(wav.device.type, torch.bfloat16, enabled=self.config.autocast)
 
 
 def ensemble(config: AdversaryConfig) -> Ensemble:

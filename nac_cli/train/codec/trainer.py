@@ -15,7 +15,7 @@ from nac_cli.models import weights
 from nac_cli.models.codec import Codec
 from nac_cli.models.layers.weight_norm import add_weight_norm, fold_state, load_plain_state
 from nac_cli.models.quantizers.rvq import ResidualQuantized
-from nac_cli.train import checkpoint, optimizers
+from nac_cli.train import checkpoint, optimizers, precision
 from nac_cli.train.codec import depths
 from nac_cli.train.codec.adversary import Adversary
 from nac_cli.train.codec.averages import WeightAverages
@@ -204,18 +204,15 @@ class Trainer:
     def _latents(self, wav: torch.Tensor, drawn: torch.Tensor | None) -> tuple[torch.Tensor, ResidualQuantized | None]:
         """The decoder's input: the encoder's z at first, later z_q of the depths `drawn`. No gradient where the
         encoder is not trained."""
-        with self._autocast(), torch.set_grad_enabled(self.config.train_encoder):
+        with precision.autocast(self.device, self.config.autocast), torch.set_grad_enabled(self.config.train_encoder):
             if drawn is None:
                 return self.model.latents(wav), None
             quantized = self.model.quantize(wav, drawn)
         return quantized.z_q, quantized
 
     def _synthesise(self, latents: torch.Tensor) -> torch.Tensor:
-        with self._autocast():
+        with precision.autocast(self.device, self.config.autocast):
             return _apart(self.model.synthesise(latents).float())
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.autocast)
 
     def _play(self, wav_hat: torch.Tensor, wav: torch.Tensor, parts: dict) -> dict[str, torch.Tensor]:
         """The adversary's move, then its judgement of ours, added to `parts`; what the discriminators lost."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from nac_cli.errors import ModelError
-from nac_cli.train import checkpoint, optimizers
+from nac_cli.train import checkpoint, optimizers, precision
 from nac_cli.train.lm.config import LmTrainConfig
 from nac_cli.train.lm.geometry import start_from
 from nac_cli.train.lm.network import LmNetwork
@@ -111,7 +111,7 @@ class LmTrainer:
         """One update; bits a code, and how many codes there were."""
         codes, depths = self.batch()
         self.stopwatch.lap("data")
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with precision.autocast(self.device):
             costs = self.network(codes, depths)
         count = max(int((codes >= 0).sum()), 1)
         loss = costs.sum() / count
@@ -143,7 +143,7 @@ class LmTrainer:
             for index in chosen:
                 wanted = np.full(frames, depth)
                 codes, at = self.tokens.cut(self.tokens.codes[index][:, :frames], frames, wanted)
-                with torch.autocast(self.device.type, torch.bfloat16):
+                with precision.autocast(self.device):
                     costs = self.network(
                         torch.from_numpy(codes)[None].to(self.device), torch.from_numpy(at)[None].to(self.device)
                     )
