@@ -51,6 +51,14 @@ def each(work: Callable[[Item, Event], Result], items: Sequence[Item], workers: 
     return [results[index] for index in range(len(items))]
 
 
+def side_by_side(first: Callable[[], Item], second: Callable[[], Result]) -> tuple[Item, Result]:
+    """The results of two pieces of work that are done at the same time. If both fail, the error is that of `first`."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(second)
+        result = first()
+        return result, waiting.result()
+
+
 def ahead(work: Callable[[Item], Result], items: Iterable[Item], workers: int, name: str) -> Iterator[Result]:
     """`work` on each of `items`, in order. While the caller does something with a result, and while the next item is
     made, `workers` threads are busy with the ones before; with none, nothing is done before it is asked for."""

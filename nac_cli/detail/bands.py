@@ -19,7 +19,7 @@ class Blocks:
         self._unit = superframe >> HALVINGS
         self._places = []  # rows of the shortest block's length are moved whole, which is fast
         starts = (np.cumsum(self.sizes) - self.sizes) // self._unit
-        for size in np.unique(self.sizes).tolist():
+        for size in sorted(set(self.sizes.tolist())):
             chosen = np.flatnonzero(self.sizes == size)
             self._places.append((size, chosen, starts[chosen, None] + np.arange(size // self._unit)))
 

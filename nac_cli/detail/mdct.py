@@ -57,7 +57,7 @@ def _turn(samples: np.ndarray, sizes: Sizes, direction: int) -> None:
     rows = samples.reshape(-1, unit)
     boundaries = np.cumsum(lengths)[:-1] // unit
     lengths = np.minimum(lengths[:-1], lengths[1:])
-    for length in np.unique(lengths).tolist():
+    for length in sorted(set(lengths.tolist())):
         kept, given = slope(length, samples.dtype.name)
         given = direction * given
         reach = np.arange(length // 2 // unit)
@@ -76,7 +76,7 @@ def _transform(samples: np.ndarray, sizes: Sizes, last) -> np.ndarray:
     starts = (np.cumsum(lengths) - lengths) // unit
     result = np.empty_like(samples)
     rows, results = samples.reshape(-1, unit), result.reshape(-1, unit)
-    for size in np.unique(lengths[:-1]).tolist():
+    for size in sorted(set(lengths[:-1].tolist())):
         places = starts[:-1][lengths[:-1] == size, None] + np.arange(size // unit)
         results[places] = dct4(rows[places].reshape(-1, size)).reshape(*places.shape, unit)
     start = starts[-1] * unit

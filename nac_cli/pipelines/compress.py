@@ -15,6 +15,7 @@ from nac_cli.container import TAG_PADDING, ByteCounts, ChunkRecord
 from nac_cli.entropy import Coders
 from nac_cli.files import check_target
 from nac_cli.models import zoo
+from nac_cli.parallel import side_by_side
 from nac_cli.pipelines.chain.analysis import analyse
 from nac_cli.pipelines.chain.framing import stream_for
 from nac_cli.pipelines.chain.held import HeldSamples
@@ -156,8 +157,9 @@ class Compressor:
         Raises UsageError, ModelError, TokenMismatch.
         """
         file = zoo.find(model)
-        codec = open_network(file, device, threads)
-        coders, modes = coders_to_pack(file, entropy, threads)
+        codec, (coders, modes) = side_by_side(
+            lambda: open_network(file, device, threads), lambda: coders_to_pack(file, entropy, threads)
+        )
         return cls(codec, coders, modes, target, tags, digest, device, threads)
 
     def run(

@@ -17,6 +17,7 @@ from nac_cli.container import ContainerReader, DamagedChunk, Index, chunk_frames
 from nac_cli.errors import CorruptStream, ModelError, UsageError
 from nac_cli.files import atomic_path, check_target
 from nac_cli.models.weights import WeightFile
+from nac_cli.parallel import side_by_side
 from nac_cli.pipelines.chain.duration import MAX_SECONDS, require_duration, within
 from nac_cli.pipelines.chain.inference import Network
 from nac_cli.pipelines.chain.span import Span
@@ -192,7 +193,8 @@ class Decompressor:
         info = reader.info
         file = file or model_of(info)
         coders = CodersToUnpack(file, info, threads)
-        return cls(reader, open_network(file, device, threads), coders, strict)
+        network, _ = side_by_side(lambda: open_network(file, device, threads), coders.prepare)
+        return cls(reader, network, coders, strict)
 
     @property
     def info(self) -> StreamInfo:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from contextlib import suppress
 from dataclasses import fields
 from functools import cache, lru_cache
 from numbers import Integral
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from nac_cli.entropy import Coders, FrequencyTables
 from nac_cli.entropy.frequencies import can_have_tables
 from nac_cli.entropy.lm_streams import require_fit
-from nac_cli.errors import ModelError, UsageError
+from nac_cli.errors import ModelError, NacError, UsageError
 from nac_cli.models import weights, zoo
 from nac_cli.models.weights import WeightFile
 from nac_cli.values import ENTROPY, CodecSpec, Mode, StreamInfo
@@ -132,6 +133,12 @@ class CodersToUnpack:
         """Raises ModelError if the model in `file` is not the one that the header describes."""
         _require_same(file, info)
         self._file, self._info, self._threads = file, info, threads
+
+    def prepare(self) -> None:
+        """Open what the header says is needed; whatever keeps it from opening is raised where a chunk needs it."""
+        if self._info.lm_id is not None:
+            with suppress(NacError):
+                self.for_mode(Mode.LM)
 
     def for_mode(self, mode: int) -> Coders:
         """Raises ModelError if the stream's language model is missing, damaged or not for its codec, TokenMismatch

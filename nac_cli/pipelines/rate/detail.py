@@ -19,8 +19,8 @@ from nac_cli.parallel import ahead
 from nac_cli.pipelines.chain.detail import detail_record
 from nac_cli.pipelines.chain.held import HeldSamples
 from nac_cli.pipelines.chain.packing import Packer
-from nac_cli.pipelines.rate.fitting import fit_default, target_bytes
-from nac_cli.pipelines.rate.layers import AnalysedChunk, fit_layers, table_costs
+from nac_cli.pipelines.rate.fitting import fit_near, target_bytes
+from nac_cli.pipelines.rate.layers import AnalysedChunk, FittedDetail, fit_layers, table_costs
 from nac_cli.pipelines.rate.target import Target
 from nac_cli.values import ChunkCodes, StreamInfo
 
@@ -72,7 +72,7 @@ def codes_beneath(packer: Packer, target: Target, all_planes: bool) -> Beneath |
     if divided is None:
         return None
     bitrate, codes = divided
-    records, most = fit_default(packer, round(codes)), target_bytes(bitrate, info)
+    records, most = fit_near(packer, round(codes)), target_bytes(bitrate, info)
     return Beneath(records, most) if packer.total_bytes(records) < most else None
 
 
@@ -95,16 +95,16 @@ class DetailFitter:
         left -= sum(detail_block_bytes(record.index, LENGTH_GROWTH) for record in records)
         samples = sum(record.num_frames for record in records) * info.codec.hop_length * info.channels
         fitted: list[ChunkRecord] = []
-        step: int | None = None
+        like: FittedDetail | None = None
         with one_thread():
             for size, batch in self._batches(bases):
                 beneath = records[len(fitted) : len(fitted) + len(batch)]
-                found = fit_layers(batch, int(left * min(size / max(samples, 1), 1.0)), self.workers, step)
+                found = fit_layers(batch, int(left * min(size / max(samples, 1), 1.0)), self.workers, like)
                 samples -= size
                 if found is None:
                     fitted += beneath
                     continue
-                left, step = left - found.size, found.step
+                left, like = left - found.size, found
                 fitted += [replace(record, detail=detail) for record, detail in zip(beneath, found.records)]
         return fitted
 

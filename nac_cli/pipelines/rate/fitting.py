@@ -18,7 +18,10 @@ from nac_cli.values import StreamInfo
 SHORT_SECONDS = 20.0
 """Up to this length the container may be too large for a bitrate."""
 ATTEMPTS = 10
-CLOSE_ENOUGH = 0.998
+CLOSE_ENOUGH = 0.998, 1.0
+"""Of a target: a size that is left as it is."""
+NEAR = 0.95, 1.05
+"""The same where what is left over is not lost."""
 CORRECTION = 0.05
 """Share of its bits by which a correction changes a chunk at first: what is off is put right in few chunks, since a
 chunk that changes has to be packed again."""
@@ -59,15 +62,24 @@ def fit_bitrate(packer: Packer, bitrate: int) -> list[ChunkRecord]:
     return records
 
 
-def fit_default(packer: Packer, bitrate: int) -> list[ChunkRecord]:
+def fit_default(
+    packer: Packer, bitrate: int, close_enough: tuple[float, float] = CLOSE_ENOUGH
+) -> list[ChunkRecord]:
     """As `fit_bitrate`, for a bitrate that is not a promise: a sound so short that the container alone takes too much
     of it gets the codes of that bitrate and the container on top, and at least one plane."""
     info = packer.info
     if not info.num_samples:
         return []
     target = target_bytes(bitrate, info)
-    records = _fit(packer, target) or _fit(packer, target + int(_fixed_bits(packer) / 8))
+    records = _fit(packer, target, close_enough)
+    records = records or _fit(packer, target + int(_fixed_bits(packer) / 8), close_enough)
     return records or fit_planes(packer, 1)
+
+
+def fit_near(packer: Packer, bitrate: int) -> list[ChunkRecord]:
+    """As `fit_default`, some percent above or below: each correction would pack chunks again, and what is left of the
+    whole goes to detail."""
+    return fit_default(packer, bitrate, NEAR)
 
 
 def target_bytes(bitrate: float, info: StreamInfo) -> int:
@@ -75,8 +87,11 @@ def target_bytes(bitrate: float, info: StreamInfo) -> int:
     return int(bitrate * info.known_length / info.sample_rate / 8)
 
 
-def _fit(packer: Packer, target: int) -> list[ChunkRecord] | None:
-    """The records of a stream of at most `target` bytes, None when even the least depths take more.
+def _fit(
+    packer: Packer, target: int, close_enough: tuple[float, float] = CLOSE_ENOUGH
+) -> list[ChunkRecord] | None:
+    """The records of a stream of at most `target` bytes or of a size `close_enough` to it, None when even the least
+    depths take more.
 
     Prices are nearly exact, so a few rounds of packing and correcting what was off suffice.
     """
@@ -87,10 +102,10 @@ def _fit(packer: Packer, target: int) -> list[ChunkRecord] | None:
     for attempt in range(ATTEMPTS):
         records = packer.records(_by_chunk(depths, packer))
         total = packer.total_bytes(records)
+        if close_enough[0] * target <= total <= close_enough[1] * target:
+            return records
         if best_bytes < total <= target:
             best, best_bytes = records, total
-        if CLOSE_ENOUGH * target <= total <= target:
-            break
         share = min(abs(target - total) / (CORRECTION * total) * 2**attempt, 1.0)
         corrected = _corrected(packer, choices, depths, 8.0 * (target - total) - (total > target), share)
         if share == 1.0 and (corrected == depths).all():
@@ -102,7 +117,7 @@ def _fit(packer: Packer, target: int) -> list[ChunkRecord] | None:
 def _corrected(packer: Packer, choices: DepthChoices, depths: np.ndarray, bits: float, share: float) -> np.ndarray:
     """`depths` changed to cost some `bits` more (or less), in a `share` of the chunks, evenly spread."""
     count = math.ceil(share * len(packer.chunks))
-    chosen = np.unique(np.linspace(0, len(packer.chunks) - 1, 2 * count + 1).round().astype(int)[1::2])
+    chosen = np.linspace(0, len(packer.chunks) - 1, 2 * count + 1).round().astype(int)[1::2]
     owners = np.repeat(np.arange(len(packer.chunks)), [chunk.available.size for chunk in packer.chunks])
     there = np.isin(owners, chosen) if share < 1.0 else np.ones(len(owners), bool)
     some = DepthChoices(choices.bits[there], choices.distortion[there], choices.least[there])

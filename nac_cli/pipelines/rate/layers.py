@@ -17,7 +17,7 @@ from nac_cli.parallel import each
 from nac_cli.pipelines.chain.detail import detail_record
 
 ROUNDS = 4
-CLOSE_ENOUGH = 0.99
+CLOSE_ENOUGH = 0.98
 ENOUGH = 0.9
 """Share of a budget that is filled well."""
 GAIN_TRADES = (GAIN_TRADE, 8 * GAIN_TRADE, 1e9)
@@ -29,6 +29,10 @@ NEAR = 1.12
 """Times the bits that are wanted, from which on rounding makes up for the rest."""
 FALL = 0.11
 """Doublings by which bits fall with a step index, until two are known."""
+SAMPLE = 4
+"""Chunks at most that show what all will need."""
+LEVEL_SHARE = 0.8
+"""Of the bits of a layer, until one is known."""
 
 
 def table_costs() -> Costs:
@@ -66,28 +70,44 @@ class AnalysedChunk:
 
 @dataclass(frozen=True)
 class FittedDetail:
-    """The records of chunks in order, what they take, and the step that they have in common."""
+    """The records of chunks in order, what they take, the step and the trade of gains that they have in common, and
+    the bits that their levels were priced at."""
 
     records: list[DetailRecord | None]
     size: int
     step: int
+    gain_trade: float
+    priced: float
 
 
 def fit_layers(
-    chunks: Sequence[AnalysedChunk], budget: int, workers: int, start: int | None = None
+    chunks: Sequence[AnalysedChunk], budget: int, workers: int, like: FittedDetail | None = None
 ) -> FittedDetail | None:
     """Detail of all `chunks` at one step, `budget` bytes at most all together and as near to it as rounding allows.
     None if even the coarsest steps take more.
 
-    The step is searched for from `start` on. Where gains would take most of a small budget, they are dearer, or there
-    are none.
+    What chunks `like` these had is where the search starts; without any, some of many chunks are fitted first. Where
+    gains would take most of a small budget, they are dearer, or there are none.
     """
+    count = min(SAMPLE, len(chunks) // 3)
+    if like is None and count:
+        some = [chunks[int((number + 0.5) * len(chunks) / count)] for number in range(count)]
+        like = _fit_layers(some, budget * count // len(chunks), workers, None)
+    return _fit_layers(chunks, budget, workers, like)
+
+
+def _fit_layers(
+    chunks: Sequence[AnalysedChunk], budget: int, workers: int, like: FittedDetail | None
+) -> FittedDetail | None:
     search = _Search(chunks, workers)
+    share = like.priced / (8 * like.size) if like and like.size else LEVEL_SHARE
+    step = search.step_for(share * 8 * budget, like.step if like else STEPS // 2)
     best: FittedDetail | None = None
-    step = search.step_for(0.8 * 8 * budget, STEPS // 2 if start is None else start)
     for gain_trade in GAIN_TRADES:
+        if like and gain_trade < like.gain_trade:
+            continue
         fitted = search.fitted(budget, step, gain_trade)
-        if fitted.size <= budget and (best is None or fitted.size > best.size):
+        if fitted and (best is None or fitted.size > best.size):
             best = fitted
         if best and best.size >= ENOUGH * budget:
             break
@@ -101,23 +121,23 @@ class _Search:
         self._chunks, self._workers = chunks, workers
         self._usual: dict[int, float] = {}
 
-    def fitted(self, budget: int, step: int, gain_trade: float) -> FittedDetail:
-        """The best of some rounds at one trade of gains, searched for from `step` on. Where none is within `budget` it
-        is that of the coarsest steps, which may be above it as well."""
+    def fitted(self, budget: int, step: int, gain_trade: float) -> FittedDetail | None:
+        """The best of some rounds at one trade of gains, searched for from `step` on; None where all else takes as much
+        as `budget`, so that nothing would be left for levels."""
         best: FittedDetail | None = None
         trade = LEVEL_TRADE
         for _ in range(ROUNDS):
-            tried, priced = self._tried(step, trade, gain_trade)
+            tried = self._tried(step, trade, gain_trade)
             if tried.size <= budget and (best is None or tried.size > best.size):
                 best = tried
             if CLOSE_ENOUGH * budget <= tried.size <= budget:
                 break
-            target = priced + 8 * (0.997 * budget - tried.size)  # gains change little
+            target = tried.priced + 8 * (0.997 * budget - tried.size)  # gains change little
             if target <= 0:
                 break
             step = self.step_for(target, step)
             trade = self._trade_for(step, target)
-        return best or self._tried(STEPS - 1, LEVEL_TRADE, gain_trade)[0]
+        return best
 
     def step_for(self, bits: float, start: int) -> int:
         """The coarsest step at which levels are priced at `bits` or more, or one near it: bits fall about
@@ -167,11 +187,11 @@ class _Search:
     def _priced_at(self, step: int, trade: float) -> float:
         return sum(each(lambda chunk, _: chunk.priced(step, trade), self._chunks, self._workers, "detail"))
 
-    def _tried(self, step: int, trade: float, gain_trade: float) -> tuple[FittedDetail, float]:
+    def _tried(self, step: int, trade: float, gain_trade: float) -> FittedDetail:
         pairs = each(lambda chunk, _: chunk.record(step, trade, gain_trade), self._chunks, self._workers, "detail")
         records = [record for record, _ in pairs]
         size = sum(len(record.payload) for record in records if record)
-        return FittedDetail(records, size, step), sum(priced for _, priced in pairs)
+        return FittedDetail(records, size, step, gain_trade, sum(priced for _, priced in pairs))
 
 
 def _clipped(step: int) -> int:

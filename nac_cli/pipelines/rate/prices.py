@@ -18,7 +18,7 @@ from nac_cli.pipelines.chain.packing import Packer
 from nac_cli.pipelines.rate.allocation import LEVEL_EXPONENT, DepthChoices
 from nac_cli.values import Mode, StreamInfo
 
-SAMPLE = 8
+SAMPLE = 4
 """Chunks at most that the language model prices."""
 LEAST_GAIN = 1e-4
 """Share of a step's whole distortion that any further plane is worth."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nac_cli.detail.analysis import Analysis
+from nac_cli.detail.analysis import GAIN_TRADE, Analysis
 from nac_cli.detail_layer import DetailLayer
 from nac_cli.entropy.detail.channels import unpack_layers
-from nac_cli.pipelines.rate.layers import AnalysedChunk, FittedDetail, fit_layers, table_costs
+from nac_cli.pipelines.rate.layers import SAMPLE, AnalysedChunk, FittedDetail, fit_layers, table_costs
 from tests.detail.scenes import RATE, pair
 
 SAMPLES = 44100
@@ -31,10 +31,18 @@ def layers_of(fitted: FittedDetail) -> list[DetailLayer]:
 @pytest.mark.parametrize("budget", [500, 1500, 4000])
 @pytest.mark.parametrize("start", [None, 10, 250])
 def test_a_budget_is_filled_from_wherever_the_search_starts(chunks, budget, start):
-    fitted = fit_layers(chunks, budget, WORKERS, start)
+    like = None if start is None else FittedDetail([], 100, start, GAIN_TRADE, 400.0)
+    fitted = fit_layers(chunks, budget, WORKERS, like)
     assert fitted.size == sum(len(record.payload) for record in fitted.records)
     assert 0.95 * budget <= fitted.size <= budget
     assert [layer.step for layer in layers_of(fitted)] == [fitted.step] * 2
+
+
+def test_many_chunks_fill_a_budget_as_few_do(chunks):
+    many = [AnalysedChunk(index, chunks[index % 2].channels, [0]) for index in range(3 * SAMPLE)]
+    fitted = fit_layers(many, 9000, WORKERS)
+    assert 0.95 * 9000 <= fitted.size <= 9000
+    assert {layer.step for layer in layers_of(fitted)} == {fitted.step}
 
 
 def test_too_small_a_budget_has_no_layers(chunks):
