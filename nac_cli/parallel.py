@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from threading import Event, Thread
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -76,3 +77,23 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], workers: int, n
             yield under_way.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def attempts(
+    work: Callable[[Item], Result], items: Iterable[Item], workers: int, name: str
+) -> Iterator[Callable[[], Result]]:
+    """As `ahead`, where an error ends nothing: for each of `items` a function that has its result, or raises its
+    error."""
+
+    def attempt(item: Item) -> Callable[[], Result]:
+        try:
+            result = work(item)
+        except Exception as error:
+            return partial(_raise, error)
+        return lambda: result
+
+    return ahead(attempt, items, workers, name)
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from nac_cli.parallel import ahead, each
+from nac_cli.parallel import ahead, attempts, each, side_by_side
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -60,3 +60,32 @@ def test_ahead_raises_an_error_in_its_place(workers):
     assert [next(results), next(results)] == [2, 3]
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_attempts_go_on_after_an_error_and_raise_it_in_its_place():
+    def inverse(number: int) -> float:
+        return 1 / number
+
+    results = list(attempts(inverse, [1, 0, 2], 2, "test"))
+    assert [results[0](), results[2]()] == [1.0, 0.5]
+    with pytest.raises(ZeroDivisionError):
+        results[1]()
+
+
+def test_two_pieces_of_work_are_done_at_the_same_time():
+    met = threading.Barrier(2, timeout=10)  # breaks if either waits for the other to end
+    assert side_by_side(lambda: met.wait() >= 0, lambda: met.wait() >= 0) == (True, True)
+
+
+@pytest.mark.parametrize("first, second", [(True, False), (False, True), (True, True)])
+def test_an_error_of_either_is_raised_when_both_have_ended(first, second):
+    ended = []
+
+    def work(name: str, fails: bool) -> None:
+        ended.append(name)
+        if fails:
+            raise ValueError(name)
+
+    with pytest.raises(ValueError, match="first" if first else "second"):
+        side_by_side(lambda: work("first", first), lambda: work("second", second))
+    assert sorted(ended) == ["first", "second"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,14 @@ from nac_cli.cli.text import clock, kilobits, layout, size, times_real_time
 from nac_cli.cli.units import Bitrate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
     from nac_cli import CompressReport
+    from nac_cli.models.weights import WeightFile
+
+SMALL_FILE = 1 << 20
+"""Bytes."""
 
 
 @click.command("compress", short_help="Sound files to .nac files.")
@@ -61,6 +69,7 @@ def command(
     refuse_json_on_pipe(jobs, as_json)
 
     from nac_cli.models import zoo
+    from nac_cli.parallel import attempts
 
     weights = zoo.find(model or zoo.DEFAULT)  # once, before a long batch begins
     options.require_possible(target, weights.spec)
@@ -69,29 +78,55 @@ def command(
 
         coders_to_pack(weights, entropy, threads)
 
-    def compress_one(job: Job) -> Outcome:
+    def compressed(job: Job, progress: Callable[[float, float | None], None]) -> CompressReport:
         job.refuse_existing(force)
         from nac_cli import compress
 
-        with out.progress(job.name) as progress:
-            report = compress(
-                job.open_source(),
-                job.open_target(),
-                bitrate=target.bitrate,
-                planes=target.planes,
-                detail=detail,
-                model=weights.path,
-                entropy=entropy,
-                device=device,
-                threads=threads,
-                tags=not no_tags,
-                force=force,
-                check=check,
-                progress=progress,
-            )
+        return compress(
+            job.open_source(),
+            job.open_target(),
+            bitrate=target.bitrate,
+            planes=target.planes,
+            detail=detail,
+            model=weights.path,
+            entropy=entropy,
+            device=device,
+            threads=threads,
+            tags=not no_tags,
+            force=force,
+            check=check,
+            progress=progress,
+        )
+
+    small = _small_ones(jobs, weights, device, threads)
+    early = attempts(lambda job: compressed(job, lambda done, whole: None), small, 2, "file")
+
+    def compress_one(job: Job) -> Outcome:
+        if job in small:
+            report = next(early)()
+        else:
+            with out.progress(job.name) as progress:
+                report = compressed(job, progress)
         return reported(job, report, _summary(report), out)
 
     run_each(jobs, lambda job: job.name, compress_one, out)
+
+
+def _small_ones(jobs: Sequence[Job], weights: WeightFile, device: str, threads: int | None) -> list[Job]:
+    """Those of `jobs` that are done two at a time: one alone leaves the processors idle, and has no need for a bar."""
+    from nac_cli.pipelines.models.opening import does_without_torch, processors
+
+    if min(threads or processors(), len(jobs)) < 2 or not does_without_torch(weights, device, threads):
+        return []
+    return [job for job in jobs if job.source is not None and _is_small(job.source)]
+
+
+def _is_small(path: Path) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= SMALL_FILE
 
 
 def _summary(report: CompressReport) -> str:

@@ -32,9 +32,14 @@ def open_network(file: WeightFile, device: str = "auto", threads: int | None = N
 
     On a CPU the default family computes in numpy, without torch. Else, and in what it raises, as `open_model`.
     """
-    if file.spec.family == "spectral" and choose_device(device, threads) == "cpu":
+    if does_without_torch(file, device, threads):
         return _arrays(file.path, file.path.stat().st_mtime_ns, threads or processors())
     return open_model(file, device, threads)
+
+
+def does_without_torch(file: WeightFile, device: str = "auto", threads: int | None = None) -> bool:
+    """Whether `open_network` gives the network in numpy, which any number of threads may use. Raises UsageError."""
+    return file.spec.family == "spectral" and choose_device(device, threads) == "cpu"
 
 
 LONGEST_SHOWN = 60

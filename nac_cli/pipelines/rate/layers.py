@@ -18,6 +18,8 @@ from nac_cli.pipelines.chain.detail import detail_record
 
 ROUNDS = 4
 CLOSE_ENOUGH = 0.98
+FEW_BYTES = 12
+"""A budget that is filled up to these, or so far, is left as it is."""
 ENOUGH = 0.9
 """Share of a budget that is filled well."""
 GAIN_TRADES = (GAIN_TRADE, 8 * GAIN_TRADE, 1e9)
@@ -130,10 +132,10 @@ class _Search:
             tried = self._tried(step, trade, gain_trade)
             if tried.size <= budget and (best is None or tried.size > best.size):
                 best = tried
-            if CLOSE_ENOUGH * budget <= tried.size <= budget:
+            if min(CLOSE_ENOUGH * budget, budget - FEW_BYTES) <= tried.size <= budget:
                 break
             target = tried.priced + 8 * (0.997 * budget - tried.size)  # gains change little
-            if target <= 0:
+            if target <= 0 or step == STEPS - 1:  # nothing is left for levels, or they cost nothing already
                 break
             step = self.step_for(target, step)
             trade = self._trade_for(step, target)
@@ -142,7 +144,9 @@ class _Search:
     def step_for(self, bits: float, start: int) -> int:
         """The coarsest step at which levels are priced at `bits` or more, or one near it: bits fall about
         exponentially."""
-        low, high, step = -1, STEPS, start  # bits are enough at `low`, and too few at `high`
+        if self._priced(STEPS - 1) >= bits:
+            return STEPS - 1
+        low, high, step = -1, STEPS - 1, start  # bits are enough at `low`, and too few at `high`
         while high - low > 1:
             step = min(max(step, low + 1), high - 1)
             priced = self._priced(step)
@@ -153,7 +157,7 @@ class _Search:
             else:
                 high = step
             fall = FALL
-            if low >= 0 and high < STEPS and self._usual[high] > 0:
+            if low >= 0 and self._usual[high] > 0:
                 fall = math.log2(self._usual[low] / self._usual[high]) / (high - low)
             apart = math.log2(max(priced, 1.0) / max(bits, 1.0)) / max(fall, FALL / 4)
             step += math.floor(apart) if abs(apart) < STEPS else int(math.copysign(STEPS, apart))
