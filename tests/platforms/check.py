@@ -1,4 +1,4 @@
-"""Golden vectors of the language model, on the machine and with the libraries that run this script.
+"""Golden vectors of the language model and of detail, on the machine and with the libraries that run this script.
 
     python -m tests.platforms.check reference      numpy alone: the decoder written from format_spec.md
     python -m tests.platforms.check package        nac's own, every backend, chunks one by one and 64 at once
@@ -21,6 +21,7 @@ import numpy as np
 from tests.reference.lm_decoder import LanguageModel
 
 GOLDEN = Path(__file__).parents[1] / "entropy" / "lm" / "golden"
+LAYERS = Path(__file__).parents[1] / "entropy" / "detail" / "golden" / "layers.json"
 BATCHES = (1, 64)
 SHAPES = ((1, 2064, 64), (64, 2064, 7), (64, 512, 256), (130, 1024, 100), (129, 33, 500))
 
@@ -29,8 +30,14 @@ def read_vectors() -> list[dict]:
     return json.loads((GOLDEN / "vectors.json").read_text(encoding="utf-8"))
 
 
+def read_layers() -> list[dict]:
+    return json.loads(LAYERS.read_text(encoding="utf-8"))
+
+
 def check_reference() -> list[str]:
     """What is wrong, nothing if all is well."""
+    from tests.reference.detail_decoder import checksum, decode_layers
+
     wrong, models = [], {}
     for vector in read_vectors():
         name = vector["model"]
@@ -42,6 +49,12 @@ def check_reference() -> list[str]:
             codes = None
         if codes != vector.get("codes"):
             wrong.append(f"reference: {vector['name']}")
+    for case in read_layers():
+        layers = decode_layers(
+            bytes.fromhex(case["payload"]), case["channels"], case["samples"], case["sample_rate"]
+        )
+        if checksum(layers) != case["checksum"]:
+            wrong.append(f"reference: detail, {case['name']}")
     return wrong
 
 
@@ -79,6 +92,21 @@ def check_package() -> list[str]:
                 wrong.append(f"{label}: known-answer test of {name}")
             mine = [vector for vector in vectors if vector["model"] == name]
             wrong += [f"{label}: {fault}" for size in BATCHES for fault in check_vectors(network, mine, size)]
+    return wrong + check_layers()
+
+
+def check_layers() -> list[str]:
+    """Detail, by kernels or what they are made of."""
+    from nac_cli.entropy.detail.channels import layers_checksum, pack_layers, unpack_layers
+
+    wrong = []
+    for case in read_layers():
+        payload = bytes.fromhex(case["payload"])
+        layers = unpack_layers(payload, case["channels"], case["samples"], case["sample_rate"])
+        if layers_checksum(layers) != case["checksum"]:
+            wrong.append(f"detail: {case['name']}")
+        if pack_layers(layers, case["sample_rate"]) != payload:
+            wrong.append(f"detail: bytes of {case['name']}")
     return wrong
 
 
@@ -131,7 +159,7 @@ def main(subjects: list[str]) -> int:
     print(f"{platform.machine()}, {sys.byteorder}-endian, {versions}")
     print("matrix routines:", matrix_routines())
     print("golden vectors:", hashlib.sha256((GOLDEN / "vectors.json").read_bytes()).hexdigest()[:16])
-    wrong, agree = [], f"all {len(read_vectors())} vectors agree"
+    wrong, agree = [], f"all {len(read_vectors())} vectors and {len(read_layers())} layers agree"
     for subject in subjects:
         found = {"reference": check_reference, "package": check_package}[subject]()
         print(f"{subject}:", f"{len(found)} differences" if found else agree)

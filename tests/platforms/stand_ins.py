@@ -1,4 +1,4 @@
-"""What `constriction` and `safetensors` do for the language model, done by the reference decoder."""
+"""What `constriction` and `safetensors` do for entropy coding, done by the reference decoder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
+from tests.reference.detail_decoder import read_tensors
 from tests.reference.lm_model import Model
 from tests.reference.range_decoder import RangeDecoder as ReferenceDecoder
 from tests.reference.range_encoder import RangeEncoder as ReferenceEncoder
@@ -51,9 +52,13 @@ def install(name: str) -> None:
     else:
         module.SafetensorError, module.safe_open = OSError, None
         module.numpy = ModuleType(f"{name}.numpy")
-        module.numpy.save_file = None
+        module.numpy.save_file, module.numpy.load_file = None, load_tensors
         sys.modules[f"{name}.numpy"] = module.numpy
     sys.modules[name] = module
+
+
+def load_tensors(path: Path) -> dict[str, np.ndarray]:
+    return {name: np.array(values) for name, values in read_tensors(path).items()}
 
 
 def load(path: Path):
