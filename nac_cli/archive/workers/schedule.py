@@ -13,6 +13,8 @@ from nac_cli.archive.workers.pool import Exited, Finished, Idle, Pool, Progresse
 BATCH_TASKS = 16
 BATCH_BYTES = 1 << 26
 """Bytes of sources in a batch, unless one source alone has more; bounds the memory of a worker."""
+LONG = 4
+"""A task is long that is more than one part of so many of what a worker has to do."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished 
     ends its worker alone, for the second time in all, is given up. Tasks that have crashed before are done alone, at
     the end.
     """
-    waiting = deque(number for number, task in enumerate(tasks) if not task.crashes)
+    waiting = deque(_order([number for number, task in enumerate(tasks) if not task.crashes], tasks, pool.size))
     suspects = deque(number for number, task in enumerate(tasks) if task.crashes)
     crashes = [task.crashes for task in tasks]
     busy: dict[int, set[int]] = {}
@@ -86,6 +88,15 @@ def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished 
                     told.append(Crash(number, len(lost) == 1, given_up, event.reason))
         if told:
             yield told
+
+
+def _order(numbers: Sequence[int], tasks: Sequence[Task], workers: int) -> list[int]:
+    """`numbers` with those of long tasks first, the longest at the very front: one that was begun last would keep one
+    worker busy when the others have nothing to do any more."""
+    whole = sum(tasks[number].size for number in numbers)
+    long = [number for number in numbers if workers > 1 and LONG * workers * tasks[number].size > whole]
+    first = set(long)
+    return sorted(long, key=lambda number: -tasks[number].size) + [one for one in numbers if one not in first]
 
 
 def _batch(waiting: deque[int], tasks: Sequence[Task], workers: int) -> list[int]:

@@ -92,6 +92,17 @@ def test_batches_are_bounded_in_number_and_bytes_and_get_smaller():
     assert max(map(len, pool.batches)) == 3 and [len(batch) for batch in pool.batches[-2:]] == [1, 1]
 
 
+def test_long_tasks_come_first_and_the_others_in_order():
+    sizes = [10] * 10 + [400] + [10] * 10 + [900]
+    pool = ScriptedPool(2)
+    performed([Task("", size) for size in sizes], pool)
+    order = [number for batch in pool.batches for number in batch]
+    assert order == [21, 10, *range(10), *range(11, 21)]
+    pool = ScriptedPool(1)
+    performed([Task("", size) for size in sizes], pool)
+    assert [number for batch in pool.batches for number in batch] == list(range(22)), "one worker has no need of it"
+
+
 def test_suspects_are_done_alone():
     pool = ScriptedPool(1)
     performed([Task("", 1, crashes=number % 2) for number in range(40)], pool)
