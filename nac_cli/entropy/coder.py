@@ -24,7 +24,7 @@ RangeEncoder = constriction.stream.queue.RangeEncoder
 
 FAMILY = Categorical(perfect=False)
 """Takes a table for every symbol, with the same arithmetic."""
-POINT_BITS = np.uint64(24)
+POINT_BITS = 24
 """Bits of the coder's probabilities."""
 SPARE_BITS = 24 - TOTAL_BITS
 PART = 1 << SPARE_BITS

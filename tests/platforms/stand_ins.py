@@ -52,7 +52,8 @@ def install(name: str) -> None:
     else:
         module.SafetensorError, module.safe_open = OSError, None
         module.numpy = ModuleType(f"{name}.numpy")
-        module.numpy.save_file, module.numpy.load_file = None, load_tensors
+        module.numpy.load_file = load_tensors
+        module.numpy.save = module.numpy.save_file = None
         sys.modules[f"{name}.numpy"] = module.numpy
     sys.modules[name] = module
 
