@@ -193,7 +193,7 @@ class Compressor:
             source_bytes=before and before.st_size,
             overhead_bytes=counts.overhead - counts.tags,
             elapsed=time.monotonic() - started,
-            messages=(*messages, *analysed.messages, *self._shortfall(fitted.info, figures["bitrate"])),
+            messages=(*messages, *analysed.messages, *self._shortfall(fitted.info, figures["bitrate"], figures["depth"])),
             pcm_md5=analysed.digest.hex() if analysed.digest else None,
             **figures,
         )
@@ -246,12 +246,14 @@ class Compressor:
         """Step 4: the file, decoded once if `check` says so. Raises as `write_stream`."""
         return write_stream(stream, target, force=force, check=check, device=self.device, threads=self.threads)
 
-    def _shortfall(self, info: StreamInfo, taken: float) -> list[str]:
-        """A message where the bitrate asked for is more than the sound can use."""
+    def _shortfall(self, info: StreamInfo, taken: float, depth: float) -> list[str]:
+        """A message where the file has clearly less than the bitrate asked for."""
         wanted = self.target.bitrate
         if wanted is None or not self.target.exact or round(taken) >= LEAST_SHARE * wanted:
             return []
-        return [f"no use for {wanted} bit/s: with all planes of {info.codec.name} this sound takes {round(taken)}"]
+        if depth == info.codec.num_codebooks:
+            return [f"no use for {wanted} bit/s: with all planes of {info.codec.name} this sound takes {round(taken)}"]
+        return [f"this sound is too short for steps as fine as {wanted} bit/s: it takes {round(taken)}"]
 
 
 def _status(source: object) -> os.stat_result | None:

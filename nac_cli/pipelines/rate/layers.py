@@ -18,7 +18,7 @@ from nac_cli.pipelines.chain.detail import detail_record
 
 ROUNDS = 4
 CLOSE_ENOUGH = 0.98
-FEW_BYTES = 12
+FEW_BYTES = 4
 """A budget that is filled up to these, or so far, is left as it is."""
 ENOUGH = 0.9
 """Share of a budget that is filled well."""
