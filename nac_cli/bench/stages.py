@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from nac_cli.values import ChunkCodes
 
 ORDER = {
-    "compress": ("read", "prepare", "encode", "quantise", "entropy", "write"),
+    "compress": ("read", "prepare", "encode", "quantise", "entropy", "decode", "detail", "write"),
     "decompress": ("read", "entropy", "dequantise", "decode", "finish", "write"),
 }
-"""Stages. Of a network in numpy the codes count as a part of the network."""
+"""Stages. Of a network in numpy the codes count as a part of the network. Detail needs the sound of the codes; while it
+is decoded, the detail of what is there already is looked at."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def stages(
     passes = []
     for direction, order in ORDER.items():
         floors = {name: size / machine.disk for name, size in disk[direction].items()}
-        floors |= {name: count / machine.operations for name, count in (network | model).items() if name in order}
         spent = {name: clocks[direction].seconds[name] for name in order if name in clocks[direction].seconds}
+        floors |= {name: count / machine.operations for name, count in (network | model).items() if name in spent}
         passes.append(Pass(direction, entropy, spent, floors, seconds))
     return passes
 
@@ -119,6 +120,10 @@ def _compressing(
         clock.move("prepare", "quantise", whole() - network())
     with clock("entropy"):
         fitted = compressor.fit(analysed)
+    if fitted.beneath is not None:
+        with _halves(codec, "decode", device) as (_, base), clock("detail"):
+            fitted = compressor.refine(fitted, analysed.held)
+        clock.move("detail", "decode", base())
     with clock("write"):
         compressor.write(compressor.stream(fitted), packed, force=True)
     return clock, analysed.seconds

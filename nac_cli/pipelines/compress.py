@@ -112,10 +112,16 @@ class Analysed:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Packed chunks that keep to the target, and the header that fits them."""
+    """Packed chunks that keep to the target; with what is `beneath`, they leave a part of it to detail."""
 
-    info: StreamInfo
+    packer: Packer
     records: Sequence[ChunkRecord]
+    beneath: Beneath | None = None
+
+    @property
+    def info(self) -> StreamInfo:
+        """The header that fits them."""
+        return with_lm_id(self.packer.info, self.records, self.packer.coders)
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,8 @@ class Compressor:
     1. `read`: an input becomes blocks of samples, with its tags.
     2. `analyse`: blocks become chunks of codes, all planes.
     3. `fit`: each step of each chunk gets its planes, and chunks are packed.
-    4. `write`: the packed chunks become a file.
+    4. `refine`: chunks get detail for the bytes that are left.
+    5. `write`: the packed chunks become a file.
     """
 
     codec: Network
@@ -181,10 +188,11 @@ class Compressor:
         if before is not None and stat.S_ISREG(before.st_mode) and not _is_same(_status(source), before):
             messages.append(f"{name_of(source)} changed while it was read: compress it again when nothing writes to it")
         progress(analysed.seconds, None)  # packing goes on for a while, nobody knows for how long
-        fitted = self.fit(analysed)
+        fitted = self.refine(self.fit(analysed), analysed.held)
         stream = self.stream(fitted, sound.tags)
         counts = self.write(stream, target, force, check)
         figures = stream.figures(counts)
+        shortfall = self._shortfall(fitted.info, figures["bitrate"], figures["depth"])
         return CompressReport(
             source=name_of(source),
             target=name_of(target),
@@ -193,7 +201,7 @@ class Compressor:
             source_bytes=before and before.st_size,
             overhead_bytes=counts.overhead - counts.tags,
             elapsed=time.monotonic() - started,
-            messages=(*messages, *analysed.messages, *self._shortfall(fitted.info, figures["bitrate"], figures["depth"])),
+            messages=(*messages, *analysed.messages, *shortfall),
             pcm_md5=analysed.digest.hex() if analysed.digest else None,
             **figures,
         )
@@ -217,24 +225,28 @@ class Compressor:
         return Analysed(info, chunks, held, tuple(meter.sanitizer.messages()), meter.digest)
 
     def fit(self, analysed: Analysed) -> Fitted:
-        """Step 3: the planes and the detail that meet the target, packed. Raises UsageError for a target that cannot be
-        met."""
+        """Step 3: the planes that meet the target, or their share of it, packed. Raises UsageError for a target that
+        cannot be met."""
         packer = Packer(analysed.chunks, analysed.info, self.coders, self.modes)
-        beneath = codes_beneath(packer, self.target, self.codec.all_planes)
-        records = None
-        if beneath is not None and analysed.held is not None:
-            records = self._detailed(packer, beneath, analysed.held)
-        if records is None:
-            records = fit(packer, self.target, self.codec.all_planes)
-        return Fitted(with_lm_id(analysed.info, records, self.coders), records)
+        if analysed.held is not None:
+            beneath = codes_beneath(packer, self.target, self.codec.all_planes)
+            if beneath is not None:
+                return Fitted(packer, beneath.records, beneath)
+        return Fitted(packer, fit(packer, self.target, self.codec.all_planes))
 
-    def _detailed(self, packer: Packer, beneath: Beneath, held: HeldSamples) -> list[ChunkRecord] | None:
-        """The chunks of `beneath` with detail for the bytes that are left; None if those are too few for any."""
+    def refine(self, fitted: Fitted, held: HeldSamples | None) -> Fitted:
+        """Step 4: detail of the samples `held`, where there is room for it; where that is too little for any, the codes
+        get the whole of the target."""
+        packer, beneath = fitted.packer, fitted.beneath
+        if beneath is None or held is None:
+            return fitted
         sounds = base_sounds(packer.codes(beneath.records), packer.info, self.codec)
         bases = ((chunk, base) for chunk, base in sounds if isinstance(chunk, ChunkCodes))  # none of them is missing
         fitter = DetailFitter(packer, held, self.threads or processors())
         records = fitter.fit(beneath.records, bases, beneath.total_bytes)
-        return records if any(record.detail for record in records) else None
+        if any(record.detail for record in records):
+            return Fitted(packer, records)
+        return Fitted(packer, fit(packer, self.target, self.codec.all_planes))
 
     def stream(self, fitted: Fitted, tags: Tags = Tags()) -> Stream:
         """The file's contents, with room for its tags to grow."""
@@ -243,7 +255,7 @@ class Compressor:
     def write(
         self, stream: Stream, target: str | os.PathLike | BinaryIO, force: bool = False, check: bool = False
     ) -> ByteCounts:
-        """Step 4: the file, decoded once if `check` says so. Raises as `write_stream`."""
+        """Step 5: the file, decoded once if `check` says so. Raises as `write_stream`."""
         return write_stream(stream, target, force=force, check=check, device=self.device, threads=self.threads)
 
     def _shortfall(self, info: StreamInfo, taken: float, depth: float) -> list[str]:

@@ -22,11 +22,11 @@ from nac_cli.pipelines.models.opening import open_model
 from tests.helpers.codecs import write_family_model, write_tiny_lm, write_tiny_model
 
 WITH_TORCH = {
-    "compress": ["read", "prepare", "encode", "quantise", "entropy", "write"],
+    "compress": ["read", "prepare", "encode", "quantise", "entropy", "decode", "detail", "write"],
     "decompress": ["read", "entropy", "dequantise", "decode", "finish", "write"],
 }
 STAGES = {
-    "compress": ["read", "prepare", "encode", "entropy", "write"],
+    "compress": ["read", "prepare", "encode", "entropy", "decode", "detail", "write"],
     "decompress": ["read", "entropy", "decode", "finish", "write"],
 }
 

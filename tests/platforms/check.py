@@ -50,9 +50,7 @@ def check_reference() -> list[str]:
         if codes != vector.get("codes"):
             wrong.append(f"reference: {vector['name']}")
     for case in read_layers():
-        layers = decode_layers(
-            bytes.fromhex(case["payload"]), case["channels"], case["samples"], case["sample_rate"]
-        )
+        layers = decode_layers(bytes.fromhex(case["payload"]), case["channels"], case["samples"], case["sample_rate"])
         if checksum(layers) != case["checksum"]:
             wrong.append(f"reference: detail, {case['name']}")
     return wrong

@@ -62,9 +62,7 @@ def fit_bitrate(packer: Packer, bitrate: int) -> list[ChunkRecord]:
     return records
 
 
-def fit_default(
-    packer: Packer, bitrate: int, close_enough: tuple[float, float] = CLOSE_ENOUGH
-) -> list[ChunkRecord]:
+def fit_default(packer: Packer, bitrate: int, close_enough: tuple[float, float] = CLOSE_ENOUGH) -> list[ChunkRecord]:
     """As `fit_bitrate`, for a bitrate that is not a promise: a sound so short that the container alone takes too much
     of it gets the codes of that bitrate and the container on top, and at least one plane."""
     info = packer.info
@@ -87,9 +85,7 @@ def target_bytes(bitrate: float, info: StreamInfo) -> int:
     return int(bitrate * info.known_length / info.sample_rate / 8)
 
 
-def _fit(
-    packer: Packer, target: int, close_enough: tuple[float, float] = CLOSE_ENOUGH
-) -> list[ChunkRecord] | None:
+def _fit(packer: Packer, target: int, close_enough: tuple[float, float] = CLOSE_ENOUGH) -> list[ChunkRecord] | None:
     """The records of a stream of at most `target` bytes or of a size `close_enough` to it, None when even the least
     depths take more.
 
