@@ -88,20 +88,6 @@ def save_tables(path: Path, tables: Tables) -> None:
     save_file(arrays, path)
 
 
-def with_counts_held(tables: Tables, most: int) -> Tables:
-    """`tables` with no count above `most`: what is known may then change as fast as after so many decisions."""
-
-    def held(entries: np.ndarray) -> np.ndarray:
-        return (entries & ~MOST_COUNT) | np.minimum(entries & MOST_COUNT, most)
-
-    return replace(
-        tables,
-        level_entries=held(tables.level_entries),
-        gain_entries=held(tables.gain_entries),
-        side_entries=held(tables.side_entries),
-    )
-
-
 def untrained() -> Tables:
     """Tables to start training from: nothing known, all inputs alike. (Floats here make the integers of the file.)"""
     from nac_cli.kernels.detail import gains, levels, side

@@ -4,30 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from nac_cli.detail import gains, rounding
 from nac_cli.detail_layer import DetailLayer, empty_lines, superframe_length
 from nac_cli.entropy.detail.payload import learn
-from nac_cli.entropy.detail.tables import Tables, with_counts_held
+from nac_cli.entropy.detail.tables import LEARNT, Tables
 from nac_cli.kernels.detail import kernels
-from nac_cli.kernels.detail.fields import ACTIVITIES, BLOCKS, MARGIN, MOST_GAIN, SYMBOLS, ZONES
+from nac_cli.kernels.detail.fields import (
+    ACTIVITIES,
+    BLOCKS,
+    COUNT_BITS,
+    MARGIN,
+    MOST_COUNT,
+    MOST_GAIN,
+    SYMBOLS,
+    ZONES,
+)
 
 HELD_COUNT = 24
 """Most that a count is at the start of a layer: so soon does a layer of another kind change what was learnt."""
+FADING = 0.75
+"""The n-th layer that changes a number moves it by n^-0.75 of the way: a mean in which later layers, which began with
+better tables, count a little more."""
 
 
 def learnt(layers: Sequence[DetailLayer], sample_rate: int, start: Tables) -> Tables:
-    """The tables after the coder has gone from `start` through all `layers`, with costs counted in them."""
-    tables = start
+    """The tables that `layers` teach, with costs counted in them.
+
+    The coder goes through each layer from the tables so far, and these move towards what it ends with: a mean over the
+    layers, without which the last one would be remembered best.
+    """
+    tables, visits = start, {name: np.zeros(getattr(start, name).shape, np.int64) for name in LEARNT}
     for layer in layers:
-        tables = tables.copied()
-        learn(layer, sample_rate, tables)
-        tables = with_counts_held(tables, HELD_COUNT)
+        after = tables.copied()
+        learn(layer, sample_rate, after)
+        moved: dict[str, Any] = {}
+        for name in LEARNT:
+            move = _moved_entries if name.endswith("entries") else _moved
+            moved[name] = move(getattr(tables, name), getattr(after, name), visits[name])
+        tables = replace(tables, **moved)
     superframe = superframe_length(sample_rate)
     levels, gain = _level_counts(layers, superframe), _gain_counts(layers, superframe)
     return replace(tables, level_costs=rounding.cost_table(levels), gain_costs=gains.cost_table(gain))
+
+
+def _moved(before: np.ndarray, after: np.ndarray, visits: np.ndarray) -> np.ndarray:
+    """Integers on their way from `before` to `after`; `visits` counts how often each has changed."""
+    visits += before != after
+    share = np.maximum(visits, 1.0) ** -FADING
+    return before + np.round((after - before) * share).astype(np.int64)
+
+
+def _moved_entries(before: np.ndarray, after: np.ndarray, visits: np.ndarray) -> np.ndarray:
+    """Probabilities on their way, and the counts that they have got to."""
+    probabilities = _moved(before >> COUNT_BITS, after >> COUNT_BITS, visits)
+    counts = np.minimum(after & MOST_COUNT, HELD_COUNT)
+    return (probabilities << COUNT_BITS | counts).astype(np.int32)
 
 
 def _level_counts(layers: Sequence[DetailLayer], superframe: int) -> np.ndarray:
