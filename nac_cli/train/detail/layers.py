@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
 
-from nac_cli.container import DetailRecord
+from nac_cli.container import ChunkRecord, ContainerReader, DetailRecord
 from nac_cli.detail_layer import DetailLayer
 from nac_cli.entropy.detail.channels import unpack_layers
 from nac_cli.pipelines.compress import Compressor
@@ -25,13 +26,13 @@ class Example:
 
 def layers_of(wave: Waveform, bitrate: int, compressor: Compressor) -> Iterator[DetailLayer]:
     """The layers of a sound, compressed at `bitrate` in bit/s; none of chunks that have no detail."""
-    at_bitrate = replace(compressor, target=Target(bitrate, exact=False))
-    with at_bitrate.read(wave, lambda message: None) as sound:
-        analysed = at_bitrate.analyse(sound)
-    fitted = at_bitrate.fit(analysed)
-    codec = fitted.info.codec
-    for record in fitted.records:
-        if isinstance(record.detail, DetailRecord):
-            samples = record.num_frames * codec.hop_length
-            layers = unpack_layers(record.detail.payload, fitted.info.channels, samples, codec.sample_rate)
+    file = BytesIO()
+    replace(compressor, target=Target(bitrate, exact=False)).run(wave, file)
+    file.seek(0)
+    reader = ContainerReader(file)
+    info = reader.info
+    for record in reader.chunks():
+        if isinstance(record, ChunkRecord) and isinstance(record.detail, DetailRecord):
+            samples = record.num_frames * info.codec.hop_length
+            layers = unpack_layers(record.detail.payload, info.channels, samples, info.codec.sample_rate)
             yield from (layer for layer in layers if layer is not None)
