@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nac_cli.cli.train import build, codec, corpus, lm, presets
+from nac_cli.cli.train import build, codec, corpus, detail, lm, presets
 
 
 @click.group("train", short_help="Train a model of your own.")
@@ -21,6 +21,6 @@ def command() -> None:
 
 for member in (
     corpus.prepare, build.corpus, corpus.scan, corpus.pack, lm.tokens, lm.lm, lm.export_lm,
-    codec.codec, presets.presets, codec.checkpoint_command, codec.export,
+    codec.codec, presets.presets, codec.checkpoint_command, codec.export, detail.detail,
 ):  # fmt: skip
     command.add_command(member)

@@ -61,7 +61,7 @@ def pack(layer: DetailLayer, sample_rate: int, tables: Tables | None = None) -> 
     state = np.zeros(6, np.int64)
     data = np.zeros(LEVEL_BYTES * len(layer.levels) + 4 * layer.gains.size + 1024, np.uint8)
     kernels().start_encoder(state)
-    _code(ENCODE, state, data, layer, superframe, tables or load_tables())
+    _code(ENCODE, state, data, layer, superframe, _fresh(tables))
     return _finished(state, data)
 
 
@@ -78,13 +78,18 @@ def unpack(payload: bytes, num_samples: int, sample_rate: int, tables: Tables | 
     if state[CODE] >= state[RANGE]:  # it would stay outside, and grow beyond 63 bits
         raise CorruptStream("detail layer: the bytes start outside of the coder's interval")
     length = padded_length(num_samples, sample_rate)
-    layer = _code(DECODE, state, data, _blank(length), superframe, tables or load_tables())
+    layer = _code(DECODE, state, data, _blank(length), superframe, _fresh(tables))
     _check_end(state, len(payload))
     return layer
 
 
 def measure(layer: DetailLayer, sample_rate: int, tables: Tables | None = None) -> LayerBits:
     """How many bits each part of a layer takes, within a few hundredths of a percent."""
+    return learn(layer, sample_rate, _fresh(tables))
+
+
+def learn(layer: DetailLayer, sample_rate: int, tables: Tables) -> LayerBits:
+    """As `measure`; the entries and weights of `tables` become those that the coder ends with."""
     bits: list[float] = []
     _code(
         MEASURE,
@@ -92,10 +97,15 @@ def measure(layer: DetailLayer, sample_rate: int, tables: Tables | None = None) 
         np.zeros(1, np.uint8),
         layer,
         superframe_length(sample_rate),
-        tables or load_tables(),
+        tables,
         bits,
     )
     return LayerBits(sum(HEADER_BITS) + bits[0], bits[1] - bits[0], bits[2] - bits[1])
+
+
+def _fresh(tables: Tables | None) -> Tables:
+    """What a layer starts from, the package's tables if no others are given."""
+    return (tables or load_tables()).copied()
 
 
 def _blank(length: int) -> DetailLayer:
@@ -112,7 +122,8 @@ def _code(
     tables: Tables,
     marks: list[float] | None = None,
 ) -> DetailLayer:
-    """One walk over all integers; decoding, those of `layer` but for the length of its levels mean nothing."""
+    """One walk over all integers, from which `tables` learn; decoding, those of `layer` but for the length of its
+    levels mean nothing."""
     decoding, made = task == DECODE, kernels()
     count, bands = len(layer.levels) // superframe, len(band_edges(superframe)) - 1
     bits = _costs()
@@ -121,7 +132,7 @@ def _code(
     step = made.code_bits(task, state, data, layer.step, HEADER_BITS[0], bits)
     shape = made.code_bits(task, state, data, layer.shape, HEADER_BITS[1], bits)
     bits[0] = 0
-    side_state = tables.side_entries.copy(), tables.side_weights.copy()
+    side_state = tables.side_entries, tables.side_weights
     cuts = np.zeros((count, NODES), np.int64) if decoding else cuts_of(layer.sizes, superframe, count)
     made.code_cuts(task, state, data, cuts, *side_state, *common, places)
     predictions = np.zeros(bands, np.int64) if decoding else _whole(layer.predictions, np.int64)
@@ -130,13 +141,13 @@ def _code(
     _mark(marks, bits)
     values = _whole(layer.levels, np.int32)
     blocks = np.zeros((BLOCKS, superframe + MARGIN), np.int64)
-    level_state = tables.level_entries.copy(), tables.level_weights.copy()
+    level_state = tables.level_entries, tables.level_weights
     made.code_levels(task, state, data, values, sizes, superframe, *level_state, *common, blocks, places)
     _mark(marks, bits)
     gains = np.zeros((count, bands), np.int64) if decoding else _whole(layer.gains, np.int64)
     shapes = np.minimum(np.bincount(owners(sizes, superframe), minlength=count) // 2, 3)
     empty = empty_lines(values, sizes, superframe)
-    gain_state = tables.gain_entries.copy(), tables.gain_weights.copy()
+    gain_state = tables.gain_entries, tables.gain_weights
     before, now = np.zeros((2, bands + 1), np.int64)
     made.code_gains(task, state, data, gains, empty, shapes, *gain_state, *common, before, now, places)
     _mark(marks, bits)

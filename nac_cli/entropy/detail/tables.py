@@ -7,14 +7,18 @@ function differs between machines. The encoder's tables of costs (see `nac_cli.d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from nac_cli.kernels.detail.fields import MOST_COUNT
+
 PATH = Path(__file__).with_name("tables.safetensors")
 CENTIBITS = 256
+LEARNT = ("level_entries", "level_weights", "gain_entries", "gain_weights", "side_entries", "side_weights")
+"""What the coder changes as it goes on."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,19 @@ class Tables:
     level_costs: np.ndarray
     gain_costs: np.ndarray
 
+    def copied(self) -> Tables:
+        """The same; what a coder learns into the copy, these do not know."""
+        return replace(self, **{name: getattr(self, name).copy() for name in LEARNT})
+
 
 @lru_cache(maxsize=1)
-def load_tables(path: Path = PATH) -> Tables:
-    """The tables of the package."""
+def load_tables() -> Tables:
+    """The tables of the package, detail coding 0."""
+    return read_tables(PATH)
+
+
+def read_tables(path: Path) -> Tables:
+    """The tables of a file."""
     from safetensors.numpy import load_file
 
     arrays = load_file(path)
@@ -53,7 +66,7 @@ def load_tables(path: Path = PATH) -> Tables:
 
 
 def save_tables(path: Path, tables: Tables) -> None:
-    """Inverse of `load_tables`; probabilities keep 16 of their 22 bits."""
+    """Inverse of `read_tables`; probabilities keep 16 of their 22 bits."""
     from safetensors.numpy import save_file
 
     arrays = dict(
@@ -66,7 +79,7 @@ def save_tables(path: Path, tables: Tables) -> None:
         entries = getattr(tables, f"{part}_entries")
         name = part if part == "side" else part + "s"
         arrays[f"{name}.probabilities"] = (entries >> 14).astype(np.uint16)
-        arrays[f"{name}.counts"] = (entries & 255).astype(np.uint8)
+        arrays[f"{name}.counts"] = (entries & MOST_COUNT).astype(np.uint8)
         arrays[f"{name}.weights"] = getattr(tables, f"{part}_weights").astype(np.int32)
     for name in ("level", "gain"):
         arrays[f"{name}s.costs"] = np.minimum(np.round(getattr(tables, f"{name}_costs") * CENTIBITS), 65535).astype(

@@ -6,6 +6,9 @@ LOW, RANGE, CODE, PLACE, HELD, CARRIED = range(6)
 """Fields of a coder's state, int64 `[6]`: the interval [LOW, LOW + RANGE), how far in it the code is (decoding), the
 number of bytes put out or taken in, the byte that a carry may still change, and how many bytes of 255 follow it."""
 
+COUNT_BITS = 8
+MOST_COUNT = (1 << COUNT_BITS) - 1
+"""Entries of the coder hold a probability and, in their lowest bits, a count."""
 MOST_GAIN = 4
 """Steps by which a band's fill may be louder or softer."""
 MOST_LEVEL = 32782

@@ -15,11 +15,13 @@ from nac_cli.kernels.detail.fields import (
     CARRIED,
     CODE,
     CODER,
+    COUNT_BITS,
     DATA,
     DECODE,
     HELD,
     LOW,
     MEASURE,
+    MOST_COUNT,
     PLACE,
     RANGE,
     ROW_MODEL,
@@ -30,8 +32,6 @@ TOP = 1 << 40
 WORD = (1 << 32) - 1
 HALF = 1 << 15
 
-COUNT_BITS = 8
-LIMIT = (1 << COUNT_BITS) - 1
 ONE = (1 << 22) - 1
 TO_STRETCH = COUNT_BITS + 10
 """From an entry to the 12 bits that `stretch` takes."""
@@ -140,12 +140,12 @@ def code_mixed(task, state, data, bit, entries, places, inputs, weights, stretch
         entry = entries[places[i]]
         weights[i] += (stretch[entry >> TO_STRETCH] * error + (1 << (WEIGHT_SHIFT - 1))) >> WEIGHT_SHIFT
         p = entry >> COUNT_BITS
-        n = entry & LIMIT
+        n = entry & MOST_COUNT
         if bit:
             p += ((ONE - p) * rates[n]) >> 16
         else:
             p -= (p * rates[n]) >> 16
-        entries[places[i]] = (p << COUNT_BITS) | min(n + 1, LIMIT)
+        entries[places[i]] = (p << COUNT_BITS) | min(n + 1, MOST_COUNT)
     return bit
 
 

@@ -1,0 +1,1 @@
+"""Tables of the detail coder, learnt from recordings."""
