@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,19 @@ class Analysis:
 
     def gains(self, levels: np.ndarray, step: int, trade: float = GAIN_TRADE) -> np.ndarray:
         """Gains int64 `[superframes, N]` that go with these levels."""
+        return self._chosen(*self._wanted_gains(levels, step), trade)[0]
+
+    def gain_bits(self, levels: np.ndarray, step: int, trades: Sequence[float]) -> np.ndarray:
+        """About how many bits the gains would cost at each of `trades`, float64."""
+        wanted = self._wanted_gains(levels, step)
+        return np.array([self._chosen(*wanted, trade)[1] for trade in trades])
+
+    def _chosen(self, wanted: np.ndarray, weights: np.ndarray, trade: float) -> tuple[np.ndarray, float]:
+        gains = np.zeros(wanted.shape, np.int64)
+        return gains, kernels().choose_gains(wanted, weights, self.costs.gains, trade, gains)
+
+    def _wanted_gains(self, levels: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The gains that would keep all energy, in steps, and how much each of them matters, `[superframes, N]`."""
         base = self._base.astype(np.float32)
         unit_steps = self._unit_steps(base)
         predicted = base * prediction(self.predictions, self.blocks)
@@ -80,10 +94,7 @@ class Analysis:
         uncoded, filled = self.blocks.superframe_sums(energy), self.blocks.superframe_sums(filled)
         wanted = 10 / GAIN_DECIBELS * np.log10((uncoded + SILENCE) / (filled + SILENCE))
         empty = empty_lines(levels, self.blocks.sizes, self.superframe)
-        weights = np.where(empty > 0, (uncoded + SILENCE) / (total + SILENCE), 0.0)
-        gains = np.zeros(wanted.shape, np.int64)
-        kernels().choose_gains(wanted, weights, self.costs.gains, trade, gains)
-        return gains
+        return wanted, np.where(empty > 0, (uncoded + SILENCE) / (total + SILENCE), 0.0)
 
     def layer(self, step: int, level_trade: float = LEVEL_TRADE, gain_trade: float = GAIN_TRADE) -> DetailLayer:
         """All of it at a step."""

@@ -102,6 +102,20 @@ def test_gains_that_cost_too_much_are_zero():
     assert not np.any(made.gains(levels, 140, trade=1e6))
 
 
+def test_dearer_gains_cost_fewer_bits_as_told_beforehand():
+    made = analysis()
+    levels, _ = made.levels(140)
+    trades = (0.05, 0.2, 0.8, 1e9)
+    bits = made.gain_bits(levels, 140, trades)
+    assert (np.diff(bits) < 0).all()
+    for trade, expected in zip(trades, bits):
+        chosen = made.gains(levels, 140, trade) + 4
+        before, below = np.full_like(chosen, 4), np.full_like(chosen, 4)
+        before[1:], below[:, 1:] = chosen[:-1], chosen[:, :-1]
+        there = empty_lines(levels, made.blocks.sizes, made.superframe) > 0
+        assert costs().gains[before, below, chosen][there].sum() == pytest.approx(expected)
+
+
 def test_full_bands_have_no_gain():
     made = analysis()
     layer = made.layer(90, gain_trade=0.0)

@@ -96,12 +96,13 @@ def count_levels(levels, sizes, zones, counts, blocks):
         start += size
 
 
-@kernel(f"void(float64[:, ::1], float64[:, ::1], {COSTS}, float64, {TABLE})")
+@kernel(f"float64(float64[:, ::1], float64[:, ::1], {COSTS}, float64, {TABLE})")
 def choose_gains(wanted, weights, costs, trade, gains):
     """Gains int64 `[superframes, N]` near the `wanted` ones (in steps): what a gain is off, squared and weighted, and
     `trade` times its bits cost least. `costs` `[9, 9, 9]`: bits by the gain before, the gain below and the gain
-    itself."""
+    itself; what they sum up to is returned."""
     superframes, bands = wanted.shape
+    bits = 0.0
     for t in range(superframes):
         for band in range(bands):
             before = gains[t - 1, band] if t else 0
@@ -116,4 +117,6 @@ def choose_gains(wanted, weights, costs, trade, gains):
                     if cost < least:
                         least = cost
                         best = gain
+                bits += costs[before + MOST_GAIN, below + MOST_GAIN, best + MOST_GAIN]
             gains[t, band] = best
+    return bits

@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from nac_cli.container import DetailRecord
 from nac_cli.detail.analysis import GAIN_TRADE, LEVEL_TRADE, Analysis, Costs
 from nac_cli.detail_layer import STEPS
@@ -22,8 +24,10 @@ FEW_BYTES = 4
 """A budget that is filled up to these, or so far, is left as it is."""
 ENOUGH = 0.9
 """Share of a budget that is filled well."""
-GAIN_TRADES = (GAIN_TRADE, 8 * GAIN_TRADE, 1e9)
-"""The usual one, a dear one, and one at which there are no gains."""
+GAIN_TRADES = (*(GAIN_TRADE * 2.0 ** (number / 2) for number in range(11)), 1e9)
+"""The usual one, dearer ones, and one at which there are no gains."""
+GAIN_SHARE = 0.7
+"""Of a budget, for gains at most: the first of the trades at which they take no more than that is chosen."""
 TRADES = (0.5, 4.0)
 """Between these multiples of the usual trade, rounding makes up for steps being apart."""
 TRIES = 4
@@ -54,6 +58,14 @@ class AnalysedChunk:
     def priced(self, step: int, trade: float) -> float:
         """Bits of all levels by the table of costs."""
         return sum(analysis.levels(_clipped(step + offset), trade)[1] for analysis, offset in self._each())
+
+    def gain_bits(self, step: int) -> np.ndarray:
+        """About what the gains cost at each of GAIN_TRADES, beside levels at the usual trade."""
+        bits = np.zeros(len(GAIN_TRADES))
+        for analysis, offset in self._each():
+            own_step = _clipped(step + offset)
+            bits += analysis.gain_bits(analysis.levels(own_step)[0], own_step, GAIN_TRADES)
+        return bits
 
     def record(self, step: int, trade: float, gain_trade: float) -> tuple[DetailRecord | None, float]:
         """The packed detail, None where it says nothing, and the bits of its levels by the table."""
@@ -104,10 +116,9 @@ def _fit_layers(
     search = _Search(chunks, workers)
     share = like.priced / (8 * like.size) if like and like.size else LEVEL_SHARE
     step = search.step_for(share * 8 * budget, like.step if like else STEPS // 2)
+    least = like.gain_trade if like else search.gain_trade_for(GAIN_SHARE * 8 * budget, step)
     best: FittedDetail | None = None
-    for gain_trade in GAIN_TRADES:
-        if like and gain_trade < like.gain_trade:
-            continue
+    for gain_trade in GAIN_TRADES[GAIN_TRADES.index(least) :]:
         fitted = search.fitted(budget, step, gain_trade)
         if fitted and (best is None or fitted.size > best.size):
             best = fitted
@@ -140,6 +151,11 @@ class _Search:
             step = self.step_for(target, step)
             trade = self._trade_for(step, target)
         return best
+
+    def gain_trade_for(self, bits: float, step: int) -> float:
+        """The least of GAIN_TRADES at which gains take no more than `bits`."""
+        found = each(lambda chunk, _: chunk.gain_bits(step), self._chunks, self._workers, "detail")
+        return GAIN_TRADES[int(np.argmax(np.sum(found, axis=0) <= bits))]
 
     def step_for(self, bits: float, start: int) -> int:
         """The coarsest step at which levels are priced at `bits` or more, or one near it: bits fall about

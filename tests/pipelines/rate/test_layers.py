@@ -6,8 +6,9 @@ import pytest
 
 from nac_cli.detail.analysis import GAIN_TRADE, Analysis
 from nac_cli.detail_layer import DetailLayer
+from nac_cli.entropy.detail import measure
 from nac_cli.entropy.detail.channels import unpack_layers
-from nac_cli.pipelines.rate.layers import SAMPLE, AnalysedChunk, FittedDetail, fit_layers, table_costs
+from nac_cli.pipelines.rate.layers import GAIN_SHARE, SAMPLE, AnalysedChunk, FittedDetail, fit_layers, table_costs
 from tests.detail.scenes import RATE, pair
 
 SAMPLES = 44100
@@ -36,6 +37,13 @@ def test_a_budget_is_filled_from_wherever_the_search_starts(chunks, budget, star
     assert fitted.size == sum(len(record.payload) for record in fitted.records)
     assert 0.95 * budget <= fitted.size <= budget
     assert [layer.step for layer in layers_of(fitted)] == [fitted.step] * 2
+
+
+@pytest.mark.parametrize("budget", [200, 500, 1500])
+def test_gains_leave_something_for_levels(chunks, budget):
+    fitted = fit_layers(chunks, budget, WORKERS)
+    gains = sum(measure(layer, RATE).gains for layer in layers_of(fitted))
+    assert 0 < gains <= (GAIN_SHARE + 0.15) * 8 * budget
 
 
 def test_many_chunks_fill_a_budget_as_few_do(chunks):
