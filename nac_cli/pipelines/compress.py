@@ -123,6 +123,13 @@ class Fitted:
         """The header that fits them."""
         return with_lm_id(self.packer.info, self.records, self.packer.coders)
 
+    def has_all_planes(self) -> bool:
+        """Whether no step could have more planes: a silent one has none to give."""
+        chunks = self.packer.chunks
+        return all(
+            (codes.depths == chunk.available).all() for codes, chunk in zip(self.packer.codes(self.records), chunks)
+        )
+
 
 @dataclass(frozen=True)
 class Compressor:
@@ -192,7 +199,7 @@ class Compressor:
         stream = self.stream(fitted, sound.tags)
         counts = self.write(stream, target, force, check)
         figures = stream.figures(counts)
-        shortfall = self._shortfall(fitted.info, figures["bitrate"], figures["depth"])
+        shortfall = self._shortfall(fitted, figures["bitrate"])
         return CompressReport(
             source=name_of(source),
             target=name_of(target),
@@ -258,14 +265,15 @@ class Compressor:
         """Step 5: the file, decoded once if `check` says so. Raises as `write_stream`."""
         return write_stream(stream, target, force=force, check=check, device=self.device, threads=self.threads)
 
-    def _shortfall(self, info: StreamInfo, taken: float, depth: float) -> list[str]:
+    def _shortfall(self, fitted: Fitted, taken: float) -> list[str]:
         """A message where the file has clearly less than the bitrate asked for."""
         wanted = self.target.bitrate
         if wanted is None or not self.target.exact or round(taken) >= LEAST_SHARE * wanted:
             return []
-        if depth == info.codec.num_codebooks:
-            return [f"no use for {wanted} bit/s: with all planes of {info.codec.name} this sound takes {round(taken)}"]
-        return [f"this sound is too short for steps as fine as {wanted} bit/s: it takes {round(taken)}"]
+        if fitted.has_all_planes():
+            name = fitted.info.codec.name
+            return [f"no use for {wanted} bit/s: with all planes of {name} this sound takes {round(taken)}"]
+        return [f"{round(taken)} bit/s is as near to {wanted} as this sound comes"]
 
 
 def _status(source: object) -> os.stat_result | None:

@@ -115,6 +115,15 @@ def test_a_bitrate_that_all_planes_do_not_need_is_told(tiny_lm):
     assert any("no use for 2100 bit/s" in message for message in report.messages)
 
 
+@pytest.mark.parametrize("silent", [0.5, 1.0])
+def test_silence_has_no_use_for_planes_either(tiny_lm, silent):
+    sound = clear_music(1, 21, 44_100)
+    start = round((1 - silent) * sound.samples.shape[1])
+    sound.samples[:, start:] = 0
+    report = nac_cli.compress(sound, io.BytesIO(), bitrate=2100, detail=False, model=tiny_lm, device="cpu")
+    assert any("no use for 2100 bit/s" in message for message in report.messages)
+
+
 def test_a_language_model_that_fits_badly_breaks_no_promise(models, tmp_path, monkeypatch):
     """Random weights: fixed tables are smaller, and auto says so."""
     monkeypatch.setenv("NAC_MODELS", str(tmp_path))
