@@ -153,9 +153,10 @@ class _Search:
         return best
 
     def gain_trade_for(self, bits: float, step: int) -> float:
-        """The least of GAIN_TRADES at which gains take no more than `bits`."""
+        """The least of GAIN_TRADES at which gains take no more than `bits`, the last if even no gains do."""
         found = each(lambda chunk, _: chunk.gain_bits(step), self._chunks, self._workers, "detail")
-        return GAIN_TRADES[int(np.argmax(np.sum(found, axis=0) <= bits))]
+        fitting = (trade for trade, cost in zip(GAIN_TRADES, np.sum(found, axis=0)) if cost <= bits)
+        return next(fitting, GAIN_TRADES[-1])
 
     def step_for(self, bits: float, start: int) -> int:
         """The coarsest step at which levels are priced at `bits` or more, or one near it: bits fall about
