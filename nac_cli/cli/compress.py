@@ -100,9 +100,10 @@ def command(
 
     small = _small_ones(jobs, weights, device, threads)
     early = attempts(lambda job: compressed(job, lambda done, whole: None), small, 2, "file")
+    done_early = frozenset(small)
 
     def compress_one(job: Job) -> Outcome:
-        if job in small:
+        if job in done_early:
             report = next(early)()
         else:
             with out.progress(job.name) as progress:

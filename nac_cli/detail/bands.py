@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from nac_cli.detail.mdct import distinct
 from nac_cli.detail_layer import HALVINGS, band_edges, owners
 
 
@@ -19,7 +20,7 @@ class Blocks:
         self._unit = superframe >> HALVINGS
         self._places = []  # rows of the shortest block's length are moved whole, which is fast
         starts = (np.cumsum(self.sizes) - self.sizes) // self._unit
-        for size in sorted(set(self.sizes.tolist())):
+        for size in distinct(self.sizes):
             chosen = np.flatnonzero(self.sizes == size)
             self._places.append((size, chosen, starts[chosen, None] + np.arange(size // self._unit)))
 

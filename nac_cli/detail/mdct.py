@@ -48,6 +48,11 @@ def slope(length: int, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
     return np.sin(angles).astype(dtype), np.cos(angles).astype(dtype)
 
 
+def distinct(lengths: np.ndarray) -> list[int]:
+    """Those that there are, ascending. `numpy.unique` would import `numpy.ma`, which takes longer than this."""
+    return sorted(set(lengths.tolist()))
+
+
 def _turn(samples: np.ndarray, sizes: Sizes, direction: int) -> None:
     """Rotate, in place, the mirrored samples around every boundary; `direction` -1 undoes 1.
 
@@ -57,7 +62,7 @@ def _turn(samples: np.ndarray, sizes: Sizes, direction: int) -> None:
     rows = samples.reshape(-1, unit)
     boundaries = np.cumsum(lengths)[:-1] // unit
     lengths = np.minimum(lengths[:-1], lengths[1:])
-    for length in sorted(set(lengths.tolist())):
+    for length in distinct(lengths):
         kept, given = slope(length, samples.dtype.name)
         given = direction * given
         reach = np.arange(length // 2 // unit)
@@ -76,7 +81,7 @@ def _transform(samples: np.ndarray, sizes: Sizes, last) -> np.ndarray:
     starts = (np.cumsum(lengths) - lengths) // unit
     result = np.empty_like(samples)
     rows, results = samples.reshape(-1, unit), result.reshape(-1, unit)
-    for size in sorted(set(lengths[:-1].tolist())):
+    for size in distinct(lengths[:-1]):
         places = starts[:-1][lengths[:-1] == size, None] + np.arange(size // unit)
         results[places] = dct4(rows[places].reshape(-1, size)).reshape(*places.shape, unit)
     start = starts[-1] * unit

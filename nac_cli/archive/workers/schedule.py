@@ -94,9 +94,12 @@ def _order(numbers: Sequence[int], tasks: Sequence[Task], workers: int) -> list[
     """`numbers` with those of long tasks first, the longest at the very front: one that was begun last would keep one
     worker busy when the others have nothing to do any more."""
     whole = sum(tasks[number].size for number in numbers)
-    long = [number for number in numbers if workers > 1 and LONG * workers * tasks[number].size > whole]
-    first = set(long)
-    return sorted(long, key=lambda number: -tasks[number].size) + [one for one in numbers if one not in first]
+
+    def place(number: int) -> int:
+        size = tasks[number].size
+        return -size if workers > 1 and LONG * workers * size > whole else 0
+
+    return sorted(numbers, key=place)
 
 
 def _batch(waiting: deque[int], tasks: Sequence[Task], workers: int) -> list[int]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from nac_cli.entropy.detail.channels import layers_checksum, pack_layers
 from tests.entropy.detail.layers import random_layer
-
-PATH = Path(__file__).with_name("layers.json")
+from tests.platforms.check import LAYERS
 
 
 def cases() -> list[dict]:
@@ -32,4 +30,4 @@ def cases() -> list[dict]:
 
 
 if __name__ == "__main__":
-    PATH.write_text(json.dumps(cases(), indent=1) + "\n", encoding="utf-8")
+    LAYERS.write_text(json.dumps(cases(), indent=1) + "\n", encoding="utf-8")
