@@ -98,10 +98,3 @@ def require_possible(target: Target, codec: CodecSpec) -> None:
         target.require_possible(codec)
     except UsageError as error:
         raise click.UsageError(f"{error}.") from error
-
-
-def chosen_device(device: str, threads: int | None) -> str:
-    """The device that `device_option` and `threads_option` stand for; sets the number of CPU threads."""
-    from nac_cli.pipelines.models.opening import choose_device
-
-    return choose_device(device, threads)

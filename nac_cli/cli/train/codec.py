@@ -206,9 +206,10 @@ def export(run, target, corpus, name, device, threads, force, as_json, quiet) ->
     from nac_cli.files import check_output
 
     check_output(target, force)
+    from nac_cli.pipelines.models.opening import device_for_torch
     from nac_cli.train.codec.export import export as write_weights
 
-    file = write_weights(run, target, corpus, options.chosen_device(device, threads), name)
+    file = write_weights(run, target, corpus, device_for_torch(device, threads), name)
     out = Output(as_json, quiet)
     out.say(f"{target}: {file.spec.name}, id {file.spec.model_id.hex()}, {file.num_parameters:,} parameters")
     out.record(

@@ -53,14 +53,22 @@ def open_model(file: WeightFile, device: str = "auto", threads: int | None = Non
     and sound are those of a CPU but for the order of sums. Raises UsageError when CUDA is asked for and absent,
     ModelError when the file does not make a network.
     """
-    device = choose_device(device, threads)
-    import torch
-
-    if threads is not None:
-        torch.set_num_threads(threads)
+    device = device_for_torch(device, threads)
     if device == "cuda":
+        import torch
+
         torch.backends.cudnn.allow_tf32 = False
     return _loaded(file.path, file.path.stat().st_mtime_ns, device)
+
+
+def device_for_torch(device: str = "auto", threads: int | None = None) -> str:
+    """As `choose_device`, for work in torch, which has that many CPU threads from now on. Raises UsageError."""
+    device = choose_device(device, threads)
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    return device
 
 
 def choose_device(device: str = "auto", threads: int | None = None) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nac_cli.models.weights import WeightFile
-from nac_cli.pipelines.models.opening import choose_device
+from nac_cli.pipelines.models.opening import device_for_torch
 from nac_cli.train import checkpoint
 from nac_cli.train.codec import loop
 from nac_cli.train.codec.config import TrainConfig
@@ -72,7 +72,7 @@ def train(
     for a device or package that is missing.
     """
     recordings, run = Path(recordings), Path(run)
-    trainer = _open(run, config, start_from, steps, cooldown, compiled, choose_device(device, threads))
+    trainer = _open(run, config, start_from, steps, cooldown, compiled, device_for_torch(device, threads))
     rank = trainer.processes.rank
     corpus = _corpus(recordings, run, trainer, listener)
     monitor = Monitor(trainer, validation, run / "board" if tensorboard else None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nac_cli.models import zoo
-from nac_cli.pipelines.models.opening import choose_device, open_model
+from nac_cli.pipelines.models.opening import device_for_torch, open_model
 from nac_cli.train import checkpoint
 from nac_cli.train.corpus.folders import is_corpus
 from nac_cli.train.listener import SILENT, Listener
@@ -87,7 +87,7 @@ def train(
         make_tokens(source, run / "tokens", model, device=device, threads=threads, listener=listener)
         source = run / "tokens"
     tokens = Tokens(source)
-    trainer = _open(tokens, run, config, steps, compiled, choose_device(device, threads))
+    trainer = _open(tokens, run, config, steps, compiled, device_for_torch(device, threads))
     rank = trainer.processes.rank
     with listener.training(trainer.config.steps, rank) as show:
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from nac_cli.errors import AudioError, ModelError, OutputExists
 from nac_cli.models import zoo
@@ -90,6 +91,16 @@ def test_a_listener_stops_a_run_where_its_state_is_whole(recordings, tmp_path):
         run.train(recordings, tmp_path / "run", CONFIG, device="cpu", listener=diary)
     assert checkpoint.load(tmp_path / "run" / "checkpoint.pt")["step"] == 3
     assert "trained" not in " ".join(diary.entries)
+
+
+def test_a_run_takes_no_more_threads_than_it_is_given(recordings, tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run.train(recordings, tmp_path / "run", CONFIG, device="cpu", threads=1, time_limit=0.0)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_recordings_of_no_use_make_no_corpus(recordings, tmp_path):
