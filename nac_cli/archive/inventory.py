@@ -13,7 +13,7 @@ from nac_cli.archive.journal import Copied, Done, Ledger
 from nac_cli.archive.places.place import Found, Place
 from nac_cli.archive.plan import EVERYTHING, Patterns
 from nac_cli.archive.workers.pool import Pool, Progressed
-from nac_cli.archive.workers.schedule import Crash, Task, perform_all
+from nac_cli.archive.workers.schedule import Again, Crash, Task, as_before, perform_all
 from nac_cli.errors import AudioError, NacError
 from nac_cli.failures import Failure, explain
 
@@ -87,10 +87,10 @@ def with_archive_name(entry: Kept, file: Path, failure: Failure) -> Failure:
     return Failure(text if text.startswith(entry.target) else f"{entry.target}: {text}", failure.exit_code)
 
 
-def results(tasks: Sequence[Task], pool: Pool) -> Iterator[tuple[int, Any]]:
+def results(tasks: Sequence[Task], pool: Pool, again: Again = as_before) -> Iterator[tuple[int, Any]]:
     """The number and the result of each task, a `Failure` where workers exit over it, with `Progressed` events in
-    between."""
-    for event in perform_all(tasks, pool):
+    between; `again` as in `perform_all`."""
+    for event in perform_all(tasks, pool, again):
         if isinstance(event, Progressed):
             yield event.task, event
         elif not isinstance(event, Crash):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from nac_cli import __version__
 from nac_cli.archive import journal
@@ -127,7 +127,7 @@ def archive(
     start = Run(now(), __version__, platform.node(), source.name, settings.id, asdict(settings))
     journal.append(target, [start, *planned])
     tasks = [Task(job, job.found.size, len(ledger.suspicion(job.found))) for job in jobs]
-    for told in perform_rounds(tasks, pool):
+    for told in perform_rounds(tasks, pool, _again):
         for event in told:
             if isinstance(event, Progressed):
                 watch(jobs[event.task], event)
@@ -142,6 +142,11 @@ def archive(
             tally.add(entry)
             watch(job, entry)
     return tally
+
+
+def _again(job: Job) -> Job:
+    """`job` after a worker has exited over it, which may have put the output in its place before."""
+    return replace(job, replaces=True)
 
 
 def _entries(job: Job, event: Finished | Crash, settings: Settings) -> list[Outcome]:

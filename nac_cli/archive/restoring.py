@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nac_cli.archive.inventory import Inventory, Kept, files_of, local_copies, results, with_archive_name
@@ -29,10 +29,12 @@ DEFAULT_FORMAT = "flac"
 
 @dataclass(frozen=True)
 class Piece:
-    """A file of the archive, and the path `output` that it is to have in the library."""
+    """A file of the archive, and the path `output` that it is to have in the library. `replaces`: a file that is there
+    may be this very one."""
 
     entry: Kept
     output: str
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,9 +186,10 @@ class Restoring:
     def _written(
         self, piece: Piece, file: Path, mtime_ns: int, strict: bool, progress: Callable[[float, float | None], None]
     ) -> Restored:
-        if not self.force and self.target.stat(piece.output) is not None:
+        overwrite = self.force or piece.replaces
+        if not overwrite and self.target.stat(piece.output) is not None:
             raise OutputExists(f"{piece.output}: already exists; use --force to replace it")
-        with self.target.writing(piece.output, mtime_ns, overwrite=self.force) as place:
+        with self.target.writing(piece.output, mtime_ns, overwrite=overwrite) as place:
             if isinstance(piece.entry, Done):
                 restored = self._decoded(piece.entry, file, place, strict, progress)
             else:
@@ -249,7 +252,8 @@ def restore(plan: RestorePlan, pool: Pool, watch: Watch = lambda piece, event: N
     """Restore the files of a plan with the workers of `pool` (see `Restoring`), which stay for the caller to close. A
     file that fails does not end it. Raises `Refused`."""
     sums = Restoration()
-    for number, value in results([Task(piece, piece.entry.bytes) for piece in plan.pieces], pool):
+    tasks = [Task(piece, piece.entry.bytes) for piece in plan.pieces]
+    for number, value in results(tasks, pool, lambda piece: replace(piece, replaces=True)):
         piece = plan.pieces[number]
         if isinstance(value, Failure):
             sums.failed.append((piece, value))

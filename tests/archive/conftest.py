@@ -49,14 +49,19 @@ def library(tmp_path) -> Path:
 
 @pytest.fixture
 def run(tmp_path, library, settings):
-    """Archive the library as it is now; gives what came of it. Options are those of `survey`."""
+    """Archive the library as it is now, with a kind of pool; gives what came of it. Options are those of `survey`."""
     from nac_cli.archive.archiving import Archiving
 
-    def run(target: Path = tmp_path / "archive", settings: Settings = settings, **options: object) -> Tally:
+    def run(
+        target: Path = tmp_path / "archive",
+        settings: Settings = settings,
+        pool: type[LocalPool] = LocalPool,
+        **options: object,
+    ) -> Tally:
         source, place = Folder(library), Folder(target)
         with place.claim():
             found = survey(source, place, settings, **options)
-            return archive(source, place, settings, found, LocalPool(Archiving(source, place, settings, threads=1)))
+            return archive(source, place, settings, found, pool(Archiving(source, place, settings, threads=1)))
 
     return run
 

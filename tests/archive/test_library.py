@@ -19,6 +19,7 @@ from nac_cli.archive.library import check_places, survey
 from nac_cli.archive.places.folder import UNFINISHED, Folder
 from nac_cli.archive.plan import Patterns
 from nac_cli.errors import AudioError, UsageError
+from tests.helpers.pools import MutePool
 from tests.helpers.sounds import write_sound
 
 SOUNDS = {
@@ -147,6 +148,13 @@ def test_a_bad_file_fails_alone_and_is_tried_again(run, library, archive):
     write_sound(library / "empty.wav", seconds=0.3, channels=1)
     tally = run()
     assert tally.done == 1 and [failed.path for failed in tally.failed] == ["album/bad.flac"]
+
+
+def test_what_a_worker_wrote_but_did_not_tell_is_no_stranger_in_the_way(run, library, archive):
+    tally = run(pool=MutePool, copy_others=True)
+    assert (tally.done, tally.copied, tally.failed) == (4, 1, []) and tally.crashes == 5
+    assert set(contents(archive)) == {*SOUNDS.values(), "album/cover.jpg"}
+    assert run(copy_others=True).done == 0
 
 
 def test_sources_that_go_stay_in_the_archive(run, library, archive, settings):

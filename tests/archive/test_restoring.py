@@ -29,7 +29,7 @@ from nac_cli.audio import read_tags
 from nac_cli.errors import CorruptStream, OutputExists, UsageError
 from tests.helpers.codecs import TINY, write_tiny_lm
 from tests.helpers.libraries import BAD_UTF8, COVER, RATE, SIDECARS, SOUNDS, TAGS, make_archive
-from tests.helpers.pools import LocalPool
+from tests.helpers.pools import LocalPool, MutePool
 from tests.helpers.streams import damage_middle
 
 FLAC = {
@@ -100,6 +100,12 @@ def test_what_a_kill_left_undone_is_done_the_next_time(place, back):
     assert {piece.output for piece in plan.pieces} == {"song.flac", "a/cover.jpg"} and done.whole == 2
     tidy(back)
     assert paths(back) == {*FLAC.values(), *SIDECARS} and not (back.root / ".nac").exists()
+
+
+def test_what_a_worker_wrote_but_did_not_tell_is_written_again(place, back):
+    done = restore(plan_of(place, back), MutePool(Restoring(place, back, device="cpu", threads=1)))
+    assert (done.whole, done.failed) == (len(SOUNDS) + len(SIDECARS), [])
+    assert paths(back) == {*FLAC.values(), *SIDECARS}
 
 
 def test_other_files_are_replaced_only_by_force(place, back):

@@ -1,4 +1,4 @@
-"""Pools for tests: one that works in this process, and one whose workers die over certain tasks."""
+"""Pools for tests: one that works in this process, and ones whose workers die over certain tasks, or after them."""
 
 from __future__ import annotations
 
@@ -40,3 +40,19 @@ class DeadlyPool(LocalPool):
             yield Exited(0, "killed by SIGSEGV", True)
         else:
             yield from super().events()
+
+
+class MutePool(LocalPool):
+    """The same, but the first batch ends the worker when it has done all of it and told nothing."""
+
+    def __init__(self, work: Work):
+        super().__init__(work)
+        self._first = True
+
+    def events(self) -> Iterator[Event]:
+        done = list(super().events())
+        if self._first:
+            self._first = False
+            yield Exited(0, "killed by SIGKILL", True)
+        else:
+            yield from done

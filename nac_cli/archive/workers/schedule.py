@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,13 +36,23 @@ class Crash:
     reason: str
 
 
-def perform_all(tasks: Sequence[Task], pool: Pool) -> Iterator[Finished | Progressed | Crash]:
+Again = Callable[[Any], Any]
+"""What a payload is sent as once a worker has exited over it, who may have done it without telling."""
+
+
+def as_before(payload: Any) -> Any:
+    return payload
+
+
+def perform_all(tasks: Sequence[Task], pool: Pool, again: Again = as_before) -> Iterator[Finished | Progressed | Crash]:
     """Have all tasks done, each exactly once, in about their order, and yield the events; the pool is left open."""
-    for told in perform_rounds(tasks, pool):
+    for told in perform_rounds(tasks, pool, again):
         yield from told
 
 
-def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished | Progressed | Crash]]:
+def perform_rounds(
+    tasks: Sequence[Task], pool: Pool, again: Again = as_before
+) -> Iterator[list[Finished | Progressed | Crash]]:
     """As `perform_all`, with all events of about the same time in one list.
 
     Where a worker exits, nobody knows which of its tasks was the cause: each of them is done again alone. One that
@@ -60,7 +70,8 @@ def perform_rounds(tasks: Sequence[Task], pool: Pool) -> Iterator[list[Finished 
             if batch:
                 idle.discard(worker)
                 busy[worker] = set(batch)
-                pool.send(worker, {number: tasks[number].payload for number in batch})
+                payloads = {number: tasks[number].payload for number in batch}
+                pool.send(worker, {n: again(payload) if crashes[n] else payload for n, payload in payloads.items()})
         told: list[Finished | Progressed | Crash] = []
         for event in pool.events():
             if isinstance(event, Progressed):

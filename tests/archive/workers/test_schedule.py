@@ -77,6 +77,16 @@ def test_a_deadly_file_ends_two_workers_and_no_more():
     assert [crash.given_up for crash in crashes] == [True], "a crash of an earlier run counts"
 
 
+def test_what_a_worker_has_exited_over_is_sent_as_such():
+    pool = ScriptedPool(1)
+    tasks = [Task("die", 1), Task("", 1), Task("old", 1, crashes=1)]
+    list(perform_all(tasks, pool, lambda payload: f"{payload} again"))
+    assert pool.batches[0] == {0: "die", 1: ""}
+    assert sorted(payload for batch in pool.batches[1:] for payload in batch.values()) == [
+        " again", "die again", "old again",
+    ]  # fmt: skip
+
+
 def test_nothing_is_held_against_tasks_of_a_worker_that_never_began():
     finished, crashes = performed([Task("", 1) for _ in range(5)], ScriptedPool(2, failed_starts=2))
     assert len(finished) == 5 and not crashes
