@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from nac_cli.errors import AudioError, UsageError
+from nac_cli.parallel import attempts
 from nac_cli.train.corpus import debian, packages, prepare, renders
 from nac_cli.train.corpus.extras import find_extras
 from nac_cli.train.corpus.packages import MIDI, MIDI_SUFFIXES, Package
@@ -69,8 +70,11 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
         work = cache / "unpacked" if recipe.keep else Path(scratch)
         builder = _Builder(target, cache, work, recipe, report)
         stages = len(wanted) + bool(extras) + bool(soundfonts)
+        # a package is unpacked, which takes one processor, while the one before is decoded
+        unpacked = attempts(builder.unpack, wanted, 1, "packages")
         for number, package in enumerate(wanted):
-            builder.add_package(package, partial(stage, number, stages))
+            stage(number, stages, f"fetching and unpacking {package.name}")
+            builder.add_package(package, next(unpacked), partial(stage, number, stages))
         if extras:
             stage(len(wanted), stages, "decoding extra recordings")
             builder.decode(extras, WHOLE)
@@ -118,14 +122,15 @@ class _Builder:
         self.built = Built([], [], Counter())
         self.tunes: list[SourceFile] = []
 
-    def add_package(self, package: Package, say: Callable[[str], None]) -> None:
-        """Fetch, unpack, choose, decode. Tunes stay where they are until they are rendered; they are small."""
+    def unpack(self, package: Package) -> list[str]:
+        """Fetch a package; the files of sound that it has, unpacked. Raises AudioError."""
+        return debian.unpack(debian.fetch(package.name, self.cache), self.work / package.name, SUFFIXES | MIDI_SUFFIXES)
+
+    def add_package(self, package: Package, unpacked: Callable[[], list[str]], say: Callable[[str], None]) -> None:
+        """Choose and decode. Tunes stay where they are until they are rendered; they are small."""
         folder = self.work / package.name
         try:
-            say(f"fetching {package.name}")
-            deb = debian.fetch(package.name, self.cache)
-            say(f"unpacking {package.name}")
-            names = debian.unpack(deb, folder, SUFFIXES | MIDI_SUFFIXES)
+            names = unpacked()
         except AudioError as error:
             self.report(str(error))
             self.built.missing.append(package.name)
@@ -143,7 +148,7 @@ class _Builder:
     def add_renders(self, soundfonts: list[Path]) -> None:
         folder, recipe = self.work / "renders", self.recipe
         files = renders.render_all(
-            self.tunes, folder, soundfonts, recipe.render_minutes, recipe.sample_rate, self.report
+            self.tunes, folder, soundfonts, recipe.render_minutes, recipe.sample_rate, self.report, recipe.workers
         )
         self.decode(files, renders.MAX_SECONDS)
         if not recipe.keep:

@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 
 from nac_cli.errors import AudioError, UsageError
+from nac_cli.parallel import attempts
 from nac_cli.train.corpus.prepare import SILENCE, SourceFile
 from nac_cli.train.corpus.recordings import read_middle
 
@@ -53,26 +54,30 @@ def render_all(
     minutes: float,
     sample_rate: int,
     report: Callable[[str], None],
-    progress: Callable[[int, int], None] = lambda done, whole: None,
+    workers: int = 1,
 ) -> list[SourceFile]:
     """Render tunes in a random order, with the `soundfonts` in turn, to WAV files in `folder` until `minutes` are
-    there; those that fail are reported.
-
-    `progress` takes seconds done and seconds wanted.
-    """
+    there, `workers` at a time; those that fail are reported."""
     folder.mkdir(parents=True, exist_ok=True)
     rendered, seconds = [], 0.0
-    for number, tune in enumerate(random.Random(0).sample(list(tunes), len(tunes))):
+    shuffled = list(enumerate(random.Random(0).sample(list(tunes), len(tunes))))
+
+    def made(numbered: tuple[int, SourceFile]) -> tuple[float, SourceFile]:
+        number, tune = numbered
+        target, soundfont = folder / f"{number:06d}.wav", soundfonts[number % len(soundfonts)]
+        length = render(Path(tune.path), target, soundfont, sample_rate)
+        return length, replace(tune, path=str(target), source=f"{tune.source} {soundfont.stem}")
+
+    for attempt in attempts(made, shuffled, workers, "renders"):
         if seconds >= 60 * minutes:
             break
-        target, soundfont = folder / f"{number:06d}.wav", soundfonts[number % len(soundfonts)]
         try:
-            seconds += render(Path(tune.path), target, soundfont, sample_rate)
+            length, file = attempt()
         except AudioError as error:
             report(str(error))
             continue
-        rendered.append(replace(tune, path=str(target), source=f"{tune.source} {soundfont.stem}"))
-        progress(round(seconds), round(60 * minutes))
+        seconds += length
+        rendered.append(file)
     return rendered
 
 

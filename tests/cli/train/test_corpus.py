@@ -100,7 +100,7 @@ def test_building_a_corpus(nac, table, tmp_path):
     options = ("--packages", table, "--renders", 0, "--jobs", 1)
     result = nac("train", "corpus", tmp_path / "corpus", *options)
     assert result.exit_code == 0, result.output
-    assert "fetching pkg-song" in result.stderr and "100% full-band" in result.stderr
+    assert "fetching and unpacking pkg-song" in result.stderr and "100% full-band" in result.stderr
     assert "pkg-gone" in result.stderr and "Unable to locate" in result.stderr
     assert nac("train", "corpus", tmp_path / "corpus", *options).exit_code == 9
     (record,) = lines(nac("train", "corpus", tmp_path / "corpus", *options, "--force", "--json"))

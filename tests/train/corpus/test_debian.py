@@ -282,8 +282,10 @@ def test_soundfonts_take_turns(tmp_path, fluidsynth, monkeypatch):
         (tmp_path / "sounds" / name).write_bytes(b"")
     found = renders.find_soundfonts()
     assert [font.stem for font in found] == ["MuseScore_General_Full", "FluidR3_GM"]
-    files = renders.render_all(tunes, tmp_path / "out", found, 60, 44_100, [].append)
-    assert [file.source.split()[1] for file in files] == 2 * ["MuseScore_General_Full", "FluidR3_GM"]
+    for workers in (1, 3):
+        files = renders.render_all(tunes, tmp_path / "out", found, 60, 44_100, [].append, workers)
+        assert [file.source.split()[1] for file in files] == 2 * ["MuseScore_General_Full", "FluidR3_GM"]
+        assert [os.path.basename(file.path) for file in files] == [f"{number:06d}.wav" for number in range(4)]
 
 
 def test_a_render_that_hangs_is_given_up(tmp_path, fluidsynth):
