@@ -6,7 +6,7 @@ Threads last as long as a call. The caller's own is one of them: to start anothe
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from threading import Event, Thread
@@ -60,7 +60,9 @@ def side_by_side(first: Callable[[], Item], second: Callable[[], Result]) -> tup
         return result, waiting.result()
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item], workers: int, name: str) -> Iterator[Result]:
+def ahead(
+    work: Callable[[Item], Result], items: Iterable[Item], workers: int, name: str
+) -> Generator[Result, None, None]:
     """`work` on each of `items`, in order. While the caller does something with a result, and while the next item is
     made, `workers` threads are busy with the ones before; with none, nothing is done before it is asked for."""
     if workers < 1:
@@ -81,7 +83,7 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], workers: int, n
 
 def attempts(
     work: Callable[[Item], Result], items: Iterable[Item], workers: int, name: str
-) -> Iterator[Callable[[], Result]]:
+) -> Generator[Callable[[], Result], None, None]:
     """As `ahead`, where an error ends nothing: for each of `items` a function that has its result, or raises its
     error."""
 

@@ -70,8 +70,7 @@ def perform_rounds(
             if batch:
                 idle.discard(worker)
                 busy[worker] = set(batch)
-                payloads = {number: tasks[number].payload for number in batch}
-                pool.send(worker, {n: again(payload) if crashes[n] else payload for n, payload in payloads.items()})
+                pool.send(worker, {n: again(tasks[n].payload) if crashes[n] else tasks[n].payload for n in batch})
         told: list[Finished | Progressed | Crash] = []
         for event in pool.events():
             if isinstance(event, Progressed):

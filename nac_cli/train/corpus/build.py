@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,10 +72,10 @@ def build(target: Path, cache: Path, recipe: Recipe, report: Report, stage: Stag
         builder = _Builder(target, cache, work, recipe, report)
         stages = len(wanted) + bool(extras) + bool(soundfonts)
         # a package is unpacked, which takes one processor, while the one before is decoded
-        unpacked = attempts(builder.unpack, wanted, 1, "packages")
-        for number, package in enumerate(wanted):
-            stage(number, stages, f"fetching and unpacking {package.name}")
-            builder.add_package(package, next(unpacked), partial(stage, number, stages))
+        with closing(attempts(builder.unpack, wanted, 1, "packages")) as unpacked:
+            for number, package in enumerate(wanted):
+                stage(number, stages, f"fetching and unpacking {package.name}")
+                builder.add_package(package, next(unpacked), partial(stage, number, stages))
         if extras:
             stage(len(wanted), stages, "decoding extra recordings")
             builder.decode(extras, WHOLE)

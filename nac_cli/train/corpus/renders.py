@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,16 +69,17 @@ def render_all(
         length = render(Path(tune.path), target, soundfont, sample_rate)
         return length, replace(tune, path=str(target), source=f"{tune.source} {soundfont.stem}")
 
-    for attempt in attempts(made, shuffled, workers, "renders"):
-        if seconds >= 60 * minutes:
-            break
-        try:
-            length, file = attempt()
-        except AudioError as error:
-            report(str(error))
-            continue
-        seconds += length
-        rendered.append(file)
+    with closing(attempts(made, shuffled, workers, "renders")) as renders:
+        for attempt in renders:
+            if seconds >= 60 * minutes:
+                break
+            try:
+                length, file = attempt()
+            except AudioError as error:
+                report(str(error))
+                continue
+            seconds += length
+            rendered.append(file)
     return rendered
 
 
