@@ -78,6 +78,13 @@ def tokens(corpus, target, model, time_limit, device, threads, as_json, quiet) -
     help="JSON with the preset's values to change.",
 )
 @model_option
+@click.option(
+    "--from",
+    "start",
+    metavar=f"FILE{zoo.LM_SUFFIX}",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Start from a language model of the same shape.",
+)
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Updates in all.  [default: the preset's]")
 @click.option(
     "--batch-size",
@@ -93,8 +100,8 @@ def tokens(corpus, target, model, time_limit, device, threads, as_json, quiet) -
 @options.json_option
 @options.quiet_option
 def lm(
-    source, run, preset, changes, model, steps, batch_size, time_limit, resume, compiled, device, threads, as_json,
-    quiet,
+    source, run, preset, changes, model, start, steps, batch_size, time_limit, resume, compiled, device, threads,
+    as_json, quiet,
 ) -> None:  # fmt: skip
     """Train the language model that makes a codec's files smaller, on TOKENS: a folder made by `nac train tokens`, or a
     prepared corpus, whose tokens are then made in RUN first.
@@ -105,17 +112,20 @@ def lm(
     \b
     nac train lm tokens/ --out run/ --time-limit 2h
     nac train lm corpus/ --out run/ --preset nac-lm-tiny --model mine.safetensors
+    nac train lm tokens/ --out run/ --from nac-44k.lm.safetensors
     """
-    if resume and (preset or batch_size or changes):
-        raise click.UsageError("a run that is resumed keeps its config; leave out --preset, --config, --batch-size.")
+    if resume and (preset or batch_size or changes or start):
+        raise click.UsageError(
+            "a run that is resumed keeps its config; leave out --preset, --config, --batch-size, --from."
+        )
     from nac_cli.train.lm import run as training
     from nac_cli.train.lm.config import PRESETS
 
     out = Output(as_json, quiet)
     config = None if resume else changed(preset_named(preset or PRESET, PRESETS), changes, steps, batch_size)
     trained = training.train(
-        source, run, config, model=model, steps=steps, time_limit=time_limit, compiled=compiled,
-        device=device, threads=threads, listener=_Teller(out, run),
+        source, run, config, model=model, start=start, steps=steps, time_limit=time_limit,
+        compiled=compiled, device=device, threads=threads, listener=_Teller(out, run),
     )  # fmt: skip
     if trained is None:  # another process tells
         return

@@ -5,6 +5,7 @@ Train in floats, `quantise`, `save`; then `load`, `prepare`, and `encode`, `deco
 
 from nac_cli.entropy.lm.coding import Intervals, decode, encode, measure
 from nac_cli.entropy.lm.config import LmConfig
+from nac_cli.entropy.lm.dequantise import dequantise
 from nac_cli.entropy.lm.language_model import LanguageModel
 from nac_cli.entropy.lm.network import Network
 from nac_cli.entropy.lm.quantise import quantise
@@ -18,6 +19,7 @@ __all__ = [
     "LmConfig",
     "Network",
     "decode",
+    "dequantise",
     "encode",
     "load",
     "measure",

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from nac_cli.entropy.lm import IntegerModel, dequantise
 from nac_cli.errors import ModelError
 from nac_cli.train import checkpoint, optimizers, precision
 from nac_cli.train.lm.config import LmTrainConfig
@@ -43,15 +44,26 @@ class LmTrainReport:
 
 class LmTrainer:
     """A run in `folder`: network, optimizers and the step counter, for the codes in `tokens`, whose vectors it starts
-    from."""
+    from, or from the model `start`. Raises ModelError if that has another shape."""
 
-    def __init__(self, config: LmTrainConfig, tokens: Tokens, folder: Path, device: str, compiled: bool = False):
+    def __init__(
+        self, config: LmTrainConfig, tokens: Tokens, folder: Path, device: str, compiled: bool = False,
+        start: IntegerModel | None = None,
+    ):  # fmt: skip
         torch.manual_seed(config.seed)
         self.config, self.tokens, self.folder = config, tokens, folder
         self.processes = Processes(device)
         self.device = self.processes.device
         self.network = LmNetwork(config.shape(tokens.codec))
-        start_from(self.network, tokens.vectors)
+        if start is None:
+            start_from(self.network, tokens.vectors)
+        elif start.config == self.network.config:
+            self.network.begin_with(dequantise(start))
+        else:
+            raise ModelError(
+                f"the model to start from has another shape ({start.config}) than the one to train "
+                f"({self.network.config}); choose another preset or config, or start from nothing"
+            )
         self.network.to(self.device)
         matrices = list(self.network.matrices())
         chosen = set(map(id, matrices))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -65,6 +65,12 @@ class LmNetwork(nn.Module):
     def arrays(self) -> dict[str, np.ndarray]:
         """The parameters as `entropy.lm.quantise` takes them."""
         return {name: self[name].detach().double().cpu().numpy() for name in layout(self.config)}
+
+    @torch.no_grad()
+    def begin_with(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take parameters over from a network of the same shape, as `arrays` gives them."""
+        for name in layout(self.config):
+            self[name].copy_(torch.from_numpy(arrays[name]))
 
     def _states(self, codes: torch.Tensor, depths: torch.Tensor) -> torch.Tensor:
         """Time model, `[B, L, D]`."""

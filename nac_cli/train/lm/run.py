@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from nac_cli.entropy.lm import load
 from nac_cli.models import zoo
 from nac_cli.pipelines.models.opening import device_for_torch, open_model
 from nac_cli.train import checkpoint
@@ -64,6 +65,7 @@ def train(
     config: LmTrainConfig | None = None,
     *,
     model: str | Path = zoo.DEFAULT,
+    start: str | Path | None = None,
     steps: int | None = None,
     time_limit: float | None = None,
     compiled: bool = False,
@@ -75,7 +77,8 @@ def train(
     then made in `run` first.
 
     `run` gets the checkpoint, the log and the integer model, which is named after the codec. With a `config` a new run
-    begins, without one the run that is there goes on; `steps` moves the end in either case. `time_limit` is in seconds.
+    begins, from the integer model in the file `start` if there is one, without one the run that is there goes on;
+    `steps` moves the end in either case. `time_limit` is in seconds.
     `listener` may stop the run: a checkpoint is written and KeyboardInterrupt raised.
 
     Under `torchrun` the first process returns the result, the others None. Raises OutputExists if a new run would
@@ -87,7 +90,7 @@ def train(
         make_tokens(source, run / "tokens", model, device=device, threads=threads, listener=listener)
         source = run / "tokens"
     tokens = Tokens(source)
-    trainer = _open(tokens, run, config, steps, compiled, device_for_torch(device, threads))
+    trainer = _open(tokens, run, config, start, steps, compiled, device_for_torch(device, threads))
     rank = trainer.processes.rank
     with listener.training(trainer.config.steps, rank) as show:
 
@@ -106,11 +109,18 @@ def train(
 
 
 def _open(
-    tokens: Tokens, run: Path, config: LmTrainConfig | None, steps: int | None, compiled: bool, device: str
+    tokens: Tokens,
+    run: Path,
+    config: LmTrainConfig | None,
+    start: str | Path | None,
+    steps: int | None,
+    compiled: bool,
+    device: str,
 ) -> LmTrainer:
     """A new run in `run`, or without a `config` the one that is there."""
     if config is None:
         return LmTrainer.resume(tokens, run, device, steps, compiled)
     checkpoint.refuse(run / CHECKPOINT)
+    model = None if start is None else load(Path(start))
     run.mkdir(parents=True, exist_ok=True)
-    return LmTrainer(override(config, steps=steps), tokens, run, device, compiled)
+    return LmTrainer(override(config, steps=steps), tokens, run, device, compiled, model)

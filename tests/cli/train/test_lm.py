@@ -39,6 +39,18 @@ def test_from_a_corpus_to_integers(nac, corpus, small, tmp_path):
     assert resumed.exit_code == 0 and "step 6, stopped by steps" in resumed.stderr
 
 
+def test_from_another_language_model(nac, corpus, small, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert nac("train", "lm", corpus, "--out", first, "--model", TINY, *small).exit_code == 0
+    written, damaged = first / f"{TINY}.lm.safetensors", tmp_path / "damaged.lm.safetensors"
+    assert nac("train", "lm", first / "tokens", "--out", second, "--from", written, *small).exit_code == 0
+    damaged.write_bytes(written.read_bytes()[:-1])
+    for start, code in ((damaged, 7), (tmp_path / "missing.lm.safetensors", 2)):
+        assert nac("train", "lm", first / "tokens", "--out", tmp_path / "x", "--from", start, *small).exit_code == code
+    assert not (tmp_path / "x").exists(), "nothing is begun"
+    assert nac("train", "lm", first / "tokens", "--out", first, "--resume", "--from", written).exit_code == 2
+
+
 def test_tokens_are_made_once_and_kept(nac, corpus, tmp_path):
     for _ in range(2):
         result = nac("train", "tokens", corpus, tmp_path / "tokens", "--model", TINY, "--threads", 1, "--json")
