@@ -50,7 +50,8 @@ class TrainConfig:
       `phase_up_to` Hz (0: all) and single bins only above `lines_above`; else each has windows of its own (`losses`).
       `latent_weight` brings the planes nearer to z (`ResidualQuantized.latent`).
       `energy_weight` is the share of the repulsion in the energy score: 0 compares one decode with the recording, 1 is
-      the proper score of two decodes with different noise, whose phases repel each other above `energy_from` Hz.
+      the proper score of two decodes with different noise, whose phases repel each other above `energy_from` Hz. With
+      `shared_spectra` complex bins above that are compared with the recording as well, with `energy_stft_weight`.
       `balance`, if not empty, holds the weights of EnCodec's balancer by loss name and replaces the `..._weight`s.
     """
 
@@ -104,6 +105,7 @@ class TrainConfig:
     latent_weight: float = 0.0
     energy_weight: float = 0.0
     energy_from: float = 3_000.0
+    energy_stft_weight: float = 150.0
     adversarial_weight: float = 1.0
     feature_weight: float = 2.0
     balance: dict[str, float] = field(default_factory=dict)

@@ -52,9 +52,16 @@ def energy_score(
     """
     window = _drawn(losses.STFT_WINDOWS)
     both = torch.cat([first, second]), torch.cat([wav, wav])
-    parts = _distances(*both, _draw_mels(config), window, config)
-    apart = losses.complex_stft_loss(first, second, window, config.model.sample_rate, config.energy_from)
-    return parts | {"stft/repulsion": -0.5 * config.energy_weight * config.stft_weight * apart}
+    rate, above = config.model.sample_rate, config.energy_from
+    if config.shared_spectra:
+        weight = config.energy_stft_weight
+        parts = _by_shared_spectra(*both, config)
+        parts["stft/high"] = weight * losses.complex_stft_loss(*both, window, rate, above)
+    else:
+        weight = config.stft_weight
+        parts = _distances(*both, _draw_mels(config), window, config)
+    apart = losses.complex_stft_loss(first, second, window, rate, above)
+    return parts | {"stft/repulsion": -0.5 * config.energy_weight * weight * apart}
 
 
 def _draw_mels(config: TrainConfig) -> list[tuple[int, int]]:

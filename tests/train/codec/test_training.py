@@ -212,23 +212,25 @@ def test_a_cooldown_ends_a_run_that_would_go_on(corpus, tmp_path):
     assert (report.step, report.stopped_by) == (step + 10, "steps")
 
 
-def test_the_energy_score_rewards_spread_where_the_median_is_blind():
+@pytest.mark.parametrize("shared, name", [(False, "stft/complex"), (True, "stft/high")])
+def test_the_energy_score_rewards_spread_where_the_median_is_blind(shared, name):
     """Two decodes of noise are further from a recording of noise than its median, silence, is; the score turns that
-    round. Below its edge it does not."""
+    round. Below its edge it does not, or has other losses."""
     torch.manual_seed(0)
     wav, first, second = torch.randn(3, 4, 1, 44 * 1024)
     silence = torch.zeros_like(wav)
-    config = replace(NOISY, energy_weight=1.0, energy_from=1.0, mel_scales_per_step=7)
+    config = replace(NOISY, energy_weight=1.0, energy_from=1.0, mel_scales_per_step=7, shared_spectra=shared)
 
     def score(a, b, config):
         torch.manual_seed(1)
         parts = energy_score(a, b, wav, config)
-        return (parts["stft/complex"] + parts.get("stft/repulsion", 0)).item()
+        return (parts[name] + parts.get("stft/repulsion", 0)).item()
 
     assert score(first, second, config) < score(silence, silence, config)
     assert score(first, second, replace(config, energy_weight=0.0)) > score(silence, silence, config)
     high = replace(config, energy_from=18_000.0)
-    assert score(first, second, high) > score(silence, silence, high)
+    rewarded = score(silence, silence, high) - score(first, second, high)
+    assert rewarded < (0.5 if shared else 0) * (score(silence, silence, config) - score(first, second, config))
 
 
 def test_another_network_is_no_start(corpus, tmp_path):
