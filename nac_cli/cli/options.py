@@ -64,7 +64,8 @@ bitrate_help = "such as 6kbps, 1.5kbps or 6000 (bit/s; k is 1000)"
 detail_option = click.option(
     "--detail/--no-detail",
     default=True,
-    help="Whether a part of the bitrate goes to detail over the codes, from 3.5 kbit/s a channel on.  [default: yes]",
+    help="Whether a part of the bitrate goes to detail over the codes: from 2.2 kbit/s on, stereo from 5.25.  "
+    "[default: yes]",
 )
 entropy_option = click.option(
     "--entropy",

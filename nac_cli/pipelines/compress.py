@@ -71,8 +71,9 @@ def compress(
     neither, 6000 bit/s a channel pair or single channel, and what the container takes on top where a sound is too
     short for that, or all planes of models that are published at one rate (DAC, SNAC). `entropy` is how codes are
     packed: "packed", "static" (the model's tables), "lm" (its language model), or "auto", the smallest of those that
-    the model has, chunk by chunk. From 3500 bit/s a channel on a part of the bitrate goes to `detail`: the difference
-    between the sound and what its codes give, quantised. `check` decodes the result before it takes its place.
+    the model has, chunk by chunk. From 2200 bit/s on (stereo: 5250) a part of the bitrate goes to `detail`: the
+    difference between the sound and what its codes give, quantised. `check` decodes the result before it takes its
+    place.
 
     Raises AudioError (input unreadable, output not writable), UsageError (a bitrate out of range, a mode that the
     model lacks), OutputExists, ModelError, TokenMismatch (a language model that is not exact on this machine).

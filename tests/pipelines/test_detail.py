@@ -10,6 +10,7 @@ import pytest
 import nac_cli
 from nac_cli.container import ContainerReader
 from nac_cli.errors import CorruptStream
+from nac_cli.models import zoo
 from nac_cli.pipelines.rate.detail import code_bitrate, step_offsets
 from tests.helpers.codecs import FAMILY_MODELS, TINY, write_family_model
 from tests.helpers.sounds import HOP, clear_music, music
@@ -147,6 +148,13 @@ def test_shares_of_codes_grow_slowly(stream):
     info = ContainerReader(io.BytesIO(stream)).info
     shares = [code_bitrate(rate, info) for rate in (2_000, 6_000, 12_000, 48_000)]
     assert shares[0] == 2_000 and shares[1] < shares[2] < shares[3] < 12_000
+
+
+@pytest.mark.parametrize("channels, without, with_it", [(1, 2_000, 3_000), (2, 4_000, 6_000)])
+def test_the_default_model_has_detail_where_it_pays(channels, without, with_it):
+    sound = music(channels, 5.0, 44_100)
+    files = [packed(sound, rate, model=zoo.DEFAULT) for rate in (without, with_it)]
+    assert [bool(places(file, "detl")) for file in files] == [False, True]
 
 
 def test_the_weaker_channel_of_a_pair_has_coarser_steps():

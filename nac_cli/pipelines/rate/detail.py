@@ -24,10 +24,11 @@ from nac_cli.pipelines.rate.layers import AnalysedChunk, FittedDetail, fit_layer
 from nac_cli.pipelines.rate.target import Target
 from nac_cli.values import ChunkCodes, StreamInfo
 
-LEAST_BITRATE = 3500
-"""bit/s of a single channel below which codes alone are best."""
-BASE_BITRATES = ((3500, 3000), (6000, 3000), (16000, 3500), (32000, 4000))
-"""bit/s of a single channel: of the whole, and of its codes."""
+SINGLE = ((2200, 1900), (2500, 2050), (3000, 2250), (4000, 2550), (6000, 3000), (16000, 3500), (32000, 4000))
+"""bit/s of a single channel of the default family: of the whole, and of its codes; below the first codes alone are
+best. The default model's card has the measurements."""
+OTHERS = ((3500, 3000), (6000, 3000), (16000, 3500), (32000, 4000))
+"""The same where there are pairs, whose second channel needs the codes, and of other families."""
 PAIR = 1.5
 """Single channels that a stereo pair is like."""
 BATCH_SAMPLES = 1 << 24
@@ -41,9 +42,9 @@ def code_bitrate(bitrate: float, info: StreamInfo) -> float:
     """bit/s for the codes of a stream of `bitrate`; all of it where that is too little for detail."""
     likeness = sum(PAIR if size == 2 else 1.0 for size in info.groups)
     single = bitrate / likeness
-    if single < LEAST_BITRATE:
+    wholes, codes = zip(*(SINGLE if info.codec.family == "spectral" and 2 not in info.groups else OTHERS))
+    if single < wholes[0]:
         return bitrate
-    wholes, codes = zip(*BASE_BITRATES)
     return likeness * float(np.interp(single, wholes, codes))
 
 

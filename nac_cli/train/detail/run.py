@@ -20,7 +20,7 @@ from nac_cli.errors import AudioError, UsageError
 from nac_cli.files import atomic_path, check_output, sha256_of
 from nac_cli.models import zoo
 from nac_cli.pipelines.compress import Compressor
-from nac_cli.pipelines.rate.detail import LEAST_BITRATE
+from nac_cli.pipelines.rate.detail import SINGLE
 from nac_cli.train.corpus.folders import is_corpus, prepare_folders
 from nac_cli.train.corpus.prepare import read_manifest
 from nac_cli.train.detail.clips import draw, read
@@ -127,8 +127,8 @@ def _measured(held_out: Sequence[Example], sample_rate: int, path: Path) -> Iter
 def _check(target: Path, bitrates: Sequence[int], force: bool) -> None:
     if target.resolve() == PATH.resolve():
         raise UsageError(f"{target}: detail coding 0 stands for these bytes; write the new tables elsewhere")
-    if min(bitrates, default=0) < LEAST_BITRATE:
-        raise UsageError(f"there is detail from {LEAST_BITRATE} bit/s on; give bitrates of that and more")
+    if min(bitrates, default=0) < SINGLE[0][0]:
+        raise UsageError(f"there is detail from {SINGLE[0][0]} bit/s on; give bitrates of that and more")
     check_output(target, force)
 
 

@@ -30,5 +30,5 @@ def test_the_tables_of_the_package_stay_as_they_are(nac, corpus):
 
 
 def test_bitrates_that_leave_nothing_for_detail(nac, corpus, tmp_path):
-    result = nac("train", "detail", corpus, "--out", tmp_path / "t.safetensors", *FEW, "--rates", "3,6")
-    assert result.exit_code == 2 and "3500" in result.stderr
+    result = nac("train", "detail", corpus, "--out", tmp_path / "t.safetensors", *FEW, "--rates", "2,6")
+    assert result.exit_code == 2 and "2200" in result.stderr
