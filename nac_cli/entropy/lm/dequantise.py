@@ -14,6 +14,8 @@ from nac_cli.entropy.lm.quantise import STEPS_PER_NAT
 from nac_cli.entropy.lm.reference import silu
 from nac_cli.entropy.lm.weights import ACTIVATION_SIZE, IntegerModel
 
+TINY = 1e-12
+"""In place of a ratio that is 0: what comes of it is 0 all the same."""
 PEAKS = np.geomspace(0.01, 10_000, 1_000)
 """Largest inputs of an activation that are tried to find the one that its table was made for."""
 
@@ -57,12 +59,11 @@ class _Dequantiser:
 
     def _attention(self, name: str) -> None:
         config = self._config
-        score = float(self._ratios(f"{name}.score")[0])
+        score, mean = (max(float(self._ratios(f"{name}.{part}")[0]), TINY) for part in ("score", "context"))
         step = np.sqrt(score * np.sqrt(config.key_width) / STEPS_PER_NAT)  # of queries, keys and values alike
         self._matrix(f"{name}.qkv", self._norms([f"{name}.norm"]), step)
         self._parameters[f"{name}.position"] = self._model[f"{name}.position"] / STEPS_PER_NAT
-        context = step / (float(self._ratios(f"{name}.context")[0]) * config.attention_total)
-        self._matrix(f"{name}.out", context, self._unit)
+        self._matrix(f"{name}.out", step / (mean * config.attention_total), self._unit)
 
     def _feed(self, name: str) -> None:
         inputs, outputs = activation_steps(self._model[f"{name}.activation"])
@@ -81,7 +82,7 @@ class _Dequantiser:
     def _norms(self, names: list[str]) -> float:
         """Gains of norms that feed one matrix, about 1 in the mean; the step of what they give."""
         ratios = [self._ratios(name, "gain") * 2.0**NORMAL_BITS / np.sqrt(self._config.width) for name in names]
-        step = 1 / max(float(np.mean(np.abs(ratios))), 1e-12)
+        step = 1 / max(float(np.mean(np.abs(ratios))), TINY)
         self._parameters.update({name: ratio * step for name, ratio in zip(names, ratios, strict=True)})
         return step
 
@@ -111,4 +112,4 @@ def activation_steps(table: np.ndarray) -> tuple[float, float]:
 
     _, peak, _ = min(map(fit, PEAKS))
     _, peak, scale = min(map(fit, peak * np.geomspace(PEAKS[0] / PEAKS[1], PEAKS[1] / PEAKS[0], 101)))
-    return peak / (ACTIVATION_SIZE // 2 - 1), 1 / max(scale, 1e-12)
+    return peak / (ACTIVATION_SIZE // 2 - 1), 1 / max(scale, TINY)

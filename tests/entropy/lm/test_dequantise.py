@@ -8,7 +8,7 @@ import pytest
 from nac_cli.entropy.lm import dequantise, measure, prepare, quantise
 from nac_cli.entropy.lm.dequantise import activation_steps
 from nac_cli.entropy.lm.reference import FloatNetwork, layout, silu
-from tests.entropy.lm.models import float_parameters, random_chunk, small
+from tests.entropy.lm.models import extreme, float_parameters, random_chunk, small
 
 
 @pytest.mark.parametrize("shared, rank", [(False, 0), (True, 8)])
@@ -32,6 +32,11 @@ def test_the_steps_of_an_activation_are_found_in_its_table(peak):
     table = np.clip(np.rint(silu(np.arange(-512, 512) * step_in) / step_out), -127, 127).astype(np.int8)
     inputs, outputs = activation_steps(table)
     assert inputs == pytest.approx(step_in, rel=0.02) and outputs == pytest.approx(step_out, rel=0.02)
+
+
+def test_a_model_at_the_ends_of_its_ranges_gives_numbers():
+    floats = dequantise(extreme(small()))
+    assert all(np.isfinite(value).all() for value in floats.values())
 
 
 def test_an_activation_that_gives_nothing_has_steps_too():
