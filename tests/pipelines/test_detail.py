@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import nac_cli
 from nac_cli.container import ContainerReader
 from nac_cli.errors import CorruptStream
 from nac_cli.models import zoo
-from nac_cli.pipelines.rate.detail import code_bitrate, step_offsets
+from nac_cli.pipelines.rate.detail import code_bitrate, least_bitrate, step_offsets
 from tests.helpers.codecs import FAMILY_MODELS, TINY, write_family_model
 from tests.helpers.sounds import HOP, clear_music, music
 from tests.helpers.streams import decoded
@@ -155,6 +156,11 @@ def test_the_default_model_has_detail_where_it_pays(channels, without, with_it):
     sound = music(channels, 5.0, 44_100)
     files = [packed(sound, rate, model=zoo.DEFAULT) for rate in (without, with_it)]
     assert [bool(places(file, "detl")) for file in files] == [False, True]
+
+
+def test_other_families_have_detail_from_higher_bitrates_on(stream):
+    codec = ContainerReader(io.BytesIO(stream)).info.codec
+    assert least_bitrate(codec) < least_bitrate(replace(codec, family="dac")) == 3_500
 
 
 def test_the_weaker_channel_of_a_pair_has_coarser_steps():

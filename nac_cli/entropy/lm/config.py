@@ -84,6 +84,19 @@ class LmConfig:
         """Channels of one attention head, D / H."""
         return self.width // self.heads
 
+    def embeddings(self, plane: int) -> tuple[str, ...]:
+        """Names of the embeddings of a plane's codes: for the next frame and, but for the last plane, for the later
+        planes of the same frame."""
+        return (f"input.{plane}", f"within.{plane}")[: 2 if plane + 1 < self.planes else 1]
+
+    @property
+    def hidden_groups(self) -> dict[int, list[int]]:
+        """The planes that each first matrix of the depth head serves."""
+        groups: dict[int, list[int]] = {}
+        for plane in range(self.planes):
+            groups.setdefault(self.hidden_index(plane), []).append(plane)
+        return groups
+
     def hidden_index(self, plane: int) -> int:
         """Which first matrix of the depth head serves `plane`."""
         return 0 if self.shared_hidden else plane

@@ -10,12 +10,10 @@ import numpy as np
 
 from nac_cli.entropy.lm.arithmetic import NORMAL_BITS
 from nac_cli.entropy.lm.config import INT8
-from nac_cli.entropy.lm.quantise import STEPS_PER_NAT
+from nac_cli.entropy.lm.quantise import ACTIVATION_INPUTS, SMALLEST, STEPS_PER_NAT
 from nac_cli.entropy.lm.reference import silu
-from nac_cli.entropy.lm.weights import ACTIVATION_SIZE, IntegerModel
+from nac_cli.entropy.lm.weights import IntegerModel
 
-TINY = 1e-12
-"""In place of a ratio that is 0: what comes of it is 0 all the same."""
 PEAKS = np.geomspace(0.01, 10_000, 1_000)
 """Largest inputs of an activation that are tried to find the one that its table was made for."""
 
@@ -37,9 +35,8 @@ class _Dequantiser:
     def parameters(self) -> dict[str, np.ndarray]:
         config = self._config
         for plane in range(config.planes):
-            self._embedding(f"input.{plane}")
-            if plane + 1 < config.planes:
-                self._embedding(f"within.{plane}")
+            for name in config.embeddings(plane):
+                self._embedding(name)
         for name in ("input.start", "input.depth", "head.plane"):
             self._parameters[name] = self._model[name] * self._unit
         for layer in range(config.layers):
@@ -59,7 +56,7 @@ class _Dequantiser:
 
     def _attention(self, name: str) -> None:
         config = self._config
-        score, mean = (max(float(self._ratios(f"{name}.{part}")[0]), TINY) for part in ("score", "context"))
+        score, mean = (max(float(self._ratios(f"{name}.{part}")[0]), SMALLEST) for part in ("score", "context"))
         step = np.sqrt(score * np.sqrt(config.key_width) / STEPS_PER_NAT)  # of queries, keys and values alike
         self._matrix(f"{name}.qkv", self._norms([f"{name}.norm"]), step)
         self._parameters[f"{name}.position"] = self._model[f"{name}.position"] / STEPS_PER_NAT
@@ -71,9 +68,7 @@ class _Dequantiser:
         self._matrix(f"{name}.down", outputs, self._unit)
 
     def _head(self) -> None:
-        planes = range(self._config.planes)
-        for index in sorted({self._config.hidden_index(plane) for plane in planes}):
-            members = [plane for plane in planes if self._config.hidden_index(plane) == index]
+        for index, members in self._config.hidden_groups.items():
             inputs, outputs = activation_steps(self._model[f"head.activation.{index}"])
             self._matrix(f"head.hidden.{index}", self._norms([f"head.norm.{plane}" for plane in members]), inputs)
             for plane in members:
@@ -82,7 +77,7 @@ class _Dequantiser:
     def _norms(self, names: list[str]) -> float:
         """Gains of norms that feed one matrix, about 1 in the mean; the step of what they give."""
         ratios = [self._ratios(name, "gain") * 2.0**NORMAL_BITS / np.sqrt(self._config.width) for name in names]
-        step = 1 / max(float(np.mean(np.abs(ratios))), TINY)
+        step = 1 / max(float(np.mean(np.abs(ratios))), SMALLEST)
         self._parameters.update({name: ratio * step for name, ratio in zip(names, ratios, strict=True)})
         return step
 
@@ -102,14 +97,13 @@ def _size(values: np.ndarray) -> float:
 
 def activation_steps(table: np.ndarray) -> tuple[float, float]:
     """The steps of the inputs and of the outputs that an activation's table was made for, by least squares."""
-    at = np.arange(-ACTIVATION_SIZE // 2, ACTIVATION_SIZE // 2)
-    inside = np.abs(table) < INT8
+    largest, inside = int(ACTIVATION_INPUTS[-1]), np.abs(table) < INT8
 
     def fit(peak: float) -> tuple[float, float, float]:
-        outputs = silu(at * (peak / (ACTIVATION_SIZE // 2 - 1)))[inside]
+        outputs = silu(ACTIVATION_INPUTS * (peak / largest))[inside]
         scale = float(outputs @ table[inside]) / max(float(outputs @ outputs), 1e-300)
         return float(np.square(outputs * scale - table[inside]).sum()), peak, scale
 
     _, peak, _ = min(map(fit, PEAKS))
     _, peak, scale = min(map(fit, peak * np.geomspace(PEAKS[0] / PEAKS[1], PEAKS[1] / PEAKS[0], 101)))
-    return peak / (ACTIVATION_SIZE // 2 - 1), 1 / max(scale, TINY)
+    return peak / largest, 1 / max(scale, SMALLEST)

@@ -27,6 +27,8 @@ MULTIPLIER_BITS = 30
 MAX_SHIFT = 62
 PERCENTILE = 99.99
 SMALLEST = 1e-12
+ACTIVATION_INPUTS = np.arange(-ACTIVATION_SIZE // 2, ACTIVATION_SIZE // 2)
+"""What the entries of an activation's table stand for, in steps of its inputs."""
 
 
 class Ranges:
@@ -77,9 +79,8 @@ class _Quantiser:
     def tensors(self) -> dict[str, np.ndarray]:
         config = self._config
         for plane in range(config.planes):
-            self._embedding(f"input.{plane}")
-            if plane + 1 < config.planes:
-                self._embedding(f"within.{plane}")
+            for name in config.embeddings(plane):
+                self._embedding(name)
         for name in ("input.start", "input.depth", "head.plane"):
             self._tensors[name] = _int32(self._parameters[name] / self._unit, 1 << 24)
         for layer in range(config.layers):
@@ -118,11 +119,7 @@ class _Quantiser:
         self._matrix(f"{name}.down", self._activation(f"{name}.activation", f"{name}.up"), self._unit)
 
     def _head(self) -> None:
-        planes = range(self._config.planes)
-        groups: dict[int, list[int]] = {}
-        for plane in planes:
-            groups.setdefault(self._config.hidden_index(plane), []).append(plane)
-        for index, members in groups.items():
+        for index, members in self._config.hidden_groups.items():
             peak = max(self._ranges.peak(f"head.norm.{plane}") for plane in members)
             for plane in members:
                 self._norm(f"head.norm.{plane}", peak)
@@ -141,13 +138,12 @@ class _Quantiser:
 
     def _input_step(self, matrix: str) -> float:
         """Step of what goes into an activation's table."""
-        return self._ranges.peak(matrix) / (ACTIVATION_SIZE // 2 - 1)
+        return self._ranges.peak(matrix) / int(ACTIVATION_INPUTS[-1])
 
     def _activation(self, name: str, matrix: str) -> float:
         """Write an activation's table; the step of its output."""
         step = self._ranges.peak(name) / INT8
-        inputs = np.arange(-ACTIVATION_SIZE // 2, ACTIVATION_SIZE // 2) * self._input_step(matrix)
-        self._tensors[name] = _int8(silu(inputs) / step)
+        self._tensors[name] = _int8(silu(ACTIVATION_INPUTS * self._input_step(matrix)) / step)
         return step
 
     def _matrix(self, name: str, step_in: float, step_out: float | np.ndarray) -> None:

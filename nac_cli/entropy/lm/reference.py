@@ -142,13 +142,13 @@ def _rms_norm(states: np.ndarray, gain: np.ndarray) -> np.ndarray:
 def _shapes(config: LmConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
     width, planes = config.width, config.planes
     for plane, size in enumerate(config.codebook_sizes):
-        for name in (f"input.{plane}", f"within.{plane}")[: 2 if plane + 1 < planes else 1]:
+        for name in config.embeddings(plane):
             yield name, (size + 1, config.embedding_rank or width)
             if config.embedding_rank:
                 yield from _linear_shapes(f"{name}.projection", width, config.embedding_rank)
         yield f"head.norm.{plane}", (width,)
         yield from _linear_shapes(f"head.logits.{plane}", size, config.head_width)
-    for index in sorted({config.hidden_index(plane) for plane in range(planes)}):
+    for index in config.hidden_groups:
         yield from _linear_shapes(f"head.hidden.{index}", config.head_width, width)
     yield "input.start", (width,)
     yield "input.depth", (planes + 1, width)

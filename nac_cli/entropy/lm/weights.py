@@ -127,9 +127,8 @@ def check_row_sums(name: str, weight: np.ndarray) -> None:
 def _fields(config: LmConfig) -> Iterator[tuple[str, Field]]:
     width, planes, sizes = config.width, config.planes, config.codebook_sizes
     for plane, size in enumerate(sizes):
-        yield from _embedding(f"input.{plane}", size, config)
-        if plane + 1 < planes:
-            yield from _embedding(f"within.{plane}", size, config)
+        for name in config.embeddings(plane):
+            yield from _embedding(name, size, config)
     yield "input.start", _residual(width)
     yield "input.depth", _residual(planes + 1, width)
     for layer in range(config.layers):
@@ -148,7 +147,7 @@ def _fields(config: LmConfig) -> Iterator[tuple[str, Field]]:
     yield "head.plane", _residual(planes, width)
     for plane in range(planes):
         yield from _norm(f"head.norm.{plane}", width)
-    for index in sorted({config.hidden_index(plane) for plane in range(planes)}):
+    for index in config.hidden_groups:
         yield from _matrix(f"head.hidden.{index}", config.head_width, width)
         yield f"head.activation.{index}", Field(np.int8, (ACTIVATION_SIZE,), -INT8, INT8)
     for plane, size in enumerate(sizes):

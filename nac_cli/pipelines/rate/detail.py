@@ -22,7 +22,7 @@ from nac_cli.pipelines.chain.packing import Packer
 from nac_cli.pipelines.rate.fitting import fit_near, target_bytes
 from nac_cli.pipelines.rate.layers import AnalysedChunk, FittedDetail, fit_layers, table_costs
 from nac_cli.pipelines.rate.target import Target
-from nac_cli.values import ChunkCodes, StreamInfo
+from nac_cli.values import ChunkCodes, CodecSpec, StreamInfo
 
 SINGLE = ((2200, 1900), (2500, 2050), (3000, 2250), (4000, 2550), (6000, 3000), (16000, 3500), (32000, 4000))
 """bit/s of a single channel of the default family: of the whole, and of its codes; below the first codes alone are
@@ -42,10 +42,19 @@ def code_bitrate(bitrate: float, info: StreamInfo) -> float:
     """bit/s for the codes of a stream of `bitrate`; all of it where that is too little for detail."""
     likeness = sum(PAIR if size == 2 else 1.0 for size in info.groups)
     single = bitrate / likeness
-    wholes, codes = zip(*(SINGLE if info.codec.family == "spectral" and 2 not in info.groups else OTHERS))
+    wholes, codes = zip(*_shares(info.codec, 2 in info.groups))
     if single < wholes[0]:
         return bitrate
     return likeness * float(np.interp(single, wholes, codes))
+
+
+def least_bitrate(codec: CodecSpec) -> int:
+    """bit/s of a single channel below which all are for codes."""
+    return _shares(codec, pairs=False)[0][0]
+
+
+def _shares(codec: CodecSpec, pairs: bool) -> tuple[tuple[int, int], ...]:
+    return SINGLE if codec.family == "spectral" and not pairs else OTHERS
 
 
 @dataclass(frozen=True)

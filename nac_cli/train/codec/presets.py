@@ -32,14 +32,6 @@ FINISH = TrainConfig(
     batch_size=6,
     train_encoder=False,
     warmup_steps=50,
-    cooldown_share=0.4,
-    muon_rate=9e-4,
-    adam_rate=5e-4,
-    ema_decay=0.995,
-    energy_weight=1.0,
-    shared_spectra=False,
-    stft_weight=150.0,
-    log_stft_weight=30.0,
 )
 """Values of the finishing presets: encoder and codes stay, the decoder learns to draw what it cannot know."""
 
@@ -66,9 +58,6 @@ SPECTRAL = {
         energy_weight=0.8,
         energy_from=4_000.0,
         energy_stft_weight=100.0,
-        shared_spectra=True,
-        stft_weight=300.0,
-        log_stft_weight=40.0,
     ),
     "nac-44k-adversarial": TrainConfig(
         about="from a run of nac-44k, with the discriminators of Improved RVQGAN; for a GPU",
@@ -83,9 +72,15 @@ SPECTRAL = {
     ),
     "nac-44k-adversarial-cpu": replace(
         FINISH,
-        about="as nac-44k-finish, with three small discriminators instead; for a CPU",
-        energy_weight=0.0,
+        about="a decoder that does not buzz, by three small discriminators instead; for a CPU",
         batch_size=4,
+        cooldown_share=0.4,
+        muon_rate=9e-4,
+        adam_rate=5e-4,
+        ema_decay=0.995,
+        shared_spectra=False,
+        stft_weight=150.0,
+        log_stft_weight=30.0,
         adversary=AdversaryConfig(kinds=("stft",), windows=(1024, 512, 256), channels=8, rate=4e-3),
         excerpt_frames=43,
     ),

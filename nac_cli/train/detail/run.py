@@ -20,7 +20,7 @@ from nac_cli.errors import AudioError, UsageError
 from nac_cli.files import atomic_path, check_output, sha256_of
 from nac_cli.models import zoo
 from nac_cli.pipelines.compress import Compressor
-from nac_cli.pipelines.rate.detail import SINGLE
+from nac_cli.pipelines.rate.detail import least_bitrate
 from nac_cli.train.corpus.folders import is_corpus, prepare_folders
 from nac_cli.train.corpus.prepare import read_manifest
 from nac_cli.train.detail.clips import draw, read
@@ -91,8 +91,10 @@ def train(
     is not here, AudioError for recordings of no use.
     """
     recordings, target = Path(recordings), Path(target)
-    _check(target, bitrates, force)
+    _check_target(target, force)
     compressor = Compressor.open(model, device=device, threads=threads)
+    if min(bitrates, default=0) < (least := least_bitrate(compressor.codec.spec)):
+        raise UsageError(f"there is detail from {least} bit/s on; give bitrates of that and more")
     with _corpus(recordings, compressor.codec.spec.sample_rate, listener) as corpus, listener.coding(corpus) as show:
         examples = []
         drawn = draw(read_manifest(corpus), clips, seconds, seed)
@@ -124,11 +126,9 @@ def _measured(held_out: Sequence[Example], sample_rate: int, path: Path) -> Iter
         yield Measured(domain, bitrate, len(layers), old_bits, new_bits)
 
 
-def _check(target: Path, bitrates: Sequence[int], force: bool) -> None:
+def _check_target(target: Path, force: bool) -> None:
     if target.resolve() == PATH.resolve():
         raise UsageError(f"{target}: detail coding 0 stands for these bytes; write the new tables elsewhere")
-    if min(bitrates, default=0) < SINGLE[0][0]:
-        raise UsageError(f"there is detail from {SINGLE[0][0]} bit/s on; give bitrates of that and more")
     check_output(target, force)
 
 

@@ -32,7 +32,7 @@ def start_from(network: LmNetwork, vectors: Sequence[np.ndarray]) -> None:
     for plane, vector in enumerate(planes):
         on_axes = torch.zeros(len(vector), config.width, dtype=torch.float64)
         on_axes[:, :size] = vector @ axes
-        for name in (f"input.{plane}", f"within.{plane}")[: 2 if plane + 1 < config.planes else 1]:
+        for name in config.embeddings(plane):
             _embed(network, name, on_axes)
         code = _coordinates(on_axes, config.head_width)[0]
         code = code / code.square().mean(1, keepdim=True).clamp_min(1e-12).sqrt()

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from nac_cli.entropy.lm import load
+from nac_cli.entropy.lm import IntegerModel, load
 from nac_cli.models import zoo
 from nac_cli.pipelines.models.opening import device_for_torch, open_model
 from nac_cli.train import checkpoint
@@ -86,11 +86,12 @@ def train(
     tokens.
     """
     source, run = Path(source), Path(run)
+    begin = None if start is None else load(Path(start))  # before tokens are made: it may be damaged
     if is_corpus(source):
         make_tokens(source, run / "tokens", model, device=device, threads=threads, listener=listener)
         source = run / "tokens"
     tokens = Tokens(source)
-    trainer = _open(tokens, run, config, start, steps, compiled, device_for_torch(device, threads))
+    trainer = _open(tokens, run, config, begin, steps, compiled, device_for_torch(device, threads))
     rank = trainer.processes.rank
     with listener.training(trainer.config.steps, rank) as show:
 
@@ -112,15 +113,14 @@ def _open(
     tokens: Tokens,
     run: Path,
     config: LmTrainConfig | None,
-    start: str | Path | None,
+    begin: IntegerModel | None,
     steps: int | None,
     compiled: bool,
     device: str,
 ) -> LmTrainer:
-    """A new run in `run`, or without a `config` the one that is there."""
+    """A new run in `run`, from `begin` if there is one, or without a `config` the one that is there."""
     if config is None:
         return LmTrainer.resume(tokens, run, device, steps, compiled)
     checkpoint.refuse(run / CHECKPOINT)
-    model = None if start is None else load(Path(start))
     run.mkdir(parents=True, exist_ok=True)
-    return LmTrainer(override(config, steps=steps), tokens, run, device, compiled, model)
+    return LmTrainer(override(config, steps=steps), tokens, run, device, compiled, begin)
